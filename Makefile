@@ -1,0 +1,81 @@
+PYTHON ?= python3
+# How many processes run the tests: they wait more than they compute.
+TEST_PROCESSES ?= 3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+SERVICES := $(VENV)/.services
+DEVELOPMENT := $(VENV)/.development
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --root-user-action=ignore --require-hashes
+CODE := auth_service books_service common tests tools
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help run migrate check lint format types test coverage bench lock clean
+
+help:
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z]+:.*## / { printf "  make %-10s%s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "PYTHON=... chooses the interpreter (3.11 or newer), ARGS=... adds to the command behind a target."
+
+##@ Use
+run: $(SERVICES) ## start both services, on SQLite in ./instance; Ctrl-C stops them
+	@$(BIN)/python tools/run.py
+
+migrate: $(SERVICES) ## bring both databases to the current schema
+	@$(BIN)/python -m flask --app auth_service db upgrade
+	@$(BIN)/python -m flask --app books_service db upgrade
+
+##@ Change
+check: lint types test ## all that a change has to pass
+
+lint: $(DEVELOPMENT) ## ruff (rules and format) and yamllint
+	@$(BIN)/python -m ruff check $(CODE)
+	@$(BIN)/python -m ruff format --check $(CODE)
+	@$(BIN)/python -m yamllint --strict .
+
+format: $(DEVELOPMENT) ## format the code and mend what ruff can mend
+	@$(BIN)/python -m ruff check --fix $(CODE)
+	@$(BIN)/python -m ruff format $(CODE)
+
+types: $(DEVELOPMENT) ## mypy --strict
+	@$(BIN)/python -m mypy
+
+test: $(DEVELOPMENT) ## the tests, on SQLite and PostgreSQL; ARGS=tests/auth for some of them
+	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal $(ARGS)
+
+coverage: $(DEVELOPMENT) ## the tests, and the lines they leave out
+	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal \
+		--cov --cov-report=term-missing:skip-covered $(ARGS)
+
+bench: $(DEVELOPMENT) ## requests a second, latency and CPU a request, with wrk
+	@$(BIN)/python tools/bench.py $(ARGS)
+
+##@ Keep
+lock: $(DEVELOPMENT) ## write the locks again; ARGS=--upgrade takes newer versions
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore uv
+	@$(BIN)/python tools/lock.py $(ARGS)
+
+clean: ## remove the virtual environment and the caches; the data in ./instance stays
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
+
+# The virtual environment: made once, and brought up to date whenever a lock is newer than its stamp.
+$(SERVICES): auth_service/requirements.txt books_service/requirements.txt
+	$(if $(shell $(PYTHON) -c 'import sys; print(sys.version_info >= (3, 11))' 2>&1 | grep -x True),,$(error \
+		$(PYTHON) is not Python 3.11 or newer: choose one, as in make PYTHON=/usr/bin/python3.11))
+	$(if $(shell $(PYTHON) -c 'import ensurepip, venv' 2>&1),$(error \
+		$(PYTHON) has no venv: install it (on Debian the package python3-venv)))
+	@echo "Installing the locked packages into $(VENV) ..." >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) -r auth_service/requirements.txt -r books_service/requirements.txt
+	@touch $@
+
+$(DEVELOPMENT): $(SERVICES) requirements-dev.txt
+	@echo "Installing the locked development tools into $(VENV) ..." >&2
+	@$(PIP) -r requirements-dev.txt
+	@touch $@

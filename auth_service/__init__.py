@@ -1,0 +1,25 @@
+"""The auth service: it owns the users and issues the tokens that other services verify."""
+
+from pathlib import Path
+
+from flask import Flask
+
+from auth_service import commands, hashing
+from auth_service.models import db
+from auth_service.settings import AuthSettings
+from auth_service.views import me, register_login, users
+from common import health
+from common.service import finish, start
+
+
+def create_app(settings: AuthSettings | None = None) -> Flask:
+    """Make the application, by the environment unless `settings` are given."""
+    settings = settings or AuthSettings.read()
+    app = Flask(__name__, static_folder=None)
+    start(app, settings)
+    db.init_database(app, url=settings.database_url, migrations=Path(__file__).parent / "migrations")
+    health.init_app(app, db)
+    hashing.init_app(app, settings)
+    commands.init_app(app)
+    finish(app, blueprints=[health.blueprint, register_login.blueprint, me.blueprint, users.blueprint])
+    return app

@@ -1,0 +1,189 @@
+"""Owns the commands of an operator: `flask --app auth_service users …` and `… keys …`."""
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup
+from sqlalchemy.exc import OperationalError
+
+from auth_service import key_file, names
+from auth_service.models import db
+from auth_service.passwords import complaint
+from auth_service.settings import AuthSettings
+from auth_service.users import NameTaken, add_user, change_user, list_users
+from common.database import SchemaNotCurrent
+from common.keys import BadKeys, parse, read_jwks
+
+PAGE = 500  # users read at a time
+
+T = TypeVar("T")
+
+
+class Commands(AppGroup):
+    """Commands that say in one line why the database does not serve them."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except SchemaNotCurrent as error:
+            raise click.ClickException("the schema is not current; run `db upgrade` first") from error
+        except OperationalError as error:
+            raise click.ClickException("the database cannot be reached") from error
+
+
+users = Commands("users", help="Make, list and change users.")
+keys = AppGroup("keys", help="Make, list, rotate and retire the keys that sign tokens.")
+
+password_stdin = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input, instead of asking."
+)
+
+
+def init_app(app: Flask) -> None:
+    """Add the commands to `app`."""
+    app.cli.add_command(users)
+    app.cli.add_command(keys)
+
+
+@users.command("create")
+@click.argument("name")
+@click.option("--admin", is_flag=True, help="Make the user an admin.")
+@password_stdin
+def create_user(name: str, admin: bool, password_stdin: bool) -> None:
+    """Make a user."""
+    normal = _normal_name(name)
+    password_hash = _hash(normal, password_stdin)
+    try:
+        _, public_id = add_user(normal, password_hash, admin=admin, now=datetime.now(UTC))
+    except NameTaken as error:
+        raise click.ClickException("name is already taken") from error
+    db.session.commit()
+    click.echo(public_id)
+
+
+@users.command("list")
+def show_users() -> None:
+    """List the users: public id, roles and name."""
+    after = 0
+    while page := list_users(after=after, limit=PAGE, name=""):
+        for user in page:
+            roles = [role for role in ("admin", "disabled") if getattr(user, role)]
+            click.echo(f"{user.public_id}  {','.join(roles) or '-':14}  {user.name}")
+        after = page[-1].id
+
+
+@users.command("promote")
+@click.argument("name")
+def promote_user(name: str) -> None:
+    """Make a user an admin."""
+    _change(name, admin=True)
+
+
+@users.command("demote")
+@click.argument("name")
+def demote_user(name: str) -> None:
+    """Make an admin an ordinary user."""
+    _change(name, admin=False)
+
+
+@users.command("disable")
+@click.argument("name")
+def disable_user(name: str) -> None:
+    """Log a user out everywhere and refuse further logins."""
+    _change(name, disabled=True)
+
+
+@users.command("enable")
+@click.argument("name")
+def enable_user(name: str) -> None:
+    """Let a disabled user log in again."""
+    _change(name, disabled=False)
+
+
+@users.command("set-password")
+@click.argument("name")
+@password_stdin
+def set_password(name: str, password_stdin: bool) -> None:
+    """Give a user another password and log it out everywhere."""
+    _change(name, password_hash=_hash(_normal_name(name), password_stdin))
+
+
+@keys.command("init")
+def make_keys() -> None:
+    """Make the key file with one key; a file that is there is kept."""
+    path = _settings().keys_file
+    made = _keys(lambda: key_file.make(path))
+    if not made:
+        _keys(lambda: parse(read_jwks(path)))
+    click.echo(f"{'made' if made else 'kept'} {path}")
+
+
+@keys.command("list")
+def show_keys() -> None:
+    """List the keys: kid, what it does, when it was made."""
+    for jwk in _keys(lambda: read_jwks(_settings().keys_file)):
+        made_at = datetime.fromtimestamp(jwk["iat"], UTC).isoformat() if "iat" in jwk else "-"
+        click.echo(f"{jwk.get('kid')}  {','.join(jwk.get('key_ops', [])):12}  {made_at}")
+
+
+@keys.command("rotate")
+def rotate_keys() -> None:
+    """Let a new key sign; the old ones go on verifying."""
+    click.echo(_keys(lambda: key_file.rotate(_settings().keys_file)))
+
+
+@keys.command("retire")
+@click.argument("kid")
+@click.option("--force", is_flag=True, help="Even though tokens of the key may still be alive.")
+def retire_key(kid: str, force: bool) -> None:
+    """Take an old key out, once every token that it signed is dead."""
+    try:
+        _keys(lambda: key_file.retire(_settings().keys_file, kid, force=force))
+    except key_file.NotYet as error:
+        raise click.ClickException(
+            f"tokens of this key may live for {error.seconds} s more; --force retires it all the same"
+        ) from error
+
+
+def _settings() -> AuthSettings:
+    settings: AuthSettings = current_app.extensions["settings"]
+    return settings
+
+
+def _keys(action: Callable[[], T]) -> T:
+    if _settings().secret:
+        raise click.ClickException("the key is JWT_SECRET, so there is no key file")
+    try:
+        return action()
+    except BadKeys as error:
+        raise click.ClickException(f"JWT_KEYS_FILE: {error}") from error
+    except OSError as error:
+        raise click.ClickException(f"JWT_KEYS_FILE: cannot be written: {error.strerror}") from error
+
+
+def _normal_name(name: str) -> str:
+    try:
+        return names.normalise(name)
+    except names.InvalidName as error:
+        raise click.ClickException(error.detail) from error
+
+
+def _hash(name: str, from_stdin: bool) -> str:
+    if from_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    detail = complaint(password, name=name, min_length=_settings().password_min_length)
+    if detail:
+        raise click.ClickException(detail)
+    return str(current_app.extensions["hasher"].hash(password))
+
+
+def _change(name: str, **changes: object) -> None:
+    if not change_user(_normal_name(name), **changes):
+        raise click.ClickException("there is no user of this name")
+    click.echo("done")

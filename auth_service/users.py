@@ -1,0 +1,124 @@
+"""Owns the rules of a user: registration, the check of a password, and the changes an operator makes."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from auth_service import names
+from auth_service.models import User, db
+from auth_service.passwords import Hasher
+from auth_service.sessions import USER_COLUMNS, LiveUser, end_sessions
+from common.database import is_duplicate
+
+_credentials = select(User.id, User.public_id, User.password_hash, User.disabled).where(
+    User.folded_name == bindparam("folded_name")
+)
+_by_public_id = select(*USER_COLUMNS).where(User.public_id == bindparam("public_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check of name and password found; `refusal` is a word for the log, None if they are right."""
+
+    id: int
+    public_id: str
+    password_hash: str = field(repr=False)
+    refusal: str | None
+
+
+class NameTaken(Exception):
+    """Another user has this name, in whatever case."""
+
+
+def add_user(name: str, password_hash: str, *, admin: bool, now: datetime) -> tuple[int, str]:
+    """Insert a user of this normalised name; return its row id and `public_id`, or raise `NameTaken`.
+
+    The insert itself decides a race, so nothing is looked up before it.
+    """
+    row = {
+        "public_id": str(uuid.uuid4()),
+        "name": name,
+        "folded_name": names.fold(name),
+        "password_hash": password_hash,
+        "admin": admin,
+        "disabled": False,
+        "created_at": now,
+        "last_login_at": None,
+    }
+    try:
+        user_id = db.session.execute(insert(User).returning(User.id), row).scalar_one()
+    except IntegrityError as error:
+        db.session.rollback()
+        if not is_duplicate(error):
+            raise
+        raise NameTaken from error
+    return user_id, str(row["public_id"])
+
+
+def check_password(hasher: Hasher, name: str, password: str) -> Checked:
+    """Return what became of this name and password.
+
+    Takes the same time and work whether the name is unknown, the user disabled or the password wrong.
+    No database connection is held while the password is hashed.
+    """
+    row = _find_credentials(name)
+    if row is None:
+        hasher.verify_nothing(password)
+        return Checked(0, "", "", "unknown_name")
+    user_id, public_id, password_hash, disabled = row
+    refusal = None if hasher.verify(password_hash, password) else "wrong_password"
+    if refusal is None and disabled:
+        refusal = "disabled"
+    return Checked(user_id, public_id, password_hash, refusal)
+
+
+def note_login(user: Checked, *, now: datetime) -> bool:
+    """Set `last_login_at` in the transaction; return False if the user was changed since the check."""
+    statement = (
+        update(User)
+        .where(User.id == user.id, User.password_hash == user.password_hash, User.disabled.is_(False))
+        .values(last_login_at=now)
+    )
+    return db.session.execute(statement.returning(User.id)).first() is not None
+
+
+def _find_credentials(name: str) -> tuple[int, str, str, bool] | None:
+    try:
+        folded_name = names.fold(names.normalise(name))
+    except names.InvalidName:
+        folded_name = ""  # nobody's: the same statement runs for a name that cannot be
+    with db.read() as connection:
+        row = connection.execute(_credentials, {"folded_name": folded_name}).first()
+    return row and (row.id, row.public_id, row.password_hash, row.disabled)
+
+
+def find_user(public_id: str) -> LiveUser | None:
+    """Return the user, disabled or not, or None."""
+    with db.read() as connection:
+        row = connection.execute(_by_public_id, {"public_id": public_id}).first()
+    return LiveUser(*row) if row else None
+
+
+def list_users(*, after: int, limit: int, name: str) -> list[LiveUser]:
+    """Return up to `limit` users behind the row id `after` whose name begins with `name`, in any case."""
+    statement = select(*USER_COLUMNS).where(User.id > after).order_by(User.id).limit(limit)
+    if name:
+        statement = statement.where(User.folded_name.startswith(names.fold(name), autoescape=True))
+    with db.read() as connection:
+        return [LiveUser(*row) for row in connection.execute(statement)]
+
+
+def change_user(name: str, **changes: object) -> bool:
+    """Set `admin`, `disabled` or `password_hash` of the user of this name; return whether there is one.
+
+    Whoever is disabled or gets another password is logged out everywhere.
+    """
+    statement = update(User).where(User.folded_name == names.fold(names.normalise(name)))
+    user_id = db.session.execute(statement.values(**changes).returning(User.id)).scalar_one_or_none()
+    if user_id is not None and (changes.get("disabled") or "password_hash" in changes):
+        end_sessions(user_id, now=datetime.now(UTC))
+    db.session.commit()
+    return user_id is not None

@@ -1,0 +1,1 @@
+"""The routes of the auth service, a file a resource."""

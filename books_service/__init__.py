@@ -1,0 +1,22 @@
+"""The books service: each user keeps a shelf of their own."""
+
+from pathlib import Path
+
+from flask import Flask
+
+from books_service.models import db
+from books_service.settings import BooksSettings
+from books_service.views import books
+from common import health
+from common.service import finish, start
+
+
+def create_app(settings: BooksSettings | None = None) -> Flask:
+    """Make the application, by the environment unless `settings` are given."""
+    settings = settings or BooksSettings.read()
+    app = Flask(__name__, static_folder=None)
+    start(app, settings)
+    db.init_database(app, url=settings.database_url, migrations=Path(__file__).parent / "migrations")
+    health.init_app(app, db)
+    finish(app, blueprints=[health.blueprint, books.blueprint])
+    return app

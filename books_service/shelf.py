@@ -1,0 +1,97 @@
+"""Owns what a shelf is: the statements that list, find, put and take the books of one owner.
+
+Every statement names the owner itself, so another user's book is simply not there. Each is one statement
+and its own transaction; columns are asked for, not entities (docs/design.md has the measurements).
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from books_service.models import Book, db, title_of
+from common.database import is_duplicate
+
+
+class BookPayload(msgspec.Struct):
+    """A book, as a client reads it; the order of the members is that of `COLUMNS`."""
+
+    id: int
+    name: str
+    Author: str
+    Publisher: str
+    book_prize: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class AlreadyThere(Exception):
+    """The shelf holds a book of this name and author."""
+
+
+COLUMNS = (
+    Book.id,
+    Book.name,
+    Book.Author,
+    Book.Publisher,
+    Book.book_prize,
+    Book.created_at,
+    Book.updated_at,
+)
+
+_list = (
+    select(*COLUMNS)
+    .where(Book.owner == bindparam("owner"), Book.id > bindparam("after"))
+    .order_by(Book.id)
+    .limit(bindparam("limit"))
+)
+_find = select(*COLUMNS).where(Book.owner == bindparam("owner"), Book.id == bindparam("book_id"))
+_insert = insert(Book).returning(Book.id)
+_delete = delete(Book).where(Book.owner == bindparam("owner"), Book.id == bindparam("book_id"))
+
+
+def list_books(owner: str, *, after: int, limit: int) -> list[BookPayload]:
+    """Return up to `limit` books of `owner` whose id is greater than `after`, by id."""
+    with db.read() as connection:
+        rows = connection.execute(_list, {"owner": owner, "after": after, "limit": limit})
+        return [BookPayload(*row) for row in rows]
+
+
+def find_book(owner: str, book_id: int) -> BookPayload | None:
+    """Return the book, or None if `owner` has no such book."""
+    with db.read() as connection:
+        row = connection.execute(_find, {"owner": owner, "book_id": book_id}).first()
+        return BookPayload(*row) if row else None
+
+
+def put_book(owner: str, book: Mapping[str, Any]) -> BookPayload:
+    """Put a book (`name`, `Author`, `Publisher`, `book_prize`) on the shelf, or raise `AlreadyThere`."""
+    now = datetime.now(UTC)
+    row = {
+        "owner": owner,
+        "name": book["name"],
+        "Author": book["Author"],
+        "Publisher": book["Publisher"],
+        "book_prize": book["book_prize"],
+        "title": title_of(book["name"], book["Author"]),
+        "version": 1,
+        "created_at": now,
+        "updated_at": now,
+    }
+    try:
+        with db.read() as connection:
+            book_id = connection.execute(_insert, row).scalar_one()
+    except IntegrityError as error:
+        if not is_duplicate(error):
+            raise
+        raise AlreadyThere from error
+    return BookPayload(book_id, row["name"], row["Author"], row["Publisher"], row["book_prize"], now, now)
+
+
+def take_book(owner: str, book_id: int) -> bool:
+    """Take the book off the shelf; return whether it was there."""
+    with db.read() as connection:
+        return connection.execute(_delete, {"owner": owner, "book_id": book_id}).rowcount == 1

@@ -1,0 +1,1 @@
+"""The routes of the books service, a file a resource."""

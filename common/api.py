@@ -1,0 +1,101 @@
+"""Owns how a route is declared: what it reads and answers, and that both stand in its documentation."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import Any
+
+import flask_smorest
+import msgspec
+from flask import Response, request
+
+from common import bodies, openapi
+from common.fields import StrictSchema
+
+View = Callable[..., Response]
+Guard = Callable[[], None]
+
+_encode = msgspec.json.Encoder().encode
+
+
+def answer(payload: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return `payload` as JSON."""
+    return Response(_encode(payload), status, headers, content_type=bodies.JSON)
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest has no types
+    """A blueprint whose guards stand before every route, and whose routes read strictly.
+
+    `security` names the OpenAPI security schemes of which one is needed; none means an open route.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        import_name: str,
+        *,
+        description: str,
+        guards: Iterable[Guard] = (),
+        security: Iterable[str] = (),
+    ) -> None:
+        super().__init__(name, import_name, description=description)
+        self.security = list(security)
+        self.payloads: list[type[msgspec.Struct]] = []
+        for guard in guards:
+            self.before_request(guard)
+
+    def operation(
+        self,
+        method_and_rule: str,
+        *,
+        answers: Mapping[int, msgspec.Struct | None],
+        refuses: Mapping[int, str] | None = None,
+        query: type[StrictSchema] | None = None,
+        body: type[StrictSchema] | None = None,
+        body_when: Callable[[], bool] | None = None,
+        security: Iterable[str] | None = None,
+    ) -> Callable[[View], View]:
+        """Declare a route ("GET /books").
+
+        `answers` holds an example by status (None: no body), `refuses` the message by status of what
+        this route refuses besides what every route does. The view is called with the path's variables,
+        the query's parameters and, where it reads one, with `body`: None unless `body_when` tells
+        to read it, if that is given.
+        """
+        method, rule = method_and_rule.split(" ")
+        schemes = self.security if security is None else list(security)
+
+        def declare(view: View) -> View:
+            reading = _reading(view, query() if query else None, body() if body else None, body_when)
+            self.payloads += [type(example) for example in answers.values() if example is not None]
+            documented = openapi.document(
+                answers=answers,
+                refuses=refuses or {},
+                query=query,
+                body=body,
+                body_required=body_when is None,
+                security=schemes,
+            )
+            self.route(rule, methods=[method])(self.doc(**documented)(reading))
+            return view
+
+        return declare
+
+
+def _reading(
+    view: View, query: StrictSchema | None, body: StrictSchema | None, body_when: Callable[[], bool] | None
+) -> View:
+    """Return `view` behind the reading of the query and the body, whose complaints are told all at once."""
+    defaults = query.load({}) if query else {}
+
+    @wraps(view)
+    def read(**variables: Any) -> Response:
+        complaints: list[bodies.Complaint] = []
+        if body is not None:
+            is_wanted = body_when is None or body_when()
+            variables["body"] = bodies.load_body(body, bodies.read_json(), complaints) if is_wanted else None
+        variables |= bodies.load_query(query, complaints) if request.query_string else defaults
+        if complaints:
+            bodies.refuse(complaints)
+        return view(**variables)
+
+    return read

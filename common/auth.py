@@ -1,0 +1,122 @@
+"""Owns the guard in front of a route: header to `g.identity`, or 401 (RFC 6750 section 3)."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Never
+
+import structlog
+from flask import Flask, current_app, g, request
+
+from common import metrics
+from common.keys import BadKeys, KeyFile, Keys, KeySet, SingleKey
+from common.problems import Refusal
+from common.settings import Misconfigured, Settings
+from common.tokens import Claims, InvalidToken, UnknownKey, check_times, verify
+
+CHALLENGE = 'Bearer realm="bookstore"'
+MAX_REMEMBERED = 4096  # verified tokens a worker, about 1 KiB each
+
+log = structlog.get_logger()
+
+
+class Verifier:
+    """Verifies tokens and remembers those it found good, so that a signature is computed once a worker.
+
+    Only what cannot change is remembered: the times of a token are looked at every time, and
+    whatever was remembered under a key set is forgotten when the set changes.
+    """
+
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
+        # One tuple, replaced as a whole: a thread never sees the claims of one set beside another set.
+        self._known: tuple[KeySet, dict[str, Claims]] = (keys.current(), {})
+
+    def verify(self, token: str) -> Claims:
+        """Return the claims of `token`, or raise `InvalidToken`."""
+        now = time.time()
+        keys = self.keys.current()
+        known = self._remembered(keys)
+        claims = known.get(token)
+        if claims is not None:
+            check_times(claims, now=now)
+            return claims
+        claims = self._verify(token, keys, now)
+        if len(known) >= MAX_REMEMBERED:
+            known.clear()
+        known[token] = claims
+        return claims
+
+    def _verify(self, token: str, keys: KeySet, now: float) -> Claims:
+        try:
+            return verify(token, keys, now=now)
+        except UnknownKey:
+            if not self.keys.look_again():
+                raise
+            return verify(token, self.keys.current(), now=now)
+
+    def _remembered(self, keys: KeySet) -> dict[str, Claims]:
+        known_under, known = self._known
+        if keys is not known_under:
+            known = {}
+            self._known = (keys, known)
+        return known
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Load the keys, or raise `Misconfigured` naming the variable they come from."""
+    if settings.is_command:
+        return
+    name = "JWT_SECRET" if settings.secret else "JWT_KEYS_FILE"
+    try:
+        keys: Keys = SingleKey(settings.secret) if settings.secret else KeyFile(settings.keys_file)
+    except BadKeys as error:
+        raise Misconfigured(f"{settings.service}: {name}: {error}") from error
+    app.extensions["verifier"] = Verifier(keys)
+
+
+def verifier() -> Verifier:
+    """Return the verifier of the current application."""
+    found: Verifier = current_app.extensions["verifier"]
+    return found
+
+
+def require_token() -> None:
+    """Set `g.identity` from the request's token, or refuse with 401; a CORS preflight carries no token."""
+    if request.method == "OPTIONS":
+        return
+    token = _token(request.environ)
+    if token is None:
+        metrics.token_rejected("missing")
+        raise Refusal(401, "a valid token is missing", headers={"WWW-Authenticate": CHALLENGE})
+    try:
+        g.identity = verifier().verify(token)
+    except InvalidToken as error:
+        refuse_token(error.reason)
+
+
+def require(check: Callable[[], str | None]) -> Callable[[], None]:
+    """Make a guard that refuses the token for the reason that `check` returns, if it returns one."""
+
+    def guard() -> None:
+        if request.method != "OPTIONS" and (reason := check()):
+            refuse_token(reason)
+
+    return guard
+
+
+def refuse_token(reason: str) -> Never:
+    """Refuse the request's token with 401; `reason` goes to log and metrics, not to the client."""
+    metrics.token_rejected(reason)
+    log.warning("token_rejected", reason=reason)
+    headers = {"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'}
+    raise Refusal(401, "token is invalid", headers=headers)
+
+
+def _token(environ: Mapping[str, Any]) -> str | None:
+    """Return the token of the request, or None; two that differ are no valid token (RFC 6750 section 2)."""
+    scheme, _, bearer = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    bearer = bearer.strip(" ") if scheme.lower() == "bearer" else ""
+    header = environ.get("HTTP_X_ACCESS_TOKENS", "").strip(" ")
+    if bearer and header and bearer != header:
+        refuse_token("two_tokens")
+    return bearer or header or None

@@ -1,0 +1,91 @@
+"""Owns the reading of what a client sends, and the order in which it is refused: 413, 415, 400, 422."""
+
+import json
+import math
+from typing import Any, Never
+
+import msgspec
+from flask import request
+from marshmallow import ValidationError
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.http import parse_options_header
+
+from common.fields import StrictSchema
+from common.problems import Refusal
+
+MAX_BODY = 64 * 1024  # bytes
+JSON = "application/json"
+MAX_DIGITS = 4300  # of an integer; more of them are a number all the same, but none that fits a rule
+
+Complaint = dict[str, str]
+
+_decoder = msgspec.json.Decoder()
+
+
+def read_json() -> Any:
+    """Return the request's JSON value, whatever it is, or refuse with 413, 415 or 400."""
+    body = request.get_data(cache=False)
+    mimetype, options = parse_options_header(request.environ.get("CONTENT_TYPE"))
+    if mimetype.lower() != JSON or options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError:
+        return _with_large_numbers(body)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise BadRequest("the body is not JSON") from error
+
+
+def _with_large_numbers(body: bytes) -> Any:
+    """Parse JSON that holds a number larger than a machine's, so that the rule it breaks can be named."""
+    try:
+        return json.loads(body.decode(), parse_int=_integer, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("the body is not JSON") from error
+
+
+def _integer(digits: str) -> float:
+    return int(digits) if len(digits) <= MAX_DIGITS else math.inf
+
+
+def _refuse_constant(name: str) -> Never:
+    raise ValueError(f"{name} is not JSON")
+
+
+def load_body(schema: StrictSchema, value: Any, complaints: list[Complaint]) -> dict[str, Any]:
+    """Return the members of `value` by the rules of `schema`; what breaks one is added to `complaints`."""
+    try:
+        return dict(schema.load(value))
+    except ValidationError as error:
+        complaints += [{"pointer": pointer(name), "detail": detail} for name, detail in _flat(error)]
+        return {}
+
+
+def load_query(schema: StrictSchema | None, complaints: list[Complaint]) -> dict[str, Any]:
+    """Return the query's parameters by the rules of `schema`, None meaning that there are none."""
+    arguments: MultiDict[str, str] = request.args
+    repeated = [name for name, values in arguments.lists() if len(values) > 1]
+    complaints += [{"parameter": name, "detail": "is given more than once"} for name in repeated]
+    try:
+        return dict((schema or StrictSchema()).load(arguments.to_dict()))
+    except ValidationError as error:
+        complaints += [{"parameter": name, "detail": detail} for name, detail in _flat(error)]
+        return {}
+
+
+def refuse(complaints: list[Complaint]) -> Never:
+    """Refuse the request with 422 and everything that is wrong with it."""
+    raise Refusal(422, "the request breaks the rules of this route", errors=complaints)
+
+
+def pointer(name: str) -> str:
+    """Return the JSON pointer (RFC 6901) to a member of the body, "" to the body itself."""
+    if name == "_schema":
+        return ""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+def _flat(error: ValidationError) -> list[tuple[str, str]]:
+    messages: dict[str, list[str]] = error.normalized_messages()  # type: ignore[no-untyped-call]
+    return [(name, detail) for name, details in messages.items() for detail in details]

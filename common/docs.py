@@ -1,0 +1,49 @@
+"""Owns `/docs`: Swagger UI from the files of flask-swagger-ui, so that it works without a network."""
+
+from pathlib import Path
+
+import flask_swagger_ui
+from flask import Flask, Response, send_from_directory
+
+FILES = Path(flask_swagger_ui.__file__).parent / "dist"
+# Swagger UI sets style attributes and draws its icons from data: addresses; it loads nothing from elsewhere.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="icon" href="/docs/favicon-32x32.png">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+"""
+START = """window.ui = SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  displayRequestDuration: true,
+  validatorUrl: null,
+});
+"""
+
+
+def init_app(app: Flask) -> None:
+    """Serve the page and the files that it loads."""
+    page = PAGE.format(title=app.config["TITLE"])
+    app.add_url_rule("/docs", "docs", lambda: _answer(page, "text/html"))
+    app.add_url_rule("/docs/start.js", "docs_start", lambda: _answer(START, "text/javascript"))
+    app.add_url_rule("/docs/<name>", "docs_file", lambda name: send_from_directory(FILES, name))
+
+
+def _answer(text: str, mimetype: str) -> Response:
+    headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
+    return Response(text, mimetype=mimetype, headers=headers)

@@ -1,0 +1,98 @@
+"""Owns the strict kinds of value that a body or a query may hold (contract, section 1)."""
+
+import unicodedata
+from typing import Any, TypeVar
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+REFUSED_CATEGORIES = frozenset({"Cc", "Cs"})  # control characters and surrogates
+# What OpenAPI can say of a text that holds more than white space, and no control characters.
+NOT_BLANK = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$"
+
+T = TypeVar("T")
+
+
+class StrictSchema(Schema):
+    """Members by name, every other one refused."""
+
+    error_messages = {  # noqa: RUF012 - marshmallow's own way to replace them
+        "unknown": "is not known here",
+        "type": "must be a JSON object",
+    }
+
+
+class Strict(fields.Field[T]):
+    """A member that is read by `read`, which raises `ValidationError` with a sentence about what is wrong."""
+
+    default_error_messages = {  # noqa: RUF012 - as above
+        "required": "is required",
+        "null": "must not be null",
+    }
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> T:
+        return self.read(value)
+
+    def read(self, value: Any) -> T:
+        """Return what `value`, as it came, stands for."""
+        raise NotImplementedError
+
+
+class AnyText(Strict[str]):
+    """A string of which the route itself says what is wrong with it."""
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError("must be a string")
+        return value
+
+
+class PlainText(AnyText):
+    """A string without control characters, of any length."""
+
+    def read(self, value: Any) -> str:
+        text = super().read(value)
+        if not text.isprintable() and any(unicodedata.category(c) in REFUSED_CATEGORIES for c in text):
+            raise ValidationError("must not hold control characters")
+        return text
+
+
+class Text(PlainText):
+    """A string of `low` to `high` code points, kept as it was sent; not white space alone."""
+
+    def __init__(self, *, high: int, low: int = 1, **kwargs: Any) -> None:
+        self.low, self.high = low, high
+        metadata = {"minLength": low, "maxLength": high, "pattern": NOT_BLANK, **kwargs.pop("metadata", {})}
+        super().__init__(metadata=metadata, **kwargs)
+
+    def read(self, value: Any) -> str:
+        text = super().read(value)
+        if not self.low <= len(text) <= self.high:
+            raise ValidationError(f"must be {self.low} to {self.high} characters long")
+        if text.isspace():
+            raise ValidationError("must hold more than white space")
+        return text
+
+
+class WholeNumber(Strict[int]):
+    """A JSON integer from `low` to `high`: no string, fraction or boolean stands for one."""
+
+    def __init__(self, *, low: int, high: int, **kwargs: Any) -> None:
+        self.low, self.high = low, high
+        limits = validate.Range(low, high, error=f"must be from {low} to {high}")
+        super().__init__(validate=limits, **kwargs)
+
+    def read(self, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValidationError("must be an integer")
+        return value
+
+
+class QueryNumber(WholeNumber):
+    """The same in a query: decimal ASCII digits, no sign, no leading zero."""
+
+    def read(self, value: Any) -> int:
+        if not (value.isascii() and value.isdecimal()) or len(value) > len(str(self.high)):
+            raise ValidationError(f"must be an integer from {self.low} to {self.high}")
+        if value[0] == "0" and len(value) > 1:
+            raise ValidationError("must have no leading zero")
+        return int(value)

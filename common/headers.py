@@ -1,0 +1,40 @@
+"""Owns the headers that every answer carries, and CORS for the origins that `CORS_ORIGINS` names."""
+
+from flask import Flask, Response, request
+
+from common.settings import Settings
+
+ALLOWED_HEADERS = (
+    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-ID, x-access-tokens"
+)
+EXPOSED_HEADERS = "ETag, Link, Location, Retry-After, WWW-Authenticate, X-Request-ID, Idempotency-Replayed"
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Set the headers of every answer of `app`."""
+    app.after_request(protect)
+    if settings.cors_origins:
+        origins = frozenset(settings.cors_origins)
+        app.after_request(lambda response: allow_origin(response, origins))
+
+
+def protect(response: Response) -> Response:
+    """Keep caches and guessing browsers away, unless the route said otherwise."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def allow_origin(response: Response, origins: frozenset[str]) -> Response:
+    """Let a page of one of `origins` read the answer (Fetch standard, CORS protocol)."""
+    response.vary.add("Origin")
+    origin = request.headers.get("Origin")
+    if origin not in origins:
+        return response
+    response.headers["Access-Control-Allow-Origin"] = origin
+    response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        response.headers["Access-Control-Allow-Methods"] = response.headers.get("Allow", "")
+        response.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
+        response.headers["Access-Control-Max-Age"] = "600"  # seconds
+    return response

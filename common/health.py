@@ -1,0 +1,99 @@
+"""Owns the open routes that say what a service is and how it is: `/`, `/healthz`, `/readyz`."""
+
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotInTime
+from typing import Literal
+
+import msgspec
+from flask import Flask, Response, current_app
+from sqlalchemy.exc import SQLAlchemyError
+
+from common.api import Blueprint, answer
+from common.auth import verifier
+from common.database import SCHEMA_VERSION, Database, SchemaNotCurrent
+
+CHECK_WAIT = 1.5  # seconds; the contract allows 2 for the whole answer
+
+State = Literal["ok", "degraded", "failing"]
+
+
+class Service(msgspec.Struct):
+    """What the service is and where its documents are."""
+
+    service: str
+    openapi: str = "/openapi.json"
+    docs: str = "/docs"
+    health: str = "/healthz"
+    readiness: str = "/readyz"
+
+
+class Health(msgspec.Struct):
+    """The process lives."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(msgspec.Struct):
+    """How the service is, and each thing it depends on."""
+
+    status: State
+    checks: dict[str, State]
+
+
+READY = Readiness("ok", {"database": "ok", "schema": "ok", "keys": "ok"})
+NOT_READY = Readiness("failing", {"database": "ok", "schema": "failing", "keys": "ok"})
+
+blueprint = Blueprint("service", __name__, description="What the service is and how it is")
+
+# One look at the database at a time: a database that hangs must not collect threads.
+_looks = ThreadPoolExecutor(max_workers=1, thread_name_prefix="readiness")
+
+
+def init_app(app: Flask, db: Database) -> None:
+    """Let `/readyz` of `app` look at `db`."""
+    app.extensions["readiness_database"] = db
+
+
+@blueprint.operation("GET /", answers={200: Service("books_service")})
+def show_service() -> Response:
+    """Name the service and link its documents."""
+    return answer(Service(current_app.name))
+
+
+@blueprint.operation("GET /healthz", answers={200: Health()})
+def show_health() -> Response:
+    """Say that the process lives; asks nobody."""
+    return answer(Health())
+
+
+@blueprint.operation("GET /readyz", answers={200: READY, 503: NOT_READY})
+def show_readiness() -> Response:
+    """Say whether the service can serve: the database answers, its schema is current, the keys are loaded."""
+    checks = {**_database_checks(), "keys": _keys_check()}
+    worst: State = max(checks.values(), key=["ok", "degraded", "failing"].index)
+    return answer(Readiness(worst, checks), 503 if worst == "failing" else 200)
+
+
+def _keys_check() -> State:
+    return "degraded" if verifier().keys.complaint else "ok"
+
+
+def _database_checks() -> dict[str, State]:
+    db: Database = current_app.extensions["readiness_database"]
+    look = _looks.submit(_look, db.engine.connect, current_app.extensions["schema_head"])
+    try:
+        return look.result(timeout=CHECK_WAIT)
+    except NotInTime:
+        look.cancel()
+        return {"database": "failing", "schema": "failing"}
+
+
+def _look(connect, head: str) -> dict[str, State]:  # type: ignore[no-untyped-def]
+    try:
+        with connect() as connection:
+            current = connection.exec_driver_sql(SCHEMA_VERSION).scalar()
+    except SchemaNotCurrent:
+        return {"database": "ok", "schema": "failing"}
+    except SQLAlchemyError:
+        return {"database": "failing", "schema": "failing"}
+    return {"database": "ok", "schema": "ok" if current == head else "failing"}

@@ -1,0 +1,97 @@
+"""Owns what is written: JSON lines on standard output, one a request and one a security event.
+
+Never a password, token, hash, key or query string; what a client sends is escaped, so it cannot break a line.
+"""
+
+import json
+import os
+import re
+import time
+import uuid
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import structlog
+from flask import Flask, Response, current_app, g, has_app_context, has_request_context, request
+from structlog.typing import EventDict, WrappedLogger
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+STDOUT = 1  # the file descriptor
+MAX_TEXT = 200  # characters of what a client sent that a line shows
+
+log = structlog.get_logger()
+
+
+class StandardOutput:
+    """Writes a line in one system call, so that lines of several threads and workers do not mix."""
+
+    def msg(self, line: bytes) -> None:
+        # A full disk or a reader that went away must not turn an answered request into an error.
+        with suppress(OSError):
+            os.write(STDOUT, line + b"\n")
+
+    debug = info = warning = error = critical = msg
+
+
+def init_app(app: Flask) -> None:
+    """Give every request an id and log its answer; call before anything else that may refuse a request."""
+    configure()
+    app.before_request(start)
+    app.after_request(finish)
+
+
+def configure() -> None:
+    """Write structlog's events as JSON lines."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            add_context,
+            structlog.processors.format_exc_info,
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger("info"),
+        logger_factory=lambda *_: StandardOutput(),
+        cache_logger_on_first_use=True,
+    )
+
+
+def add_context(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Say which service and request an event belongs to, and whose it was where a token said so."""
+    if has_app_context():
+        event["service"] = current_app.name
+    if has_request_context():
+        event["request_id"] = g.get("request_id")
+        event["client"] = request.remote_addr
+        identity = g.get("identity")
+        if identity is not None:
+            event["public_id"] = identity.public_id
+    return event
+
+
+def render(_: WrappedLogger, __: str, event: EventDict) -> bytes:
+    """Return one line; JSON escapes control characters, and what is not ASCII is escaped here."""
+    line = msgspec.json.encode(event)
+    return line if line.isascii() else json.dumps(event).encode()
+
+
+def start() -> None:
+    """Note when the request began, and its id: the client's own if it is well formed."""
+    g.started = time.perf_counter()
+    sent = request.environ.get("HTTP_X_REQUEST_ID", "")
+    g.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+
+
+def finish(response: Response) -> Response:
+    """Answer with the request's id and write its line."""
+    response.headers["X-Request-ID"] = g.request_id
+    fields: dict[str, Any] = {
+        "method": request.method[:MAX_TEXT],
+        "path": request.path[:MAX_TEXT],
+        "route": request.url_rule.rule if request.url_rule else None,
+        "status": response.status_code,
+        "milliseconds": round((time.perf_counter() - g.started) * 1000, 2),
+    }
+    log.info("request", **fields)
+    return response

@@ -1,0 +1,65 @@
+"""Owns the numbers for Prometheus; `common.server` shows them on a port of their own."""
+
+import time
+
+from flask import Flask, Response, g, request
+from prometheus_client import Counter, Gauge, Histogram
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+_requests = Counter(
+    "http_requests_total", "Requests answered, by route template.", ["method", "route", "status"]
+)
+_durations = Histogram(
+    "http_request_duration_seconds", "Time to answer a request.", ["method", "route"], buckets=SECONDS
+)
+_rejections = Counter("token_rejections_total", "Tokens refused with 401, by reason.", ["reason"])
+_pool = Gauge(
+    "database_pool_connections",
+    "Database connections in use.",
+    ["database"],
+    multiprocess_mode="livesum",
+)
+_pool_failures = Counter(
+    "database_unavailable_total", "Requests answered with 503 because of the database.", ["reason"]
+)
+
+# Looking a label up costs more than counting: the children that were used are kept.
+_children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+
+def init_app(app: Flask) -> None:
+    """Count every answer of `app`; call after `logs.init_app`, which notes when a request began."""
+    app.after_request(count)
+
+
+def count(response: Response) -> Response:
+    """Count the answer under its route template, never under what the client wrote."""
+    route = request.url_rule.rule if request.url_rule else "unmatched"
+    method = request.method if request.method in METHODS else "other"
+    key = (method, route, response.status_code)
+    if key not in _children:
+        _children[key] = (
+            _requests.labels(method, route, response.status_code),
+            _durations.labels(method, route),
+        )
+    counter, histogram = _children[key]
+    counter.inc()
+    histogram.observe(time.perf_counter() - g.started)
+    return response
+
+
+def token_rejected(reason: str) -> None:
+    """Count a token refused for `reason`, a word of ours."""
+    _rejections.labels(reason).inc()
+
+
+def database_unavailable(reason: str) -> None:
+    """Count an answer of 503 because the database did not serve; `reason` is the class of the error."""
+    _pool_failures.labels(reason).inc()
+
+
+def pool_in_use(database: str) -> Gauge:
+    """Return the gauge of connections that are out of the pool of `database`."""
+    return _pool.labels(database)

@@ -1,0 +1,54 @@
+"""Owns how a migration runs: alone, however many start at once, and all or nothing."""
+
+import time
+
+from alembic import context
+from sqlalchemy import Connection, MetaData, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+LOCK = 0x626F6F6B  # "book": the advisory lock that migrations of one database take
+WAIT = 60  # seconds for another migration to end
+
+
+def migrate(metadata: MetaData, url: str) -> None:
+    """Run the migrations that Alembic was asked for on the database at `url`."""
+    if url.startswith("sqlite"):
+        _migrate_sqlite(metadata, url)
+    else:
+        _migrate_postgresql(metadata, url)
+
+
+def _migrate_postgresql(metadata: MetaData, url: str) -> None:
+    options = {"connect_timeout": 10, "options": f"-c lock_timeout={WAIT * 1000}"}
+    with create_engine(make_url(url), poolclass=NullPool, connect_args=options).begin() as connection:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+        _run(connection, metadata)
+
+
+def _migrate_sqlite(metadata: MetaData, url: str) -> None:
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": WAIT, "isolation_level": None})
+    with engine.connect() as connection:
+        _use_wal(connection)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    with engine.begin() as connection:
+        _run(connection, metadata)
+
+
+def _use_wal(connection: Connection) -> None:
+    """Switch the file to write-ahead logging, which SQLite refuses at once while somebody else does it."""
+    deadline = time.monotonic() + WAIT
+    while True:
+        try:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        except OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _run(connection: Connection, metadata: MetaData) -> None:
+    context.configure(connection=connection, target_metadata=metadata)
+    context.run_migrations()

@@ -1,0 +1,64 @@
+"""Owns the cursor of a keyset page: opaque, tamper-evident, and good only for the listing it came from."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+import msgspec
+
+from common.keys import Key, KeySet
+from common.problems import DETAILS, Refusal
+
+MAC_LENGTH = 16  # bytes
+PURPOSE = b"page cursor\0"  # keeps these codes apart from the signatures of tokens
+
+Position = list[int | str | None]
+
+
+class BadCursor(ValueError):
+    """A cursor that this listing did not give out."""
+
+
+def write_cursor(keys: KeySet, listing: Sequence[str], position: Position) -> str:
+    """Return a cursor to `position` (the sort key of the last row shown) in `listing`.
+
+    `listing` is what the page depends on besides the position: the route, the owner, sort and filters.
+    """
+    payload = msgspec.json.encode(position)
+    return base64.urlsafe_b64encode(_mac(keys.signing, listing, payload) + payload).decode().rstrip("=")
+
+
+def read_cursor(keys: KeySet, listing: Sequence[str], cursor: str) -> Position:
+    """Return the position that `cursor` tells, or raise `BadCursor`; any key in use may have made it."""
+    try:
+        data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise BadCursor from error
+    mac, payload = data[:MAC_LENGTH], data[MAC_LENGTH:]
+    if not any(hmac.compare_digest(mac, _mac(key, listing, payload)) for key in keys.verifying.values()):
+        raise BadCursor
+    return msgspec.json.decode(payload, type=Position)
+
+
+def _mac(key: Key, listing: Sequence[str], payload: bytes) -> bytes:
+    message = PURPOSE + msgspec.json.encode(list(listing)) + payload
+    return hmac.digest(key.secret, message, hashlib.sha256)[:MAC_LENGTH]
+
+
+def page_after(keys: KeySet, listing: Sequence[str], cursor: str | None) -> int:
+    """Return the id behind which a page of `listing` begins, 0 without a cursor, or refuse it with 422."""
+    if cursor is None:
+        return 0
+    try:
+        position = read_cursor(keys, listing, cursor)
+    except BadCursor as error:
+        complaint = {"parameter": "cursor", "detail": "is not a cursor of this list"}
+        raise Refusal(422, DETAILS[422], errors=[complaint]) from error
+    return int(position[0] or 0)
+
+
+def page_end(keys: KeySet, listing: Sequence[str], ids: Sequence[int], limit: int) -> str | None:
+    """Return the cursor behind the first `limit` of `ids`, or None if there are no more of them."""
+    return write_cursor(keys, listing, [ids[limit - 1]]) if len(ids) > limit else None

@@ -1,0 +1,101 @@
+"""Owns what an error looks like: every one is answered as `application/problem+json` (RFC 9457)."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException, default_exceptions
+
+MAX_ERRORS = 100  # listed in one 422; `error_count` tells how many there are
+RETRY_AFTER = {429: 1, 503: 1}  # seconds, where the place that refuses does not know better
+
+log = structlog.get_logger()
+
+# What a client reads where the application or the framework gave no reason of its own.
+DETAILS = {
+    400: "the request cannot be understood",
+    401: "a valid token is missing",
+    403: "you may not do this",
+    404: "there is nothing at this address",
+    405: "this address does not take this method",
+    408: "the request took too long to arrive",
+    413: "the body is too large",
+    415: "the body must be application/json in UTF-8",
+    422: "the request breaks the rules of this route",
+    429: "too many requests",
+    500: "something went wrong here",
+    503: "the service cannot answer right now",
+}
+
+
+class Refusal(HTTPException):
+    """An error answer with its own headers or its own list of complaints."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        errors: list[dict[str, str]] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = status
+        self.headers = dict(headers or {})
+        self.errors = errors
+
+    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+        return [*super().get_headers(*args, **kwargs), *self.headers.items()]
+
+
+def init_app(app: Flask) -> None:
+    """Answer every error of the application and of the framework as a problem document."""
+    app.register_error_handler(HTTPException, answer)
+    app.register_error_handler(Exception, answer_unexpected)
+
+
+def answer(error: HTTPException) -> Response:
+    """Render `error`, keeping the headers it brings (`Allow`, `Retry-After`, `WWW-Authenticate`)."""
+    status = error.code or 500
+    response = Response(msgspec.json.encode(problem(error)), status=status)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    if status in RETRY_AFTER:
+        response.headers.setdefault("Retry-After", str(RETRY_AFTER[status]))
+    response.mimetype = "application/problem+json"
+    return response
+
+
+def answer_unexpected(error: Exception) -> Response:
+    """Answer what nobody foresaw with a 500 that says nothing, and log all of it."""
+    log.error("unexpected_error", exc_info=error)
+    return answer(default_exceptions[500]())
+
+
+def problem(error: HTTPException) -> dict[str, Any]:
+    """Return the members of the problem document of `error`."""
+    status = error.code or 500
+    message = _message(error, status)
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": message,
+        "message": message,
+    }
+    errors = getattr(error, "errors", None)
+    if errors is not None:
+        document["errors"] = errors[:MAX_ERRORS]
+        document["error_count"] = len(errors)
+    return document
+
+
+def _message(error: HTTPException, status: int) -> str:
+    """Return our own words: a text that the framework put into the exception is never shown."""
+    is_ours = isinstance(error, Refusal) or type(error) is default_exceptions.get(status)
+    text = error.description if is_ours and error.description != type(error).description else None
+    return text or DETAILS.get(status, HTTPStatus(status).phrase.lower())

@@ -1,0 +1,60 @@
+"""Owns the order in which the shared parts of a service are put together."""
+
+from typing import Any
+
+import msgspec
+from flask import Flask
+from flask.json.provider import JSONProvider
+from flask.sessions import NullSession, SessionInterface
+
+from common import auth, bodies, docs, headers, logs, metrics, openapi, paths, problems
+from common.api import Blueprint
+from common.server import BodyErrors
+from common.settings import Settings
+
+VERSION = "1.0.0"
+
+
+class NoSession(SessionInterface):
+    """There are no cookies, so there is no session to open and to look for in every request."""
+
+    _session = NullSession()
+
+    def open_session(self, *_: Any) -> NullSession:
+        return self._session
+
+    def save_session(self, *_: Any) -> None:
+        return
+
+
+class MsgspecProvider(JSONProvider):
+    """msgspec behind Flask's own JSON: ten times faster, and stricter about what JSON is."""
+
+    def dumps(self, obj: Any, **_: Any) -> str:
+        return msgspec.json.encode(obj).decode()
+
+    def loads(self, s: str | bytes, **_: Any) -> Any:
+        return msgspec.json.decode(s)
+
+
+def start(app: Flask, settings: Settings) -> None:
+    """Prepare everything that stands around the routes; the first hook registered sees a request first."""
+    app.config["MAX_CONTENT_LENGTH"] = bodies.MAX_BODY
+    app.config["TITLE"] = settings.title
+    app.extensions["settings"] = settings
+    app.session_interface = NoSession()
+    app.json = MsgspecProvider(app)
+    paths.init_app(app)
+    # What runs after a request runs in the opposite order: the log line is written last.
+    logs.init_app(app)
+    metrics.init_app(app)
+    headers.init_app(app, settings)
+    auth.init_app(app, settings)
+
+
+def finish(app: Flask, *, blueprints: list[Blueprint]) -> None:
+    """Register the routes and what must know them all."""
+    openapi.init_app(app, version=VERSION, blueprints=blueprints)
+    docs.init_app(app)
+    problems.init_app(app)
+    app.wsgi_app = BodyErrors(app.wsgi_app)  # type: ignore[method-assign] # the way Flask documents

@@ -1,0 +1,165 @@
+"""What a user name may be, and when two of them are the same."""
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auth_service.names import MAX_LENGTH, InvalidName, fold, normalise
+
+# Besides any text: what NFKC turns into spaces, marks, colons or several letters, or composes with others.
+SPACES_AND_COLONS = " \u00a0\u2003\u3000:\uff1a\u2a74"
+SPACED_MARKS = "\u00a8\u037a\u2017\ufdfa"
+COMPOSING = "\u0345\u0301\u0308\u1100\u1161가αιΰ"
+CASES = "\ufb03ßẞİiıςσΣ"
+TRICKY = st.sampled_from(SPACES_AND_COLONS + SPACED_MARKS + COMPOSING + CASES)
+TEXTS = st.text(max_size=70) | st.text(TRICKY, max_size=40) | st.text(TRICKY | st.characters(), max_size=40)
+LETTERS = st.sampled_from("abcxyzäöüéñžабвгдяёαβγδωάώ 0123456789_-.")
+
+
+def complaint_of(raw: str) -> str:
+    """Return why the name is refused, or nothing if it is not."""
+    try:
+        normalise(raw)
+    except InvalidName as refused:
+        return refused.detail
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        ("alice", "alice"),
+        ("  alice  ", "alice"),
+        ("Ada   King", "Ada King"),
+        ("Ada\u00a0\u2003King", "Ada King"),
+        ("ａｌｉｃｅ", "alice"),
+        ("e\u0301va", "éva"),
+        ("ﬁona", "fiona"),
+        ("李小龍", "李小龍"),
+        ("a@b.example", "a@b.example"),
+        ("x" * 50, "x" * 50),
+        ("e\u0301" * 50, "é" * 50),
+        ("α\u0313\u0300\u0345" * 50, "ᾂ" * 50),
+        ("α\u0313\u0300\u0345 " * 25, ("ᾂ " * 25).strip()),
+        (" " * 60_000 + "x", "x"),
+        ("a b " * 12, ("a b " * 12).strip()),
+    ],
+)
+def test_a_name_is_brought_into_its_one_form(raw: str, name: str) -> None:
+    assert normalise(raw) == name
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("", "empty"),
+        ("   ", "empty"),
+        ("\u3000\u00a0", "empty"),
+        ("x" * 51, "at most 50"),
+        ("ﬃ" * 17, "at most 50"),
+        ("\ufdfa" * 3, "at most 50"),
+        ("x" * 65_536, "at most 50"),
+        ("\u0316\u0301" * 32_768, "at most 50"),
+        ("a\tb", "control"),
+        ("a\n", "control"),
+        ("a\x00b", "control"),
+        ("a\x7f", "control"),
+        ("a\u0085b", "control"),
+        ("a\ud800b", "control"),
+        ("a:b", "colon"),
+        ("a：b", "colon"),
+        ("a\u2a74b", "colon"),
+        ("a\u1680b", "white space"),
+        ("a\u2028b", "white space"),
+        ("a\u2029b", "white space"),
+        ("a\u200bb", "invisible"),
+        ("a\u202eb", "invisible"),
+        ("a\u00adb", "invisible"),
+        ("\ufeffa", "invisible"),
+        ("a\ue000b", "private"),
+        ("a\uffffb", "unassigned"),
+        ("a\U000e0041b", "invisible"),
+    ],
+)
+def test_a_name_that_breaks_a_rule_is_refused_with_the_reason(raw: str, reason: str) -> None:
+    with pytest.raises(InvalidName, match=reason) as refused:
+        normalise(raw)
+
+    assert not raw.strip() or raw not in refused.value.detail
+
+
+@given(TEXTS)
+def test_normalising_twice_changes_nothing(raw: str) -> None:
+    try:
+        name = normalise(raw)
+    except InvalidName:
+        return
+
+    assert normalise(name) == name
+
+
+@given(TEXTS)
+def test_an_accepted_name_keeps_every_rule(raw: str) -> None:
+    try:
+        name = normalise(raw)
+    except InvalidName:
+        return
+
+    assert 1 <= len(name) <= MAX_LENGTH
+    assert name == unicodedata.normalize("NFKC", name)
+    assert name == " ".join(name.split(" ")) == name.strip()
+    assert ":" not in name
+    assert not any(character.isspace() for character in name if character != " ")
+    assert {unicodedata.category(character)[0] for character in name}.isdisjoint("C")
+
+
+@given(st.text(TRICKY | LETTERS, min_size=380, max_size=1200))
+def test_what_is_refused_before_it_is_normalised_would_be_too_long_after_it(raw: str) -> None:
+    normalised = re.sub(" +", " ", unicodedata.normalize("NFKC", raw)).strip(" ")
+
+    assert ("at most" in complaint_of(raw)) == (len(normalised) > MAX_LENGTH)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Alice", "aLICE"),
+        ("Ärger", "äRGER"),
+        ("straße", "STRASSE"),
+        ("STRAẞE", "strasse"),
+        ("Дмитрий", "дМИТРИЙ"),
+        ("ΣΊΣΥΦΟΣ", "Σίσυφος"),
+        ("σίσυφοσ", "σίσυφος"),
+        ("ᾳ", "ΑΙ"),
+        ("ΰ", "Ϋ́"),
+        ("ǅ", "ǆ"),
+        ("Ꮳ", "ꮳ"),
+    ],
+)
+def test_names_that_differ_in_case_only_are_the_same(one: str, other: str) -> None:
+    assert fold(normalise(one)) == fold(normalise(other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("alice", "alicе"), ("resume", "résumé"), ("ada king", "adaking"), ("İ", "I"), ("ı", "i")],
+)
+def test_names_that_differ_in_more_than_case_are_not_the_same(one: str, other: str) -> None:
+    assert fold(normalise(one)) != fold(normalise(other))
+
+
+@given(TEXTS)
+def test_folding_twice_changes_nothing(raw: str) -> None:
+    folded = fold(raw)
+
+    assert fold(folded) == folded
+
+
+@given(st.text(LETTERS, min_size=1, max_size=MAX_LENGTH).filter(str.strip))
+def test_a_name_folds_alike_in_every_case(raw: str) -> None:
+    name = normalise(raw)
+
+    assert fold(normalise(name.upper())) == fold(normalise(name.lower())) == fold(name)

@@ -1,0 +1,116 @@
+"""Both services as they run for real: gunicorn over loopback, on free ports and a folder of their own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import requests
+
+ROOT = Path(__file__).parents[1]
+START = 30  # seconds for a service to be ready, on a busy machine
+SERVICES = ("auth", "books")
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on at the moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def run_flask(service: str, *words: str, environment: Mapping[str, str], typed: str = "") -> str:
+    """Run a `flask` command of a service and return what it printed; fail with what it complained of."""
+    command = [sys.executable, "-m", "flask", "--app", f"{service}_service", *words]
+    done = subprocess.run(
+        command, cwd=ROOT, env=dict(environment), input=typed, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+class Pair:
+    """The two services. The databases are SQLite files in `folder`, unless URLs are given by service."""
+
+    def __init__(self, folder: Path, *, databases: Mapping[str, str] | None = None, **settings: str) -> None:
+        self.folder = folder
+        self.ports = {service: free_port() for service in SERVICES}
+        self.metrics_ports = {service: free_port() for service in SERVICES}
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "DATA_DIR": str(folder),
+            "WEB_CONCURRENCY": "2",
+            **{f"{service.upper()}_PORT": str(port) for service, port in self.ports.items()},
+            **{f"{service.upper()}_METRICS_PORT": str(port) for service, port in self.metrics_ports.items()},
+            **{f"{service.upper()}_DATABASE_URL": url for service, url in (databases or {}).items()},
+            **settings,
+        }
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._logs: list[IO[bytes]] = []
+
+    def url(self, service: str) -> str:
+        return f"http://127.0.0.1:{self.ports[service]}"
+
+    def log(self, service: str) -> Path:
+        """Return the file that holds what the service wrote to standard output and error."""
+        return self.folder / f"{service}.log"
+
+    def prepare(self) -> Self:
+        """Make the keys and migrate both databases."""
+        run_flask("auth", "keys", "init", environment=self.environment)
+        for service in SERVICES:
+            run_flask(service, "db", "upgrade", environment=self.environment)
+        return self
+
+    def start(self, *services: str) -> Self:
+        """Start the services (both, if none is named) and wait until they answer."""
+        for service in services or SERVICES:
+            self.processes[service] = self._spawn(service)
+        for service in services or SERVICES:
+            self._wait(service)
+        return self
+
+    def stop(self, *services: str, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send the services a signal and wait for their end."""
+        chosen = [self.processes.pop(service) for service in services or tuple(self.processes)]
+        for process in chosen:
+            process.send_signal(number)
+        for process in chosen:
+            process.wait(timeout=60)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        for log in self._logs:
+            log.close()
+
+    def _spawn(self, service: str) -> subprocess.Popen[bytes]:
+        log = self.log(service).open("ab")
+        self._logs.append(log)
+        configuration = f"python:{service}_service.gunicorn_conf"
+        command = [sys.executable, "-m", "gunicorn", "-c", configuration, f"{service}_service:create_app()"]
+        return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+
+    def _wait(self, service: str) -> None:
+        deadline = time.monotonic() + START
+        while True:
+            try:
+                requests.get(self.url(service) + "/healthz", timeout=5).raise_for_status()
+            except requests.ConnectionError:
+                assert self.processes[service].poll() is None, self.log(service).read_text()
+                assert time.monotonic() < deadline, self.log(service).read_text()
+                time.sleep(0.05)
+            else:
+                return

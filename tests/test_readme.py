@@ -1,0 +1,91 @@
+"""The README is true: its walk runs as it stands, and its tables are complete."""
+
+import re
+import subprocess
+from dataclasses import fields
+
+import pytest
+import requests
+
+from auth_service.settings import AuthSettings
+from books_service.settings import BooksSettings
+from common.settings import Settings
+from tests.pair import ROOT, Pair
+
+README = (ROOT / "README.md").read_text()
+INTERNAL = {"service", "secret", "database_url", "is_command"}  # no settings, or named otherwise below
+NAMES = {  # where the variable is not the member in upper case
+    "keys_file": "JWT_KEYS_FILE",
+    "workers": "WEB_CONCURRENCY",
+    "argon2_memory": "ARGON2_MEMORY_KIB",
+}
+
+
+def section(title: str) -> str:
+    """Return the text under a heading, up to the next of the same or a higher level."""
+    level = title.split(" ")[0]
+    found = re.search(rf"^{re.escape(title)}\n(.*?)(?=^#{{2,{len(level)}}} |\Z)", README, re.M | re.S)
+    assert found, title
+    return found[1]
+
+
+def test_the_walk_runs_from_registering_to_a_listed_book(own_pair: Pair) -> None:
+    own_pair.start()
+    (walk, _) = re.findall(r"```sh\n(.*?)```", section("## A walk"), re.S)
+
+    environment = own_pair.environment | {"AUTH": own_pair.url("auth"), "BOOKS": own_pair.url("books")}
+    done = subprocess.run(
+        ["bash", "-eu"], input=walk, env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert '"message":"registered successfully"' in done.stdout
+    assert '"name":"Ann","admin":false' in done.stdout
+    assert '"message":"new books created"' in done.stdout
+    assert re.search(r'\{"list_of_books":\[\{"id":1,"name":"Eric",[^\]]*\],"next":null\}$', done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("service", "title"), [("auth", "### Auth, port 5001"), ("books", "### Books, port 5002")]
+)
+def test_the_table_of_routes_is_complete(pair: Pair, service: str, title: str) -> None:
+    paths = requests.get(pair.url(service) + "/openapi.json", timeout=30).json()["paths"]
+    routes = {
+        f"{method.upper()} {re.sub('{.*?}', '<>', path)}"
+        for path, methods in paths.items()
+        for method in methods
+        if method != "parameters"
+    }
+    rows = re.sub("<.*?>", "<>", section(title))
+
+    assert len(routes) > 6
+    assert {route for route in routes if f"`{route}`" not in rows} == set()
+
+
+@pytest.mark.parametrize(("kind", "title"), [(AuthSettings, "### Auth"), (BooksSettings, "### Books")])
+def test_the_tables_of_settings_are_complete(kind: type[Settings], title: str) -> None:
+    prefix = title.split(" ")[1].upper()
+    shared = {field.name for field in fields(Settings)}
+    members = {field.name for field in fields(kind)} - INTERNAL
+    named = {
+        f"{prefix}_{name.upper()}" if name in ("port", "metrics_port") else NAMES.get(name, name.upper())
+        for name in members
+    } | {"JWT_SECRET", f"{prefix}_DATABASE_URL"}
+    settings = section("## Settings")
+
+    assert shared >= {"data_dir", "keys_file"}
+    assert {name for name in named if f"`{name}`" not in settings} == set()
+
+
+def test_the_table_of_commands_is_complete() -> None:
+    text = section("## Commands of an operator")
+    done = subprocess.run(
+        ["grep", "-hoE", r'^@(users|keys)\.command\("[a-z-]+"\)', "auth_service/commands.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    commands = re.findall(r'@(\w+)\.command\("([a-z-]+)"\)', done.stdout)
+
+    assert commands
+    assert [word for _, word in commands if not re.search(rf"(users|keys|…) {word}\b", text)] == []

@@ -1,0 +1,106 @@
+"""Owns a load: what wrk is told to send, and what the processes under it spend meanwhile."""
+
+import json
+import os
+import secrets
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import psutil
+
+SCRIPT = Path(__file__).with_name("load.lua")
+THREADS = 2  # of wrk
+TIMEOUT = 10  # seconds that wrk waits for an answer before it counts an error
+WARM_UP = 1  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """A request to be sent again and again; a `{n}` in the body is another number each time."""
+
+    name: str
+    method: str
+    url: str  # of the service
+    paths: Sequence[str]  # taken in turn
+    token: str
+    body: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """What a load showed; the times of the processor are microseconds a request."""
+
+    rate: float  # requests a second
+    p50: float  # milliseconds
+    p99: float  # milliseconds
+    server: float
+    database: float | None  # None where the database has no processes of its own
+    errors: int  # connections that broke, answers that were late or not 2xx or 3xx
+
+
+def measure(
+    route: Route, *, seconds: int, connections: int, server: int, database: int | None
+) -> Measurement:
+    """Load a route for `seconds`, after a moment to warm up; `server` and `database` are process ids."""
+    run_wrk(route, seconds=WARM_UP, connections=connections)
+    before = processor_time(server), processor_time(database)
+    result = run_wrk(route, seconds=seconds, connections=connections)
+    spent = processor_time(server) - before[0], processor_time(database) - before[1]
+    requests = max(result["requests"], 1)
+    return Measurement(
+        rate=result["requests"] / result["microseconds"] * 1e6,
+        p50=result["p50"] / 1000,
+        p99=result["p99"] / 1000,
+        server=spent[0] / requests * 1e6,
+        database=spent[1] / requests * 1e6 if database else None,
+        errors=result["errors"],
+    )
+
+
+def run_wrk(route: Route, *, seconds: int, connections: int) -> dict[str, int]:
+    """Run wrk and return what `load.lua` prints: counts, and times in microseconds."""
+    command = ["wrk", f"-t{THREADS}", f"-c{connections}", f"-d{seconds}s", f"--timeout={TIMEOUT}s"]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "METHOD": route.method,
+        "TOKEN": route.token,
+        "PATHS": "\n".join(route.paths),
+        "BODY": route.body.replace("{n}", f"{secrets.token_hex(4)}-{{n}}"),  # wrk counts from 1 in every run
+    }
+    done = subprocess.run(
+        [*command, "--script", str(SCRIPT), route.url],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    result: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def processor_time(root: int | None) -> float:
+    """Return the seconds of processor time that a tree of processes has used, its dead included."""
+    if root is None:
+        return 0.0
+    total = 0.0
+    for process in [psutil.Process(root), *psutil.Process(root).children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            total += sum(process.cpu_times()[:4])  # user and system, its own and its dead children's
+    return total
+
+
+def summarize(rounds: Sequence[Measurement]) -> Measurement:
+    """Return the median of each number over some rounds, and the sum of the errors."""
+    databases = [each.database for each in rounds if each.database is not None]
+    return Measurement(
+        rate=median(each.rate for each in rounds),
+        p50=median(each.p50 for each in rounds),
+        p99=median(each.p99 for each in rounds),
+        server=median(each.server for each in rounds),
+        database=median(databases) if databases else None,
+        errors=sum(each.errors for each in rounds),
+    )

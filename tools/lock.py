@@ -1,0 +1,49 @@
+"""Writes the locks of both services and of development, with hashes and without addresses."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+BOOKS = "books_service/requirements.txt"
+AUTH = "auth_service/requirements.txt"
+DEVELOPMENT = "requirements-dev.txt"
+
+# Each lock with its source and the locks whose versions it has to keep to: all three live in one
+# virtual environment. None holds a mark of who asked for a package, so that a diff shows versions only.
+LOCKS: tuple[tuple[str, list[str], list[str]], ...] = (
+    (AUTH, ["auth_service/pyproject.toml"], []),
+    (BOOKS, ["books_service/pyproject.toml"], [AUTH]),
+    (DEVELOPMENT, ["--group", "pyproject.toml:dev"], [AUTH, BOOKS]),
+)
+UV = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
+OPTIONS = ["--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]
+HEADER = "# Written by `make lock`; do not edit.\n"
+
+
+def main() -> int:
+    """Lock everything again; `--upgrade` takes newer versions, without it what is locked stays."""
+    for lock, source, constraints in LOCKS:
+        write(lock, source, constraints, extra=sys.argv[1:])
+    return 0
+
+
+def write(lock: str, source: list[str], constraints: list[str], *, extra: list[str]) -> None:
+    arguments = [*UV, *OPTIONS, *extra, *source, "--output-file", lock]
+    for constraint in constraints:
+        arguments += ["--constraints", constraint]
+    subprocess.run(arguments, cwd=ROOT, env=environment(), check=True)
+    path = ROOT / lock
+    path.write_text(HEADER + path.read_text())
+
+
+def environment() -> dict[str, str]:
+    """Return the environment with the package index that pip is set to, which uv does not read itself."""
+    pip = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
+    index = subprocess.run(pip, capture_output=True, text=True, check=False).stdout.strip()
+    return {"UV_DEFAULT_INDEX": index, **os.environ} if index else dict(os.environ)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
