@@ -8,13 +8,13 @@ import msgspec
 from flask import request
 from marshmallow import ValidationError
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.http import parse_options_header
 
+from common.arrival import MAX_BODY
 from common.fields import StrictSchema
 from common.problems import Refusal
 
-MAX_BODY = 64 * 1024  # bytes
 JSON = "application/json"
 MAX_DIGITS = 4300  # of an integer; more of them are a number all the same, but none that fits a rule
 
@@ -25,7 +25,7 @@ _decoder = msgspec.json.Decoder()
 
 def read_json() -> Any:
     """Return the request's JSON value, whatever it is, or refuse with 413, 415 or 400."""
-    body = request.get_data(cache=False)
+    body = _read_body()
     mimetype, options = parse_options_header(request.environ.get("CONTENT_TYPE"))
     if mimetype.lower() != JSON or options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise UnsupportedMediaType
@@ -35,6 +35,17 @@ def read_json() -> Any:
         return _with_large_numbers(body)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise BadRequest("the body is not JSON") from error
+
+
+def _read_body() -> bytes:
+    """Return the whole body; werkzeug would cut a chunked one at its limit and go on as if that were all."""
+    length = request.content_length
+    if length is not None and length > MAX_BODY:
+        raise RequestEntityTooLarge
+    body: bytes = request.environ["wsgi.input"].read(MAX_BODY + 1 if length is None else length)
+    if len(body) > MAX_BODY:
+        raise RequestEntityTooLarge
+    return body
 
 
 def _with_large_numbers(body: bytes) -> Any:

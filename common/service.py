@@ -7,9 +7,9 @@ from flask import Flask
 from flask.json.provider import JSONProvider
 from flask.sessions import NullSession, SessionInterface
 
-from common import auth, bodies, docs, headers, logs, metrics, openapi, paths, problems
+from common import auth, docs, headers, logs, metrics, openapi, paths, problems
 from common.api import Blueprint
-from common.server import BodyErrors
+from common.body_errors import BodyErrors
 from common.settings import Settings
 
 VERSION = "1.0.0"
@@ -39,7 +39,6 @@ class MsgspecProvider(JSONProvider):
 
 def start(app: Flask, settings: Settings) -> None:
     """Prepare everything that stands around the routes; the first hook registered sees a request first."""
-    app.config["MAX_CONTENT_LENGTH"] = bodies.MAX_BODY
     app.config["TITLE"] = settings.title
     app.extensions["settings"] = settings
     app.session_interface = NoSession()

@@ -47,6 +47,7 @@ class Pair:
             "PATH": os.environ["PATH"],
             "PYTHONDONTWRITEBYTECODE": "1",
             "DATA_DIR": str(folder),
+            "PROMETHEUS_MULTIPROC_DIR": str(folder),  # where it goes with the rest, even after a kill
             "WEB_CONCURRENCY": "2",
             **{f"{service.upper()}_PORT": str(port) for service, port in self.ports.items()},
             **{f"{service.upper()}_METRICS_PORT": str(port) for service, port in self.metrics_ports.items()},
@@ -99,7 +100,7 @@ class Pair:
     def _spawn(self, service: str) -> subprocess.Popen[bytes]:
         log = self.log(service).open("ab")
         self._logs.append(log)
-        configuration = f"python:{service}_service.gunicorn_conf"
+        configuration = f"{service}_service/gunicorn_conf.py"
         command = [sys.executable, "-m", "gunicorn", "-c", configuration, f"{service}_service:create_app()"]
         return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
 

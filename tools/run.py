@@ -68,7 +68,7 @@ def flask(package: str, *command: str) -> Program:
 
 
 def gunicorn(package: str, place: Place) -> Program:
-    arguments = ["gunicorn", "--config", f"python:{package}.gunicorn_conf", f"{package}:create_app()"]
+    arguments = ["gunicorn", "--config", f"{package}/gunicorn_conf.py", f"{package}:create_app()"]
     return Program(package, arguments, ready=f"{place.url}/readyz")
 
 

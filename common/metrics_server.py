@@ -1,0 +1,56 @@
+"""Owns the page of metrics: the sum over all workers, on a port of its own."""
+
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+METRICS_TIME = 5.0  # seconds that a client of the metrics may be silent
+
+
+def forget_metrics(_arbiter: Any, worker: Any) -> None:
+    """Take a dead worker out of the gauges that count the living."""
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def serve_metrics(listener: socket.socket, _worker: Any) -> None:
+    """Answer on the port of the metrics too, from a thread of each worker."""
+    server = MetricsServer(listener)
+    threading.Thread(target=server.serve_forever, args=(60,), name="metrics", daemon=True).start()
+
+
+class MetricsServer(ThreadingHTTPServer):
+    """Serves from a socket that it shares with the other workers."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        super().__init__(("", 0), MetricsPage, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        listener.setblocking(False)  # another worker may have been quicker
+
+
+class MetricsPage(BaseHTTPRequestHandler):
+    """Answers `GET /metrics` with the sum over all workers, anything else with 404."""
+
+    timeout = METRICS_TIME
+    server_version = "bookstore"
+    sys_version = ""
+
+    def do_GET(self) -> None:  # http.server calls it by this name
+        if self.path.partition("?")[0] != "/metrics":
+            self.send_error(404)
+            return
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        page = generate_latest(registry)
+        self.send_response(200)
+        self.send_header("Content-Type", CONTENT_TYPE_LATEST)
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def log_message(self, *_: object) -> None:
+        """Write no line for a scrape."""

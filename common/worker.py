@@ -1,0 +1,183 @@
+"""Owns the worker: it gathers requests without threads, so that no slow client can hold one."""
+
+import socket
+import time
+from functools import partial
+from selectors import EVENT_READ
+from typing import Any
+
+from gunicorn import util
+from gunicorn.http.errors import NoMoreData
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
+
+from common.arrival import Verdict
+from common.connection import Connection
+from common.listeners import is_stopping
+
+REQUEST_TIME = 20.0  # seconds from the first byte of a request to the last that is gathered
+STOP_TIME = 3.0  # the same while the worker stops
+LINGER_TIME = 2.0  # seconds for a client to close after us
+ROUND = 1.0  # seconds between two looks at what no event tells
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's threaded worker, except that no client can make a thread wait before its request is whole.
+
+    The main loop gathers requests and waits for slow closers; threads see whole requests. It accepts from the
+    listener of its slot, and once a second from its neighbours, in case one has no worker at the moment.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.slot = 0
+        self.neighbours: list[Any] = []
+        self.waiting: set[Connection] = set()
+        self.next_round = 0.0
+
+    def notify(self) -> None:
+        """Once a second tell the master that we live, and see to what no event tells us."""
+        now = time.monotonic()
+        if now < self.next_round and self.alive:
+            return
+        self.next_round = now + ROUND
+        super().notify()
+        for conn in [conn for conn in self.waiting if conn.timeout <= now]:
+            self.give_up(conn)
+        self.accept_all(self.neighbours if self.alive else [])
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Begin or cease to accept; a worker that stops with the whole server takes what is still queued."""
+        super().set_accept_enabled(enabled)
+        if not self.alive and is_stopping():
+            self.accept_all([*self.sockets, *self.neighbours])
+
+    def accept_all(self, listeners: list[Any]) -> None:
+        """Take every connection that waits in the queues of `listeners`, up to our limit."""
+        for listener in listeners:
+            while self.nr_conns < self.worker_connections and self.accept(listener):
+                pass
+
+    def accept(self, listener: Any) -> bool:
+        """Take a connection, if there is one."""
+        try:
+            sock, client = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return False
+        self.nr_conns += 1
+        self.wait(Connection(self.cfg, sock, client, listener.getsockname()), REQUEST_TIME)
+        return True
+
+    def wait(self, conn: Connection, seconds: float) -> None:
+        """Watch `conn` without a thread, for `seconds` at most."""
+        conn.sock.setblocking(False)
+        conn.timeout = time.monotonic() + (seconds if self.alive else min(seconds, STOP_TIME))
+        self.waiting.add(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self.on_readable, conn))
+
+    def on_readable(self, conn: Connection, _sock: Any = None) -> None:
+        """Read from a connection that is waited for, and go on with it if that was enough."""
+        begun = conn.begun
+        verdict = conn.receive()
+        if verdict is not Verdict.WAIT:
+            self.unwatch(conn)
+            self.go_on(conn, verdict)
+        elif conn.begun and not begun:
+            conn.timeout = time.monotonic() + (REQUEST_TIME if self.alive else STOP_TIME)
+
+    def unwatch(self, conn: Connection) -> None:
+        """Wait for `conn` no longer."""
+        self.waiting.discard(conn)
+        self.poller.unregister(conn.sock)
+
+    def go_on(self, conn: Connection, verdict: Verdict) -> None:
+        """Do what `verdict` says with a connection that is not waited for."""
+        if conn.closing or verdict is Verdict.CLOSE:
+            self.drop(conn)
+        elif verdict is Verdict.REFUSE:
+            self.refuse(conn, 431, "Request Header Fields Too Large")
+        else:
+            conn.hand_over(last=verdict is Verdict.TAKE_LAST)
+            self.enqueue_req(conn)
+
+    def handle_request(self, req: Any, conn: Connection) -> bool:
+        """Answer a request, in a thread."""
+        if conn.last or self.nr_conns > self.max_keepalived:
+            req.force_close()
+        try:
+            return bool(super().handle_request(req, conn))
+        except BlockingIOError as error:  # SO_SNDTIMEO: the client takes nothing
+            raise NoMoreData from error
+
+    def finish_request(self, conn: Connection, done: Any) -> None:
+        """Go on with a connection after an answer, back in the main loop."""
+        if done.cancelled() or done.exception() or not done.result():
+            self.linger(conn)
+            return
+        early = conn.parser.unreader.take_buffered()  # the client did not wait for the answer
+        verdict = conn.arrive(early) if early else Verdict.WAIT
+        if verdict is Verdict.WAIT:
+            self.wait(conn, REQUEST_TIME if early else self.keepalive())
+        else:
+            self.go_on(conn, verdict)
+
+    def keepalive(self) -> float:
+        """Return the seconds that a connection may be idle."""
+        return float(self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER)
+
+    def give_up(self, conn: Connection) -> None:
+        """End a wait that was too long; but a request that came at the last moment is still answered."""
+        idle = not conn.begun and not conn.closing
+        if idle:
+            self.on_readable(conn)
+        if idle and (conn.arrival.data or conn not in self.waiting):
+            return
+        self.unwatch(conn)
+        if conn.begun and not conn.closing:
+            self.refuse(conn, 408, "Request Timeout")
+        else:
+            self.drop(conn)
+
+    def refuse(self, conn: Connection, status: int, reason: str) -> None:
+        """Answer in place of the application, and close."""
+        try:
+            util.write_error(conn.sock, status, reason, "")
+        except OSError:
+            self.drop(conn)
+        else:
+            self.linger(conn)
+
+    def linger(self, conn: Connection) -> None:
+        """Close in the way of RFC 9112 section 9.6; gunicorn's own would hold up the main loop for it."""
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.drop(conn)
+        else:
+            conn.closing = True
+            self.wait(conn, LINGER_TIME)
+
+    def drop(self, conn: Connection) -> None:
+        """Close at once."""
+        self.nr_conns -= 1
+        conn.close()
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Shorten every wait, for gunicorn stops when the last connection is closed."""
+        self.alive = False  # it is not yet if the master died
+        for conn in self.waiting:
+            grace = STOP_TIME - STOP_KEEPALIVE_LINGER if conn.begun else 0.0
+            conn.timeout = min(conn.timeout, deadline + grace)
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Close what is left when the time to stop is over; `notify` does the rest."""
+        for conn in list(self.waiting) if force else ():
+            self.unwatch(conn)
+            self.drop(conn)
+
+
+def take_slot(arbiter: Any, worker: Worker) -> None:
+    """Give a new worker the listener that the fewest others have; in the master, before the fork."""
+    taken = [other.slot for other in arbiter.WORKERS.values()]
+    worker.slot = min(range(len(arbiter.LISTENERS)), key=taken.count)
+    worker.sockets = [arbiter.LISTENERS[worker.slot]]
+    worker.neighbours = [listener for listener in arbiter.LISTENERS if listener not in worker.sockets]
