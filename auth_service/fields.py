@@ -5,7 +5,11 @@ from typing import Any
 from marshmallow import ValidationError
 
 from auth_service import names
-from common.fields import NOT_BLANK, AnyText
+from common.fields import CONTROLS, SPACES, AnyText
+
+# What OpenAPI can say of a name: no control character, colon or line separator, and not spaces alone.
+REFUSED = rf"{CONTROLS}:\u1680\u2028\u2029"
+PATTERN = f"^[^{REFUSED}]*[^{REFUSED}{SPACES}][^{REFUSED}]*$"
 
 
 class UserName(AnyText):
@@ -14,8 +18,12 @@ class UserName(AnyText):
     def __init__(self, **kwargs: Any) -> None:
         metadata = {
             "minLength": 1,
-            "description": "1 to 50 characters after NFKC, trimming and making each run of spaces one.",
-            "pattern": NOT_BLANK,
+            "maxLength": names.MAX_LENGTH,
+            "description": (
+                "The length counts after NFKC, trimming and making each run of spaces one; invisible,"
+                " private and unassigned characters are refused."
+            ),
+            "pattern": PATTERN,
             **kwargs.pop("metadata", {}),
         }
         super().__init__(metadata=metadata, **kwargs)

@@ -5,17 +5,18 @@ from datetime import UTC, datetime
 import msgspec
 
 from auth_service.sessions import LiveUser
+from common.members import Moment, PublicId
 
 
 class UserPayload(msgspec.Struct):
     """A user, as an admin or the user itself reads it."""
 
-    public_id: str
+    public_id: PublicId
     name: str
     admin: bool
     disabled: bool
-    created_at: datetime
-    last_login_at: datetime | None
+    created_at: Moment
+    last_login_at: Moment | None
 
 
 class UserList(msgspec.Struct):
@@ -37,7 +38,7 @@ class Registered(Tokens, kw_only=True):
     """The new user, logged in."""
 
     message: str = "registered successfully"
-    public_id: str
+    public_id: PublicId
 
 
 def user_payload(user: LiveUser) -> UserPayload:

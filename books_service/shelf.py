@@ -14,18 +14,20 @@ from sqlalchemy.exc import IntegrityError
 
 from books_service.models import Book, db, title_of
 from common.database import is_duplicate
+from common.members import Moment, RowId
 
 
 class BookPayload(msgspec.Struct):
-    """A book, as a client reads it; the order of the members is that of `COLUMNS`."""
+    """A book, as its owner reads it."""
 
-    id: int
+    # In the order of `COLUMNS`.
+    id: RowId
     name: str
     Author: str
     Publisher: str
     book_prize: int | None
-    created_at: datetime
-    updated_at: datetime
+    created_at: Moment
+    updated_at: Moment
 
 
 class AlreadyThere(Exception):

@@ -39,6 +39,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
     ) -> None:
         super().__init__(name, import_name, description=description)
         self.security = list(security)
+        self.schemes: set[str] = set()
         self.payloads: list[type[msgspec.Struct]] = []
         for guard in guards:
             self.before_request(guard)
@@ -53,19 +54,21 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
         body: type[StrictSchema] | None = None,
         body_when: Callable[[], bool] | None = None,
         security: Iterable[str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Callable[[View], View]:
         """Declare a route ("GET /books").
 
         `answers` holds an example by status (None: no body), `refuses` the message by status of what
-        this route refuses besides what every route does. The view is called with the path's variables,
-        the query's parameters and, where it reads one, with `body`: None unless `body_when` tells
-        to read it, if that is given.
+        this route refuses besides what every route does, `headers` the headers that its success may have.
+        The view is called with the path's variables, the query's parameters and, where it reads one,
+        with `body`: None unless `body_when` tells to read it, if that is given.
         """
         method, rule = method_and_rule.split(" ")
         schemes = self.security if security is None else list(security)
 
         def declare(view: View) -> View:
             reading = _reading(view, query() if query else None, body() if body else None, body_when)
+            self.schemes |= set(schemes)
             self.payloads += [type(example) for example in answers.values() if example is not None]
             documented = openapi.document(
                 answers=answers,
@@ -74,6 +77,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
                 body=body,
                 body_required=body_when is None,
                 security=schemes,
+                headers=headers or {},
             )
             self.route(rule, methods=[method])(self.doc(**documented)(reading))
             return view

@@ -32,6 +32,7 @@ class Arrival:
         self.chunk = 0  # where the next chunk begins
         self.decoded = 0  # bytes of the body in the chunks before that
         self.broken = False
+        self.long = False  # more is to come than is gathered: whoever reads the body waits for the client
         self.expects = False  # the client waits for us to say 100
 
     def add(self, data: bytes) -> Verdict:
@@ -85,8 +86,12 @@ class Arrival:
         if self.length is None:
             return self._partial_chunks()
         if self.length > MAX_BODY:
-            return Verdict.TAKE_LAST
+            return self._long_body()
         return Verdict.TAKE if len(self.data) - self.body >= self.length else Verdict.WAIT
+
+    def _long_body(self) -> Verdict:
+        self.long = True
+        return Verdict.TAKE_LAST
 
     def _partial_chunks(self) -> Verdict:
         while line := CHUNK.match(self.data, self.chunk):
@@ -95,7 +100,7 @@ class Arrival:
                 whole = self.data.find(b"\r\n\r\n", line.end() - 2) >= 0
                 return Verdict.TAKE if whole else self._more_chunks()
             if self.decoded + min(size, len(self.data) - line.end()) > MAX_BODY:
-                return Verdict.TAKE_LAST
+                return self._long_body()
             following = line.end() + size + 2
             if following > len(self.data):
                 return self._more_chunks()

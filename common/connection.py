@@ -1,5 +1,6 @@
 """Owns a client's connection: what has arrived on it, and how the rest of a long body is read."""
 
+import io
 import socket
 import struct
 import time
@@ -21,15 +22,27 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Unreader(SocketUnreader):  # type: ignore[misc]  # gunicorn ships no types
     """Reads what was gathered, then the rest of a long body from the client, for so long and no longer."""
 
-    deadline = 0.0
+    deadline: float | None = None  # None: there is no rest, and a parser that wants one has a broken request
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self.gathered = io.BytesIO()
 
     def chunk(self, size_hint: int | None = None) -> bytes:
+        # In pieces, for the parser copies what is left of one at each chunk of a body.
+        if piece := self.gathered.read(max(self.mxchunk, size_hint or 0)):
+            return piece
+        if self.deadline is None:
+            return b""
         if time.monotonic() > self.deadline:
             raise TimeoutError("the body took too long")
         try:
             return bytes(super().chunk(size_hint))
         except BlockingIOError as error:  # SO_RCVTIMEO
             raise TimeoutError("the client stopped sending") from error
+
+    def take_buffered(self) -> bytes:
+        return bytes(super().take_buffered()) + self.gathered.read()
 
 
 class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
@@ -67,13 +80,13 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
         if self.arrival.expects:
             self.arrival.expects = False
             with suppress(OSError):  # whoever went away is found out at the next read
-                self.sock.send(CONTINUE)
+                self.sock.send(CONTINUE, socket.MSG_DONTWAIT)
         return verdict
 
     def hand_over(self, *, last: bool) -> None:
         """Give the parser what was gathered."""
         self.last = last
-        self.parser.unreader.unread(self.arrival.data)
-        self.parser.unreader.deadline = time.monotonic() + LONG_BODY_TIME
+        self.parser.unreader.gathered = io.BytesIO(self.arrival.data)
+        self.parser.unreader.deadline = time.monotonic() + LONG_BODY_TIME if self.arrival.long else None
         self.arrival = Arrival()
         self.begun = False

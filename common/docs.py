@@ -5,7 +5,8 @@ from pathlib import Path
 import flask_swagger_ui
 from flask import Flask, Response, send_from_directory
 
-FILES = Path(flask_swagger_ui.__file__).parent / "dist"
+FOLDER = Path(flask_swagger_ui.__file__).parent / "dist"
+FILES = ("favicon-32x32.png", "swagger-ui-bundle.js", "swagger-ui.css")
 # Swagger UI sets style attributes and draws its icons from data: addresses; it loads nothing from elsewhere.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -26,12 +27,15 @@ PAGE = """<!doctype html>
 </body>
 </html>
 """
+# Without "omit" a browser opens its own dialog at a wrong login (401 with a challenge of Basic), and the page
+# waits for it. What the page itself puts into Authorization is sent all the same.
 START = """window.ui = SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#swagger-ui",
   deepLinking: true,
   displayRequestDuration: true,
   validatorUrl: null,
+  requestInterceptor: (request) => Object.assign(request, {credentials: "omit"}),
 });
 """
 
@@ -41,7 +45,10 @@ def init_app(app: Flask) -> None:
     page = PAGE.format(title=app.config["TITLE"])
     app.add_url_rule("/docs", "docs", lambda: _answer(page, "text/html"))
     app.add_url_rule("/docs/start.js", "docs_start", lambda: _answer(START, "text/javascript"))
-    app.add_url_rule("/docs/<name>", "docs_file", lambda name: send_from_directory(FILES, name))
+    for name in FILES:
+        app.add_url_rule(
+            f"/docs/{name}", "docs_file", send_from_directory, defaults={"directory": FOLDER, "path": name}
+        )
 
 
 def _answer(text: str, mimetype: str) -> Response:

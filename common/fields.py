@@ -6,8 +6,12 @@ from typing import Any, TypeVar
 from marshmallow import Schema, ValidationError, fields, validate
 
 REFUSED_CATEGORIES = frozenset({"Cc", "Cs"})  # control characters and surrogates
-# What OpenAPI can say of a text that holds more than white space, and no control characters.
-NOT_BLANK = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$"
+# What OpenAPI can say of a text without control characters, and of one that is not white space alone. The
+# white space is listed, because \s means another set in every language that reads the document.
+CONTROLS = r"\u0000-\u001f\u007f-\u009f"
+SPACES = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+NO_CONTROLS = f"^[^{CONTROLS}]*$"
+NOT_BLANK = f"^[^{CONTROLS}]*[^{CONTROLS}{SPACES}][^{CONTROLS}]*$"
 
 T = TypeVar("T")
 
@@ -49,11 +53,22 @@ class AnyText(Strict[str]):
 class PlainText(AnyText):
     """A string without control characters, of any length."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"pattern": NO_CONTROLS, **kwargs.pop("metadata", {})}, **kwargs)
+
     def read(self, value: Any) -> str:
         text = super().read(value)
         if not text.isprintable() and any(unicodedata.category(c) in REFUSED_CATEGORIES for c in text):
             raise ValidationError("must not hold control characters")
         return text
+
+
+class Cursor(PlainText):
+    """Where a page begins: `next` of the page before; None, if it is left out."""
+
+    def __init__(self) -> None:
+        metadata = {"description": "`next` of the page before.", "pattern": "^[A-Za-z0-9_-]+$"}
+        super().__init__(load_default=None, allow_none=False, metadata=metadata)
 
 
 class Text(PlainText):
@@ -74,7 +89,10 @@ class Text(PlainText):
 
 
 class WholeNumber(Strict[int]):
-    """A JSON integer from `low` to `high`: no string, fraction or boolean stands for one."""
+    """A JSON integer from `low` to `high`: no string, fraction or boolean stands for one.
+
+    12.0 and 12 are one value in JSON (RFC 8259 section 6) and for JSON Schema.
+    """
 
     def __init__(self, *, low: int, high: int, **kwargs: Any) -> None:
         self.low, self.high = low, high
@@ -82,6 +100,8 @@ class WholeNumber(Strict[int]):
         super().__init__(validate=limits, **kwargs)
 
     def read(self, value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValidationError("must be an integer")
         return value

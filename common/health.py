@@ -71,7 +71,9 @@ def show_readiness() -> Response:
     """Say whether the service can serve: the database answers, its schema is current, the keys are loaded."""
     checks = {**_database_checks(), "keys": _keys_check()}
     worst: State = max(checks.values(), key=["ok", "degraded", "failing"].index)
-    return answer(Readiness(worst, checks), 503 if worst == "failing" else 200)
+    if worst == "failing":
+        return answer(Readiness(worst, checks), 503, {"Retry-After": "1"})
+    return answer(Readiness(worst, checks))
 
 
 def _keys_check() -> State:

@@ -1,53 +1,71 @@
-"""Owns the OpenAPI 3.1 document: what every operation has in common, and how a payload is described."""
+"""Owns the OpenAPI 3.1 document: the operations, and what all of them have in common."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 import flask_smorest
 import msgspec
 from flask import Flask, Response
+from flask_smorest.spec.plugins import FlaskPlugin
+from marshmallow import fields
 
-from common.fields import StrictSchema
+from common.fields import AnyText, StrictSchema, WholeNumber
+from common.paths import PublicId, RowNumber
 from common.problems import DETAILS
+from common.responses import REFERENCE, Complaint, Problem, as_answered, problem, success
 
-PROBLEM = "application/problem+json"
-REFERENCE = "#/components/schemas/"
 TOKEN = ("bearer", "accessToken")
+DESCRIPTION = (
+    "JSON in UTF-8 both ways. Every error is `application/problem+json` (RFC 9457). Members and query"
+    " parameters that are not listed here are refused with 422."
+)
 SCHEMES = {
-    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-    "accessToken": {"type": "apiKey", "in": "header", "name": "x-access-tokens"},
-    "basic": {"type": "http", "scheme": "basic"},
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "`token` of a login or a registration.",
+    },
+    "accessToken": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "x-access-tokens",
+        "description": "The same token in a header of its own, without a word before it.",
+    },
+    "basic": {"type": "http", "scheme": "basic", "description": "Name and password (RFC 7617, UTF-8)."},
 }
-HEADERS: dict[int, dict[str, str]] = {
-    201: {"Location": "The address of what was made."},
-    401: {"WWW-Authenticate": "How to authenticate (RFC 9110 section 11.6.1)."},
-    429: {"Retry-After": "Seconds to wait."},
-    503: {"Retry-After": "Seconds to wait."},
-}
 
 
-class Problem(msgspec.Struct, omit_defaults=True):
-    """What went wrong (RFC 9457); `message` is the short text that older clients read."""
+class Paths(FlaskPlugin):  # type: ignore[misc] # flask-smorest has no types
+    """Names each operation after its view."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    message: str
-    errors: list[dict[str, str]] = []
-    error_count: int = 0
+    def path_helper(self, rule: Any, operations: dict[str, Any], parameters: list[Any], **kwargs: Any) -> str:
+        for operation in operations.values():
+            operation["operationId"] = rule.endpoint.rpartition(".")[2]
+        path: str = super().path_helper(rule, operations, parameters, **kwargs)
+        return path
+
+
+class Api(flask_smorest.Api):  # type: ignore[misc] # as above
+    """flask-smorest without its own shape of errors."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+    ERROR_SCHEMA: ClassVar = {"$ref": REFERENCE + "Problem"}
 
 
 def init_app(app: Flask, *, version: str, blueprints: list[Any]) -> None:
     """Register the blueprints and serve the document of all of them at /openapi.json."""
     app.config.update(API_TITLE=app.config["TITLE"], API_VERSION=version, OPENAPI_VERSION="3.1.0")
-    api = flask_smorest.Api(app, spec_kwargs={"servers": [{"url": "/"}]})
-    for name, scheme in SCHEMES.items():
-        api.spec.components.security_scheme(name, scheme)
+    about = {"info": {"description": DESCRIPTION}, "servers": [{"url": "/"}], "flask_plugin": Paths()}
+    api = Api(app, spec_kwargs=about)
+    _teach(api)
     for blueprint in blueprints:
         api.register_blueprint(blueprint)
-    _describe(api, [Problem, *(payload for blueprint in blueprints for payload in blueprint.payloads)])
+    for name in SCHEMES.keys() & set().union(*(blueprint.schemes for blueprint in blueprints)):
+        api.spec.components.security_scheme(name, SCHEMES[name])
+    _describe(
+        api, [Problem, Complaint, *(payload for blueprint in blueprints for payload in blueprint.payloads)]
+    )
     document = msgspec.json.encode(api.spec.to_dict())
     app.add_url_rule("/openapi.json", "openapi", lambda: Response(document, mimetype="application/json"))
     app.extensions["openapi"] = document
@@ -61,18 +79,17 @@ def document(
     body: type[StrictSchema] | None,
     body_required: bool,
     security: list[str],
+    headers: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return the OpenAPI operation: flask-smorest and apispec add the path, the tag and the schemas."""
-    errors = {422: DETAILS[422], 500: DETAILS[500], 503: DETAILS[503]}
-    if set(security) & set(TOKEN):
-        errors[401] = "token is invalid"
-    if body:
-        errors |= {status: DETAILS[status] for status in (400, 413, 415)}
-    responses = {str(status): _problem(status, text) for status, text in {**errors, **refuses}.items()}
-    responses |= {str(status): _success(status, example) for status, example in answers.items()}
+    errors = {status: DETAILS[status] for status in _common_refusals(body, security)} | dict(refuses)
+    responses = {status: problem(status, text) for status, text in errors.items()}
+    responses |= {status: success(status, example, headers) for status, example in answers.items()}
+    # Whoever may send the body instead of the credentials needs none.
+    alternatives: list[dict[str, list[str]]] = [] if body_required else [{}]
     operation: dict[str, Any] = {
-        "responses": dict(sorted(responses.items())),
-        "security": [{name: []} for name in security],
+        "responses": {str(status): responses[status] for status in sorted(responses)},
+        "security": [{name: []} for name in security] + alternatives,
     }
     if query:
         operation["parameters"] = [{"in": "query", "schema": query}]
@@ -84,45 +101,47 @@ def document(
     return operation
 
 
-def _describe(api: flask_smorest.Api, payloads: list[type[msgspec.Struct]]) -> None:
-    unique = list(dict.fromkeys(payloads))
-    _, components = msgspec.json.schema_components(unique, ref_template=REFERENCE + "{name}")
+def _common_refusals(body: type[StrictSchema] | None, security: list[str]) -> list[int]:
+    """Return the statuses with which any route of this kind may refuse."""
+    statuses = [422, 500]
+    if set(security) & set(TOKEN):
+        statuses.append(401)
+    if body:
+        statuses += [400, 408, 413, 415]
+    if body or security:
+        statuses.append(503)  # what neither reads nor asks who is there needs no database
+    return statuses
+
+
+def _teach(api: Api) -> None:
+    """Tell flask-smorest what our own fields and path variables are in OpenAPI."""
+    api.register_field(AnyText, "string", None)
+    api.register_field(WholeNumber, "integer", None)
+    for converter in (PublicId, RowNumber):
+        api.register_converter(converter, lambda variable: dict(variable.schema))
+    api.ma_plugin.converter.add_attribute_function(_without_null_default)
+    # It describes a header of flask-smorest's own pages, which are not ours.
+    api.spec.components.schemas.pop("PaginationMetadata")
+
+
+def _without_null_default(_converter: Any, field: fields.Field[Any], ret: dict[str, Any]) -> dict[str, Any]:
+    """Leave out that a value not given is read as None, where null cannot be sent."""
+    if "default" in ret and ret["default"] is None and not field.allow_none:
+        del ret["default"]
+    return {}
+
+
+def _describe(api: Api, payloads: list[type[msgspec.Struct]]) -> None:
+    unique = {payload.__name__: payload for payload in payloads}
+    _, components = msgspec.json.schema_components(unique.values(), ref_template=REFERENCE + "{name}")
     for name, schema in components.items():
-        api.spec.components.schema(name, schema)
-
-
-def _success(status: int, example: msgspec.Struct | None) -> dict[str, Any]:
-    response = _response(status)
-    if example is not None:
-        response["content"] = {"application/json": _content(type(example).__name__, example)}
-    return response
-
-
-def _problem(status: int, message: str) -> dict[str, Any]:
-    title = HTTPStatus(status).phrase
-    example = Problem("about:blank", title, status, message, message)
-    if status == 422:
-        example.errors = [{"pointer": "/name", "detail": "is required"}]
-        example.error_count = 1
-    return _response(status) | {"content": {PROBLEM: _content("Problem", example)}}
-
-
-def _content(name: str, example: msgspec.Struct) -> dict[str, Any]:
-    return {"schema": {"$ref": REFERENCE + name}, "example": msgspec.to_builtins(example)}
-
-
-def _response(status: int) -> dict[str, Any]:
-    headers = {"X-Request-ID": "The id of this request, as it is logged."} | HEADERS.get(status, {})
-    return {
-        "description": HTTPStatus(status).phrase,
-        "headers": {
-            name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()
-        },
-    }
+        api.spec.components.schema(name, as_answered(schema, unique.get(name)))
 
 
 def _example(body: type[StrictSchema]) -> dict[str, Any]:
-    fields = body().fields
+    members = body().fields
     return {
-        name: field.metadata["examples"][0] for name, field in fields.items() if "examples" in field.metadata
+        name: member.metadata["examples"][0]
+        for name, member in members.items()
+        if "examples" in member.metadata
     }

@@ -18,6 +18,7 @@ REQUEST_TIME = 20.0  # seconds from the first byte of a request to the last that
 STOP_TIME = 3.0  # the same while the worker stops
 LINGER_TIME = 2.0  # seconds for a client to close after us
 ROUND = 1.0  # seconds between two looks at what no event tells
+PAUSE = 0.05  # seconds before a connection that could not be accepted is tried again
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
@@ -61,10 +62,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         """Take a connection, if there is one."""
         try:
             sock, client = listener.accept()
+            conn = Connection(self.cfg, sock, client, listener.getsockname())
         except (BlockingIOError, ConnectionAbortedError):
             return False
+        except OSError as error:  # no file number is left, for example: that passes, and is no reason to die
+            self.log.warning("cannot accept a connection: %s", error)
+            time.sleep(PAUSE)
+            return False
         self.nr_conns += 1
-        self.wait(Connection(self.cfg, sock, client, listener.getsockname()), REQUEST_TIME)
+        self.wait(conn, REQUEST_TIME)
         return True
 
     def wait(self, conn: Connection, seconds: float) -> None:

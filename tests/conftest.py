@@ -2,7 +2,9 @@
 
 import base64
 import json
+import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,25 +13,51 @@ import pytest
 from auth_service import key_file
 from tests.contract.raw_client import RawClient, TokenProbe
 from tests.contract.recipes import Key
-from tests.pair import SERVICES, Pair
+from tests.pair import SERVICES, Pair, run_flask
 from tests.people import Person, register, register_admin
+from tests.postgres_server import PostgresServer, lock
 
 pytest_plugins = ["tests.postgres"]
 
 
-def make_databases(request: pytest.FixtureRequest, kind: str) -> dict[str, str]:
-    """Return the URL of an empty database by service, none of them for SQLite's files in the data folder."""
+@pytest.fixture(scope="session")
+def template() -> Path:
+    """Return a data folder with keys and migrated databases, made once for all processes of the run."""
+    folder = Path(os.environ["BOOKSTORE_TEST_POSTGRES"]) / "template"  # a folder of this run, see postgres.py
+    with lock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            unfinished = folder.with_suffix(".unfinished")
+            Pair(unfinished).prepare()
+            unfinished.rename(folder)
+    return folder
+
+
+def make_pair(request: pytest.FixtureRequest, kind: str, folder: Path) -> Pair:
+    """Return both services with keys and migrated databases in `folder`, not started."""
+    template = request.getfixturevalue("template")
+    shutil.copytree(template, folder, dirs_exist_ok=True)
     if kind == "sqlite":
-        return {}
-    postgres = request.getfixturevalue("postgres")
-    return {service: postgres.create_database(f"{service}_{secrets.token_hex(4)}") for service in SERVICES}
+        return Pair(folder)
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    return Pair(folder, databases={service: migrated_database(postgres, service) for service in SERVICES})
+
+
+def migrated_database(postgres: PostgresServer, service: str) -> str:
+    """Return the URL of a database of its own, a copy of one that was migrated once."""
+
+    def migrate(url: str) -> None:
+        settings = {f"{service.upper()}_DATABASE_URL": url, "PATH": os.environ["PATH"]}
+        run_flask(service, "db", "upgrade", environment=settings)
+
+    template = postgres.template(f"{service}_template", migrate)
+    return postgres.create_database(f"{service}_{secrets.token_hex(4)}", template=template)
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """Both services, running; shared by the tests of one process, so that each brings its own people."""
     folder = tmp_path_factory.mktemp("pair")
-    with Pair(folder, databases=make_databases(request, request.param)).prepare() as pair:
+    with make_pair(request, request.param, folder) as pair:
         key_file.rotate(folder / "keys.json", follow=0)  # one key signs, another only verifies
         yield pair.start()
 
@@ -37,7 +65,7 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(params=["sqlite", "postgresql"])
 def own_pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pair]:
     """Both services, prepared but not started: for a test that stops, kills or changes them."""
-    with Pair(tmp_path, databases=make_databases(request, request.param)).prepare() as pair:
+    with make_pair(request, request.param, tmp_path) as pair:
         yield pair
 
 

@@ -47,7 +47,6 @@ class Pair:
             "PATH": os.environ["PATH"],
             "PYTHONDONTWRITEBYTECODE": "1",
             "DATA_DIR": str(folder),
-            "PROMETHEUS_MULTIPROC_DIR": str(folder),  # where it goes with the rest, even after a kill
             "WEB_CONCURRENCY": "2",
             **{f"{service.upper()}_PORT": str(port) for service, port in self.ports.items()},
             **{f"{service.upper()}_METRICS_PORT": str(port) for service, port in self.metrics_ports.items()},
@@ -102,7 +101,9 @@ class Pair:
         self._logs.append(log)
         configuration = f"{service}_service/gunicorn_conf.py"
         command = [sys.executable, "-m", "gunicorn", "-c", configuration, f"{service}_service:create_app()"]
-        return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+        # The metrics go where everything else is, so that they go with it even after a kill.
+        environment = self.environment | {"PROMETHEUS_MULTIPROC_DIR": str(self.folder)}
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
 
     def _wait(self, service: str) -> None:
         deadline = time.monotonic() + START

@@ -10,13 +10,13 @@ from marshmallow import ValidationError, validates_schema
 from auth_service.credentials import basic_credentials
 from auth_service.fields import UserName
 from auth_service.models import db
-from auth_service.passwords import complaint
+from auth_service.passwords import MAX_LENGTH, complaint
 from auth_service.payloads import A_TOKEN, AN_ID, Registered, Tokens
 from auth_service.sessions import start_session
 from auth_service.users import NameTaken, add_user, check_password, note_login
 from common.api import Blueprint, answer
 from common.auth import verifier
-from common.fields import AnyText, StrictSchema
+from common.fields import NOT_BLANK, AnyText, StrictSchema
 from common.problems import Refusal
 from common.tokens import issue
 
@@ -41,7 +41,15 @@ class NewUser(StrictSchema):
     name = UserName(required=True, metadata={"examples": ["Ann"]})
     password = AnyText(
         required=True,
-        metadata={"examples": ["a long and private phrase"], "minLength": 8, "maxLength": 1024},
+        metadata={
+            "examples": ["a long and private phrase"],
+            "minLength": 8,
+            "maxLength": MAX_LENGTH,
+            "pattern": NOT_BLANK,
+            "description": (
+                "The length counts after NFC. Refused are the name and the most common passwords."
+            ),
+        },
     )
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)

@@ -7,7 +7,7 @@ from auth_service.guards import require_admin, require_session
 from auth_service.payloads import ANN, UserList, user_payload
 from common.api import Blueprint, answer
 from common.auth import require_token, verifier
-from common.fields import PlainText, QueryNumber, StrictSchema
+from common.fields import Cursor, PlainText, QueryNumber, StrictSchema
 from common.openapi import TOKEN
 from common.pages import page_after, page_end
 
@@ -27,7 +27,7 @@ class Page(StrictSchema):
     """Which users are wanted."""
 
     limit = QueryNumber(low=1, high=200, load_default=50, metadata={"description": "Users a page."})
-    cursor = PlainText(load_default=None, metadata={"description": "`next` of the page before."})
+    cursor = Cursor()
     name = PlainText(load_default="", metadata={"description": "The start of the name, in any case."})
 
 

@@ -10,7 +10,7 @@ from books_service import shelf
 from books_service.shelf import BookPayload
 from common.api import Blueprint, answer
 from common.auth import require_token, verifier
-from common.fields import PlainText, QueryNumber, StrictSchema, Text, WholeNumber
+from common.fields import Cursor, QueryNumber, StrictSchema, Text, WholeNumber
 from common.openapi import TOKEN
 from common.pages import page_after, page_end
 
@@ -38,7 +38,7 @@ class Page(StrictSchema):
     """Which part of a list is wanted."""
 
     limit = QueryNumber(low=1, high=200, load_default=50, metadata={"description": "Books a page."})
-    cursor = PlainText(load_default=None, metadata={"description": "`next` of the page before."})
+    cursor = Cursor()
 
 
 class BookList(msgspec.Struct):
@@ -77,7 +77,7 @@ def create_book(body: dict[str, Any]) -> Response:
 
 
 # The tutorial's clients post to /book; both are one route.
-for rule in ("/book", "/books"):
+for rule in ("/books", "/book"):
     blueprint.operation(
         f"POST {rule}",
         body=NewBook,
@@ -86,7 +86,12 @@ for rule in ("/book", "/books"):
     )(create_book)
 
 
-@blueprint.operation("GET /books", query=Page, answers={200: BookList([ERIC], None)})
+@blueprint.operation(
+    "GET /books",
+    query=Page,
+    answers={200: BookList([ERIC], None)},
+    headers={"Link": "The address of the next page, if there is one (RFC 8288)."},
+)
 def list_books(limit: int, cursor: str | None) -> Response:
     """List the shelf by id, a page at a time."""
     keys, owner = verifier().keys.current(), g.identity.public_id

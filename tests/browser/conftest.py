@@ -1,0 +1,59 @@
+"""The fixtures of the browser's tests: Chromium as Debian packs it, with a fresh profile."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+
+from tests.debian import NotInstalled, install
+
+PROGRAMS = ("chromium", "chromedriver")
+PACKAGES = ("chromium", "chromium-driver")
+SWITCHES = (
+    "--headless",
+    "--no-sandbox",  # root cannot have one
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",  # small in a container
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1300,2000",
+)
+WAIT = 30  # seconds for a script to end
+
+
+def find_programs() -> list[str]:
+    """Return the paths of the browser and of its driver, which root installs if they are missing."""
+    if not all(map(shutil.which, PROGRAMS)):
+        install(*PACKAGES)
+    return [shutil.which(program) or program for program in PROGRAMS]
+
+
+@pytest.fixture(scope="session")
+def programs() -> list[str]:
+    """Return the paths of the browser and of its driver, or skip; where everything has to run (CI), fail."""
+    try:
+        return find_programs()
+    except NotInstalled as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"Chromium: {error}")
+        pytest.skip(f"Chromium: {error}")
+
+
+@pytest.fixture
+def browser(programs: list[str], tmp_path: Path) -> Iterator[Chrome]:
+    """Return a browser that logs what its pages complain of and whom they ask."""
+    options = ChromeOptions()
+    options.binary_location, driver = programs
+    for switch in (*SWITCHES, f"--user-data-dir={tmp_path}"):
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    with Chrome(options=options, service=Service(driver)) as browser:
+        browser.set_script_timeout(WAIT)
+        yield browser

@@ -1,0 +1,105 @@
+"""/docs in a real browser: it needs no network, and a person can authorise and call the routes from it."""
+
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from selenium.webdriver import Chrome
+
+from tests.browser.swagger import Docs
+from tests.pair import SERVICES, Pair
+from tests.people import Person
+
+# The fields of "Authorize".
+BEARER = "#auth-bearer-value"
+API_KEY = "#api_key_value"
+NAME = "#auth-basic-username"
+PASSWORD = "#auth-basic-password"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.parametrize("pair", ["sqlite"], indirect=True),  # the page knows of no database
+]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_page_shows_every_operation_and_asks_nobody_else(
+    service: str, pair: Pair, browser: Chrome
+) -> None:
+    document = requests.get(pair.url(service) + "/openapi.json", timeout=30).json()
+    described = {
+        (method, path)
+        for path, item in document["paths"].items()
+        for method in item
+        if method != "parameters"
+    }
+
+    docs = Docs(browser, pair.url(service))
+
+    assert docs.operations() == described
+    assert document["info"]["title"] == browser.title
+    assert docs.complaints() == []
+    asked = docs.requests()
+    assert f"{pair.url(service)}/docs/swagger-ui-bundle.js" in asked
+    assert {urlsplit(address).netloc for address in asked} == {urlsplit(pair.url(service)).netloc}
+
+
+@pytest.mark.parametrize("field", [BEARER, API_KEY])
+def test_with_a_token_one_lists_ones_books(field: str, pair: Pair, person: Person, browser: Chrome) -> None:
+    book = person.add_book()
+    docs = Docs(browser, pair.url("books"))
+    docs.authorise({field: person.token})
+
+    status, answer = docs.execute("list_books")
+
+    assert status == 200
+    assert answer == {"list_of_books": [book], "next": None}
+    assert docs.complaints() == []
+
+
+def test_without_a_token_the_page_shows_the_refusal(pair: Pair, browser: Chrome) -> None:
+    docs = Docs(browser, pair.url("books"))
+
+    status, answer = docs.execute("list_books")
+
+    assert status == 401
+    assert answer["message"] == "a valid token is missing"
+
+
+def test_with_name_and_password_one_logs_in_and_with_the_token_sees_oneself(
+    pair: Pair, person: Person, browser: Chrome
+) -> None:
+    docs = Docs(browser, pair.url("auth"))
+    docs.authorise({NAME: person.name, PASSWORD: person.password})
+
+    status, answer = docs.execute("log_in")
+
+    assert status == 200
+    docs = Docs(browser, pair.url("auth"))
+    docs.authorise({BEARER: answer["token"]})
+    status, answer = docs.execute("show_me")
+    assert status == 200
+    assert answer["public_id"] == person.public_id
+    assert docs.complaints() == []
+
+
+def test_a_wrong_login_is_shown_and_no_dialog_of_the_browser_waits(
+    pair: Pair, person: Person, browser: Chrome
+) -> None:
+    docs = Docs(browser, pair.url("auth"))
+    docs.authorise({NAME: person.name, PASSWORD: "not the password"})
+
+    status, answer = docs.execute("log_in")
+
+    assert status == 401
+    assert answer["message"] == "could not verify"
+
+
+def test_one_registers_from_the_page(pair: Pair, browser: Chrome) -> None:
+    docs = Docs(browser, pair.url("auth"))
+
+    status, answer = docs.execute("register")
+
+    assert status in (201, 409), answer  # the document's own example, which another test may have sent
+    assert answer["message"] in ("registered successfully", "name is already taken")

@@ -1,0 +1,39 @@
+"""Schemathesis reads each service's own document and tries to find where the service does not keep it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pair import ROOT, SERVICES, Pair
+from tests.people import Person, book
+
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "15")  # an operation
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_service_keeps_what_its_document_promises(service: str, pair: Pair, admin: Person) -> None:
+    for _ in range(3):
+        admin.post("/books", book())
+
+    command = [sys.executable, "-m", "schemathesis.cli"]
+    options = ["--config-file", str(CONFIGURATION), "run", pair.url(service) + "/openapi.json"]
+    run = subprocess.run(
+        [*command, *options, "--max-examples", EXAMPLES, "--no-color", "--output-sanitize", "false"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "SCHEMATHESIS_TOKEN": admin.token,
+            "SCHEMATHESIS_NAME": admin.name,
+            "SCHEMATHESIS_PASSWORD": admin.password,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr
