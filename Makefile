@@ -5,9 +5,10 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+MADE := $(VENV)/.made
 SERVICES := $(VENV)/.services
 DEVELOPMENT := $(VENV)/.development
-PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --root-user-action=ignore --require-hashes
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --root-user-action=ignore
 CODE := auth_service books_service common tests tools
 
 .DEFAULT_GOAL := help
@@ -56,8 +57,8 @@ bench: $(DEVELOPMENT) ## requests a second, latency and CPU a request, with wrk
 	@$(BIN)/python tools/bench.py $(ARGS)
 
 ##@ Keep
-lock: $(DEVELOPMENT) ## write the locks again; ARGS=--upgrade takes newer versions
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore uv
+lock: $(MADE) ## write the locks again; ARGS=--upgrade takes newer versions
+	@$(INSTALL) uv
 	@$(BIN)/python tools/lock.py $(ARGS)
 
 clean: ## remove the virtual environment and the caches; the data in ./instance stays
@@ -65,17 +66,20 @@ clean: ## remove the virtual environment and the caches; the data in ./instance 
 	@find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
 
 # The virtual environment: made once, and brought up to date whenever a lock is newer than its stamp.
-$(SERVICES): auth_service/requirements.txt books_service/requirements.txt
+$(MADE):
 	$(if $(shell $(PYTHON) -c 'import sys; print(sys.version_info >= (3, 11))' 2>&1 | grep -x True),,$(error \
 		$(PYTHON) is not Python 3.11 or newer: choose one, as in make PYTHON=/usr/bin/python3.11))
 	$(if $(shell $(PYTHON) -c 'import ensurepip, venv' 2>&1),$(error \
 		$(PYTHON) has no venv: install it (on Debian the package python3-venv)))
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(SERVICES): $(MADE) auth_service/requirements.txt books_service/requirements.txt
 	@echo "Installing the locked packages into $(VENV) ..." >&2
-	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) -r auth_service/requirements.txt -r books_service/requirements.txt
+	@$(INSTALL) --require-hashes -r auth_service/requirements.txt -r books_service/requirements.txt
 	@touch $@
 
 $(DEVELOPMENT): $(SERVICES) requirements-dev.txt
 	@echo "Installing the locked development tools into $(VENV) ..." >&2
-	@$(PIP) -r requirements-dev.txt
+	@$(INSTALL) --require-hashes -r requirements-dev.txt
 	@touch $@

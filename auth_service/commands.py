@@ -125,9 +125,9 @@ def make_keys() -> None:
 @keys.command("list")
 def show_keys() -> None:
     """List the keys: kid, what it does, when it was made."""
-    for jwk in _keys(lambda: read_jwks(_settings().keys_file)):
+    for jwk in _keys(_read_keys):
         made_at = datetime.fromtimestamp(jwk["iat"], UTC).isoformat() if "iat" in jwk else "-"
-        click.echo(f"{jwk.get('kid')}  {','.join(jwk.get('key_ops', [])):12}  {made_at}")
+        click.echo(f"{jwk['kid']}  {','.join(jwk['key_ops']):12}  {made_at}")
 
 
 @keys.command("rotate")
@@ -147,6 +147,12 @@ def retire_key(kid: str, force: bool) -> None:
         raise click.ClickException(
             f"tokens of this key may live for {error.seconds} s more; --force retires it all the same"
         ) from error
+
+
+def _read_keys() -> list[key_file.Jwk]:
+    jwks = read_jwks(_settings().keys_file)
+    parse(jwks)
+    return jwks
 
 
 def _settings() -> AuthSettings:

@@ -68,10 +68,9 @@ def retire(path: Path, kid: str, *, force: bool = False) -> None:
         found = [jwk for jwk in jwks if jwk.get("kid") == kid]
         if not found:
             raise BadKeys("there is no such key")
-        left = [jwk for jwk in jwks if jwk not in found]
-        parse(left)
         if parse(jwks).signing.id == kid:
             raise BadKeys("this key signs; rotate first")
+        left = [jwk for jwk in jwks if jwk not in found]
         remaining = found[0].get("exp", int(time.time()) + AGES) - int(time.time())
         if remaining > 0 and not force:
             raise NotYet(remaining)

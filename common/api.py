@@ -67,7 +67,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
         schemes = self.security if security is None else list(security)
 
         def declare(view: View) -> View:
-            reading = _reading(view, query() if query else None, body() if body else None, body_when)
+            read = reading(view, query() if query else None, body() if body else None, body_when)
             self.schemes |= set(schemes)
             self.payloads += [type(example) for example in answers.values() if example is not None]
             documented = openapi.document(
@@ -79,14 +79,17 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
                 security=schemes,
                 headers=headers or {},
             )
-            self.route(rule, methods=[method])(self.doc(**documented)(reading))
+            self.route(rule, methods=[method])(self.doc(**documented)(read))
             return view
 
         return declare
 
 
-def _reading(
-    view: View, query: StrictSchema | None, body: StrictSchema | None, body_when: Callable[[], bool] | None
+def reading(
+    view: View,
+    query: StrictSchema | None = None,
+    body: StrictSchema | None = None,
+    body_when: Callable[[], bool] | None = None,
 ) -> View:
     """Return `view` behind the reading of the query and the body, whose complaints are told all at once."""
     defaults = query.load({}) if query else {}

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any, Never
 
 import msgspec
@@ -27,6 +28,8 @@ def read_json() -> Any:
     """Return the request's JSON value, whatever it is, or refuse with 413, 415 or 400."""
     body = _read_body()
     mimetype, options = parse_options_header(request.environ.get("CONTENT_TYPE"))
+    if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+        raise UnsupportedMediaType
     if mimetype.lower() != JSON or options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise UnsupportedMediaType
     try:
@@ -51,9 +54,11 @@ def _read_body() -> bytes:
 def _with_large_numbers(body: bytes) -> Any:
     """Parse JSON that holds a number larger than a machine's, so that the rule it breaks can be named."""
     try:
-        return json.loads(body.decode(), parse_int=_integer, parse_constant=_refuse_constant)
+        value = json.loads(body.decode(), parse_int=_integer, parse_constant=_refuse_constant)
+        json.dumps(value, ensure_ascii=False).encode()  # unlike msgspec, this parser lets half a character in
     except (ValueError, RecursionError) as error:
         raise BadRequest("the body is not JSON") from error
+    return value
 
 
 def _integer(digits: str) -> float:
@@ -66,10 +71,13 @@ def _refuse_constant(name: str) -> Never:
 
 def load_body(schema: StrictSchema, value: Any, complaints: list[Complaint]) -> dict[str, Any]:
     """Return the members of `value` by the rules of `schema`; what breaks one is added to `complaints`."""
+    if not isinstance(value, dict):
+        complaints.append({"pointer": "", "detail": "must be a JSON object"})
+        return {}
     try:
         return dict(schema.load(value))
     except ValidationError as error:
-        complaints += [{"pointer": pointer(name), "detail": detail} for name, detail in _flat(error)]
+        complaints += [{"pointer": pointer(name), "detail": detail} for name, detail in _flat(error, value)]
         return {}
 
 
@@ -81,7 +89,7 @@ def load_query(schema: StrictSchema | None, complaints: list[Complaint]) -> dict
     try:
         return dict((schema or StrictSchema()).load(arguments.to_dict()))
     except ValidationError as error:
-        complaints += [{"parameter": name, "detail": detail} for name, detail in _flat(error)]
+        complaints += [{"parameter": name, "detail": detail} for name, detail in _flat(error, arguments)]
         return {}
 
 
@@ -91,12 +99,13 @@ def refuse(complaints: list[Complaint]) -> Never:
 
 
 def pointer(name: str) -> str:
-    """Return the JSON pointer (RFC 6901) to a member of the body, "" to the body itself."""
-    if name == "_schema":
-        return ""
+    """Return the JSON pointer (RFC 6901) to a member of the body."""
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
-def _flat(error: ValidationError) -> list[tuple[str, str]]:
+def _flat(error: ValidationError, sent: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return name and complaint: what is missing first, then in the order in which it was sent."""
     messages: dict[str, list[str]] = error.normalized_messages()  # type: ignore[no-untyped-call]
-    return [(name, detail) for name, details in messages.items() for detail in details]
+    places = {name: place for place, name in enumerate(sent)}
+    names = sorted(messages, key=lambda name: places.get(name, -1))
+    return [(name, detail) for name in names for detail in messages[name]]

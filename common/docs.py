@@ -1,9 +1,11 @@
-"""Owns `/docs`: Swagger UI from the files of flask-swagger-ui, so that it works without a network."""
+"""Owns `/openapi.json` and `/docs`: Swagger UI from flask-swagger-ui's files, which needs no network."""
 
 from pathlib import Path
 
 import flask_swagger_ui
 from flask import Flask, Response, send_from_directory
+
+from common.api import reading
 
 FOLDER = Path(flask_swagger_ui.__file__).parent / "dist"
 FILES = ("favicon-32x32.png", "swagger-ui-bundle.js", "swagger-ui.css")
@@ -41,9 +43,11 @@ START = """window.ui = SwaggerUIBundle({
 
 
 def init_app(app: Flask) -> None:
-    """Serve the page and the files that it loads."""
-    page = PAGE.format(title=app.config["TITLE"])
-    app.add_url_rule("/docs", "docs", lambda: _answer(page, "text/html"))
+    """Serve the document, the page and the files that it loads; call when the document is written."""
+    document, page = app.extensions["openapi"], PAGE.format(title=app.config["TITLE"])
+    show_document = reading(lambda: Response(document, mimetype="application/json"))
+    app.add_url_rule("/openapi.json", "openapi", show_document)
+    app.add_url_rule("/docs", "docs", reading(lambda: _answer(page, "text/html")))
     app.add_url_rule("/docs/start.js", "docs_start", lambda: _answer(START, "text/javascript"))
     for name in FILES:
         app.add_url_rule(

@@ -4,11 +4,13 @@ Never a password, token, hash, key or query string; what a client sends is escap
 """
 
 import json
+import logging
 import os
 import re
 import time
 import uuid
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -41,8 +43,27 @@ def init_app(app: Flask) -> None:
     app.after_request(finish)
 
 
+class JsonLine(logging.Formatter):
+    """Puts a record of the standard library's logging on one JSON line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            "process": record.process,
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
 def configure() -> None:
-    """Write structlog's events as JSON lines."""
+    """Write structlog's events, and what libraries log, as JSON lines."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLine())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)  # does nothing where there is a handler
+    logging.captureWarnings(True)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -72,8 +93,11 @@ def add_context(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def render(_: WrappedLogger, __: str, event: EventDict) -> bytes:
     """Return one line; JSON escapes control characters, and what is not ASCII is escaped here."""
-    line = msgspec.json.encode(event)
-    return line if line.isascii() else json.dumps(event).encode()
+    with suppress(UnicodeEncodeError):  # half a character, which JSON can escape
+        line = msgspec.json.encode(event)
+        if line.isascii():
+            return line
+    return json.dumps(event).encode()
 
 
 def start() -> None:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import flask_smorest
 import msgspec
-from flask import Flask, Response
+from flask import Flask
 from flask_smorest.spec.plugins import FlaskPlugin
 from marshmallow import fields
 
@@ -54,7 +54,7 @@ class Api(flask_smorest.Api):  # type: ignore[misc] # as above
 
 
 def init_app(app: Flask, *, version: str, blueprints: list[Any]) -> None:
-    """Register the blueprints and serve the document of all of them at /openapi.json."""
+    """Register the blueprints and write the document of all of them."""
     app.config.update(API_TITLE=app.config["TITLE"], API_VERSION=version, OPENAPI_VERSION="3.1.0")
     about = {"info": {"description": DESCRIPTION}, "servers": [{"url": "/"}], "flask_plugin": Paths()}
     api = Api(app, spec_kwargs=about)
@@ -67,7 +67,6 @@ def init_app(app: Flask, *, version: str, blueprints: list[Any]) -> None:
         api, [Problem, Complaint, *(payload for blueprint in blueprints for payload in blueprint.payloads)]
     )
     document = msgspec.json.encode(api.spec.to_dict())
-    app.add_url_rule("/openapi.json", "openapi", lambda: Response(document, mimetype="application/json"))
     app.extensions["openapi"] = document
 
 

@@ -27,7 +27,7 @@ def write_cursor(keys: KeySet, listing: Sequence[str], position: Position) -> st
     `listing` is what the page depends on besides the position: the route, the owner, sort and filters.
     """
     payload = msgspec.json.encode(position)
-    return base64.urlsafe_b64encode(_mac(keys.signing, listing, payload) + payload).decode().rstrip("=")
+    return _encode(_mac(keys.signing, listing, payload) + payload)
 
 
 def read_cursor(keys: KeySet, listing: Sequence[str], cursor: str) -> Position:
@@ -36,10 +36,16 @@ def read_cursor(keys: KeySet, listing: Sequence[str], cursor: str) -> Position:
         data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
     except (ValueError, binascii.Error) as error:
         raise BadCursor from error
+    if _encode(data) != cursor:
+        raise BadCursor
     mac, payload = data[:MAC_LENGTH], data[MAC_LENGTH:]
     if not any(hmac.compare_digest(mac, _mac(key, listing, payload)) for key in keys.verifying.values()):
         raise BadCursor
     return msgspec.json.decode(payload, type=Position)
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _mac(key: Key, listing: Sequence[str], payload: bytes) -> bytes:

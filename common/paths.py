@@ -49,5 +49,5 @@ def init_app(app: Flask) -> None:
 
 def refuse_double_slash() -> None:
     """Refuse what werkzeug would read as if it began with one slash."""
-    if request.path.startswith("//"):
+    if request.environ["PATH_INFO"].startswith("//"):
         abort(404)

@@ -14,6 +14,9 @@ RETRY_AFTER = {429: 1, 503: 1}  # seconds, where the place that refuses does not
 
 log = structlog.get_logger()
 
+# RFC 9110's own words, where those of Python depend on its version.
+TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
 # What a client reads where the application or the framework gave no reason of its own.
 DETAILS = {
     400: "the request cannot be understood",
@@ -76,13 +79,18 @@ def answer_unexpected(error: Exception) -> Response:
     return answer(default_exceptions[500]())
 
 
+def title(status: int) -> str:
+    """Return the name of an HTTP status."""
+    return TITLES.get(status) or HTTPStatus(status).phrase
+
+
 def problem(error: HTTPException) -> dict[str, Any]:
     """Return the members of the problem document of `error`."""
     status = error.code or 500
     message = _message(error, status)
     document: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": title(status),
         "status": status,
         "detail": message,
         "message": message,
@@ -98,4 +106,4 @@ def _message(error: HTTPException, status: int) -> str:
     """Return our own words: a text that the framework put into the exception is never shown."""
     is_ours = isinstance(error, Refusal) or type(error) is default_exceptions.get(status)
     text = error.description if is_ours and error.description != type(error).description else None
-    return text or DETAILS.get(status, HTTPStatus(status).phrase.lower())
+    return text or DETAILS.get(status, title(status).lower())

@@ -1,11 +1,12 @@
 """Owns how the OpenAPI document describes an answer: its headers, its members, and an example."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+from common.problems import title
 
 PROBLEM = "application/problem+json"
 REFERENCE = "#/components/schemas/"
@@ -76,8 +77,7 @@ def success(status: int, example: msgspec.Struct | None, headers: Mapping[str, s
 
 def problem(status: int, message: str) -> dict[str, Any]:
     """Return the response object of a refusal."""
-    title = HTTPStatus(status).phrase
-    example = Problem("about:blank", title, status, message, message)
+    example = Problem("about:blank", title(status), status, message, message)
     if status == 422:
         example.errors = [Complaint("is not known here", parameter="page")]
         example.error_count = 1
@@ -91,6 +91,6 @@ def _content(name: str, example: msgspec.Struct) -> dict[str, Any]:
 def _response(status: int) -> dict[str, Any]:
     headers = {"X-Request-ID": REQUEST_ID} | HEADERS.get(status, {})
     return {
-        "description": HTTPStatus(status).phrase,
+        "description": title(status),
         "headers": {name: header | {"required": True} for name, header in headers.items()},
     }

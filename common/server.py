@@ -1,18 +1,16 @@
 """Owns how a service is served: gunicorn's settings, its hooks and its log lines."""
 
 import functools
-import json
-import logging
 import os
 import resource
 import signal
-from datetime import UTC, datetime
 from typing import Any
 
 from gunicorn import glogging
 from gunicorn.http import wsgi
 
 from common.listeners import open_listeners, refuse_connections
+from common.logs import JsonLine
 from common.metrics_folder import MEMORY
 from common.metrics_server import forget_metrics, serve_metrics
 from common.settings import Settings
@@ -93,18 +91,3 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn ships no types
         super().setup(cfg)
         for handler in self.error_log.handlers:
             handler.setFormatter(JsonLine())
-
-
-class JsonLine(logging.Formatter):
-    """Puts a record on one line, whatever a client sent that it quotes."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
-            "level": record.levelname.lower(),
-            "event": record.getMessage(),
-            "process": record.process,
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line)

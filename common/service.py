@@ -43,9 +43,9 @@ def start(app: Flask, settings: Settings) -> None:
     app.extensions["settings"] = settings
     app.session_interface = NoSession()
     app.json = MsgspecProvider(app)
-    paths.init_app(app)
     # What runs after a request runs in the opposite order: the log line is written last.
     logs.init_app(app)
+    paths.init_app(app)
     metrics.init_app(app)
     headers.init_app(app, settings)
     auth.init_app(app, settings)

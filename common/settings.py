@@ -111,10 +111,10 @@ def database_url(environment: Environment, name: str, default: str) -> str:
     value = environment.text(name, default)
     try:
         url = make_url(value)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise Misconfigured(f"{name} is not a database URL") from error
     if url.get_backend_name() not in DATABASES or url.get_driver_name() not in ("pysqlite", "psycopg"):
         raise Misconfigured(f"{name} must begin with sqlite:/// or postgresql://")
-    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-        raise Misconfigured(f"{name} must name a file: every worker needs the same database")
+    if not url.database or ":memory:" in url.database or url.query.get("mode") == "memory":
+        raise Misconfigured(f"{name} must name a database that every worker finds")
     return value

@@ -2,12 +2,20 @@
 
 import socket
 import time
+from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ
 from typing import Any
 
 from gunicorn import util
-from gunicorn.http.errors import NoMoreData
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    NoMoreData,
+    ParseException,
+    UnsupportedTransferCoding,
+)
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from common.arrival import Verdict
@@ -19,6 +27,13 @@ STOP_TIME = 3.0  # the same while the worker stops
 LINGER_TIME = 2.0  # seconds for a client to close after us
 ROUND = 1.0  # seconds between two looks at what no event tells
 PAUSE = 0.05  # seconds before a connection that could not be accepted is tried again
+# What is not 400 of the requests that gunicorn cannot parse.
+REFUSALS = {
+    ExpectationFailed: (417, "Expectation Failed"),
+    LimitRequestHeaders: (431, "Request Header Fields Too Large"),
+    LimitRequestLine: (414, "URI Too Long"),
+    UnsupportedTransferCoding: (501, "Not Implemented"),
+}
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
@@ -142,6 +157,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
             self.refuse(conn, 408, "Request Timeout")
         else:
             self.drop(conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Refuse what gunicorn cannot parse, without its own way of repeating what it was sent."""
+        if not isinstance(exc, ParseException):
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.warning("request refused by the server: %s", type(exc).__name__)
+        status, reason = REFUSALS.get(type(exc), (400, "Bad Request"))
+        with suppress(OSError):  # whoever went away need not be told
+            util.write_error(client, status, reason, "")
 
     def refuse(self, conn: Connection, status: int, reason: str) -> None:
         """Answer in place of the application, and close."""

@@ -8,11 +8,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from tests.debian import NotInstalled, install
+
 DEBIAN = Path("/usr/lib/postgresql")  # a folder a version, not in PATH
 ORDINARY_USER = "nobody"  # runs the server where the tests run as root, whom it refuses
 ICU_VERSION = 15  # the first whose initdb takes a collation of ICU for all databases
 TIME = 60  # seconds for a program to end
-CREATE_NO_CLUSTER = "create_main_cluster = false\n"
 
 
 class NoPostgres(Exception):
@@ -61,11 +62,11 @@ def has_icu() -> bool:
 def find_programs() -> Path:
     """Return the folder with PostgreSQL's programs, which root installs if they are missing."""
     folder = _find()
-    if folder is None and os.geteuid() == 0 and shutil.which("apt-get"):
+    if folder is None:
         _install()
         folder = _find()
     if folder is None:
-        raise NoPostgres("no PostgreSQL server is installed (on Debian: the package postgresql)")
+        raise NoPostgres("PostgreSQL's package has no initdb where Debian's has it")
     return folder
 
 
@@ -80,12 +81,10 @@ def _find() -> Path | None:
 def _install() -> None:
     """Install Debian's package, without the server that it would start by itself."""
     configuration = Path("/etc/postgresql-common/createcluster.conf")
-    if not configuration.exists():
+    if os.geteuid() == 0 and not configuration.exists():
         configuration.parent.mkdir(exist_ok=True)
-        configuration.write_text(CREATE_NO_CLUSTER)
-    install = ["apt-get", "install", "--yes", "--no-install-recommends", "-oDpkg::Options::=--force-confold"]
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", "update"], [*install, "postgresql"]):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise NoPostgres(f"apt-get failed: {done.stderr.strip()[-300:]}")
+        configuration.write_text("create_main_cluster = false\n")
+    try:
+        install("postgresql")
+    except NotInstalled as error:
+        raise NoPostgres(f"PostgreSQL is {error}") from error

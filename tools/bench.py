@@ -24,21 +24,20 @@ import signal
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a file, so that make and people need no -m
 from tests.pair import SERVICES, Pair
 from tests.people import Person, book, register
-from tests.postgres import PostgresServer, remove
 from tests.postgres_programs import NoPostgres
-from tools.load import Measurement, Route, measure, summarize
+from tests.postgres_server import PostgresServer
+from tools.load import Measurement, NoLoad, Route, measure, summarize, table
 
 SHELF = 20  # books
 CORES = len(os.sched_getaffinity(0))
-COLUMNS = ("", "req/s", "p50 ms", "p99 ms", "server us/req", "database us/req", "errors")
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 TARGET_NAMES = {"sqlite": "sqlite", "postgresql": "pg"}
 
@@ -82,7 +81,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # TERM then tidies up as Ctrl-C does
     try:
         return serve(options) if options.serve else load(options)
-    except NoPostgres as error:
+    except (NoLoad, NoPostgres) as error:
         return complain(str(error))
     except KeyboardInterrupt:
         return 130
@@ -115,64 +114,55 @@ def load(options: Namespace) -> int:
     for database in [options.database] if options.database else NAMES:
         with running(database, options.workers) as stage:
             results = measure_routes(stage, options)
-        print_table(
-            f"{NAMES[database]}, {options.workers} workers, {options.connections} connections", results
-        )
+        title = f"{NAMES[database]}, {options.workers} workers, {options.connections} connections"
+        print(f"\n{title}\n{table(results)}", flush=True)
         errors += sum(result.errors for result in results.values())
     return 1 if errors else 0
 
 
 def measure_routes(stage: Stage, options: Namespace) -> dict[str, Measurement]:
     """Return the result by route; the rounds go over all routes, so that a noisy minute hits all alike."""
+    how = {"seconds": options.seconds, "connections": options.connections}
     measured: dict[str, list[Measurement]] = {}
-    for _ in range(options.rounds):
-        for route in stage.routes():
-            result = measure(
-                route,
-                seconds=options.seconds,
-                connections=options.connections,
-                server=stage.server,
-                database=stage.database,
-            )
-            measured.setdefault(route.name, []).append(result)
+    for route in stage.routes() * options.rounds:
+        result = measure(route, server=stage.server, database=stage.database, **how)
+        measured.setdefault(route.name, []).append(result)
     return {name: summarize(results) for name, results in measured.items()}
 
 
 @contextmanager
 def running(database: str, workers: int) -> Iterator[Stage]:
     """Start a pair, and PostgreSQL if it is wanted, on data that goes with them."""
-    with ExitStack() as stack:
-        server = None
-        urls: dict[str, str] = {}
-        if database == "postgresql":
-            server = PostgresServer(Path(mkdtemp(prefix="bookstore-bench-")))
-            stack.callback(remove, server)
+    if database == "sqlite":
+        with prepared({}, workers, None) as stage:
+            yield stage
+        return
+    with TemporaryDirectory(prefix="bookstore-bench-") as folder:
+        server = PostgresServer(Path(folder))
+        try:
             server.start()
             urls = {service: server.create_database(service) for service in SERVICES}
-        yield stack.enter_context(prepared(urls, workers, server and server_id(server)))
+            with prepared(urls, workers, server_id(server)) as stage:
+                yield stage
+        finally:
+            server.kill()
 
 
 @contextmanager
 def prepared(urls: Mapping[str, str], workers: int, database: int | None) -> Iterator[Stage]:
     """Start a pair on databases by service (none: SQLite), and fill a shelf."""
-    with TemporaryDirectory(prefix="bookstore-bench-") as folder:
-        with Pair(Path(folder), databases=urls, WEB_CONCURRENCY=str(workers)) as pair:
-            pair.prepare().start()
-            reader, writer = register(pair), register(pair)
-            ids = [reader.add_book()["id"] for _ in range(SHELF)]
-            yield Stage(pair, database, reader, writer, ids)
+    with (
+        TemporaryDirectory(prefix="bookstore-bench-") as folder,
+        Pair(Path(folder), databases=urls, WEB_CONCURRENCY=str(workers)) as pair,
+    ):
+        pair.prepare().start()
+        reader, writer = register(pair), register(pair)
+        ids = [reader.add_book()["id"] for _ in range(SHELF)]
+        yield Stage(pair, database, reader, writer, ids)
 
 
 def server_id(server: PostgresServer) -> int:
     return int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
-
-
-def print_table(title: str, results: Mapping[str, Measurement]) -> None:
-    print(f"\n{title}\n" + "".join(f"{name:>17}" for name in COLUMNS))
-    for name, each in results.items():
-        database = "-" if each.database is None else f"{each.database:.0f}"
-        cells = (f"{each.rate:.0f}", f"{each.p50:.2f}", f"{each.p99:.2f}", f"{each.server:.0f}", database)
-        print("".join(f"{cell:>17}" for cell in (name, *cells, str(each.errors))), flush=True)
 
 
 def serve(options: Namespace) -> int:

@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,12 @@ SCRIPT = Path(__file__).with_name("load.lua")
 THREADS = 2  # of wrk
 TIMEOUT = 10  # seconds that wrk waits for an answer before it counts an error
 WARM_UP = 1  # seconds
+COLUMNS = ("", "req/s", "p50 ms", "p99 ms", "server us/req", "database us/req", "errors")
+WIDTH = 17  # characters
+
+
+class NoLoad(Exception):
+    """wrk did not run; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +82,10 @@ def run_wrk(route: Route, *, seconds: int, connections: int) -> dict[str, int]:
         env=environment,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    if done.returncode:
+        raise NoLoad(f"wrk: {(done.stderr or done.stdout).strip()}")
     result: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
     return result
 
@@ -104,3 +112,18 @@ def summarize(rounds: Sequence[Measurement]) -> Measurement:
         database=median(databases) if databases else None,
         errors=sum(each.errors for each in rounds),
     )
+
+
+def table(results: Mapping[str, Measurement]) -> str:
+    """Return lines for a person, one a name."""
+    return "\n".join(_line(cells) for cells in [COLUMNS, *(_cells(*item) for item in results.items())])
+
+
+def _cells(name: str, result: Measurement) -> tuple[str, ...]:
+    database = "-" if result.database is None else f"{result.database:.0f}"
+    times = (f"{result.p50:.2f}", f"{result.p99:.2f}", f"{result.server:.0f}", database)
+    return (name, f"{result.rate:.0f}", *times, str(result.errors))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return cells[0].ljust(WIDTH) + "".join(cell.rjust(WIDTH) for cell in cells[1:])

@@ -74,9 +74,11 @@ class Processes:
         while waiting:
             self._look()
             self._refuse_ended()
-            if time.monotonic() > deadline:
-                raise Failure(f"{waiting[0].program.name} is not ready after {READY_WAIT} s")
-            waiting = [process for process in waiting if not process.answers()]
+            if complaint := waiting[0].complaint():
+                if time.monotonic() > deadline:
+                    raise Failure(f"{waiting[0].program.name} is not ready after {READY_WAIT} s: {complaint}")
+            else:
+                waiting.pop(0)
         self._ready = True
 
     def wait(self) -> None:

@@ -54,17 +54,18 @@ class Process:
         except BlockingIOError:
             return b""
 
-    def answers(self) -> bool:
-        """Tell whether its address, if it has one, answers 200."""
+    def complaint(self) -> str | None:
+        """Return why its address, if it has one, is not ready, or None if it is."""
         if self.program.ready is None:
-            return True
+            return None
         address = urlsplit(self.program.ready)
         connection = HTTPConnection(address.hostname or "", address.port, timeout=ANSWER_WAIT)
         try:
             connection.request("GET", address.path)
-            return connection.getresponse().status == 200
-        except (OSError, HTTPException):
-            return False
+            answer = connection.getresponse()
+            return None if answer.status == 200 else f"{answer.status} {answer.read(500)!r}"
+        except (OSError, HTTPException) as error:
+            return str(error) or type(error).__name__
         finally:
             connection.close()
 

@@ -1,25 +1,18 @@
-"""A small application, and how gunicorn is to serve it: what test_server.py runs."""
+"""A small application, served as the services are: what the tests of the server ask."""
 
 import os
 import time
 
 from flask import Flask, abort, request
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
-from auth_service.settings import AuthSettings
-from common import listeners
-from common.server import BodyErrors, gunicorn_settings
+from common.arrival import MAX_BODY
+from common.body_errors import BodyErrors
 
-# Made before the settings, as the services' own metrics are.
 answers = Counter("answers_total", "Answers given.", ["path"])
 answers_in_all = Counter("answers_in_all_total", "Answers given, whatever the path.")
+living = Gauge("workers_living", "Workers that live.", multiprocess_mode="livesum")
 forks: list[int] = []
-
-# The clocks that a test may not wait for.
-listeners.REQUEST_TIME = float(os.environ.get("TEST_REQUEST_TIME", listeners.REQUEST_TIME))
-listeners.STALL_TIME = int(os.environ.get("TEST_STALL_TIME", listeners.STALL_TIME))
-
-globals().update(gunicorn_settings(AuthSettings.read()))
 
 
 def after_fork() -> None:
@@ -27,6 +20,7 @@ def after_fork() -> None:
     if os.environ.get("TEST_BOOT") == "fails":
         raise RuntimeError("this worker cannot boot")
     forks.append(os.getpid())
+    living.set(1)
 
 
 app = Flask(__name__)
@@ -39,14 +33,20 @@ def index() -> dict[str, object]:
     """Say who answers."""
     answers.labels("/").inc()
     answers_in_all.inc()
-    return {"process": os.getpid(), "forks": forks, "scheme": request.scheme, "root": request.script_root}
+    return {
+        "process": os.getpid(),
+        "forks": forks,
+        "scheme": request.scheme,
+        "root": request.script_root,
+        "metrics": os.environ["PROMETHEUS_MULTIPROC_DIR"],
+    }
 
 
 @app.post("/read")
 def read() -> str:
     """Say how long the body was, if it was not too long."""
-    body = request.environ["wsgi.input"].read(listeners.MAX_BODY + 1)
-    return str(len(body)) if len(body) <= listeners.MAX_BODY else abort(413)
+    body = request.environ["wsgi.input"].read(MAX_BODY + 1)
+    return str(len(body)) if len(body) <= MAX_BODY else abort(413)
 
 
 @app.post("/import")

@@ -1,0 +1,49 @@
+"""An operator at the command line: `flask --app auth_service …`, without an interpreter for each command."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import pytest
+from click.testing import Result
+
+from auth_service import create_app
+from auth_service.models import db
+
+
+class Operator:
+    """Runs commands of auth in this process, with the environment of a service."""
+
+    def __init__(self, environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("FLASK_RUN_FROM_CLI", "true")
+        self._app = create_app()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+    def run(self, *words: str, typed: str = "") -> Result:
+        """Run a command and return what became of it."""
+        return self._app.test_cli_runner().invoke(args=words, input=typed)
+
+    def succeed(self, *words: str, typed: str = "") -> str:
+        """Run a command that has to succeed, and return what it printed."""
+        done = self.run(*words, typed=typed)
+        assert done.exit_code == 0, done.output
+        return done.output.strip()
+
+    def fail(self, *words: str, typed: str = "") -> str:
+        """Run a command that has to fail with one line, and return that line without its prefix."""
+        done = self.run(*words, typed=typed)
+        assert done.exit_code == 1, done.output
+        assert done.stderr.startswith("Error: "), done.output
+        assert done.stderr.count("\n") == 1, done.output
+        return done.stderr.removeprefix("Error: ").strip()

@@ -1,0 +1,197 @@
+"""`flask --app auth_service keys …`: the key file is made, listed, rotated, and old keys are retired."""
+
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auth_service import key_file
+from common.keys import read
+from tests.auth.operator import Operator
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "inner" / "keys.json"
+
+
+@pytest.fixture
+def operator(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
+    """Return somebody with a shell, who has no key file yet."""
+    with Operator({"DATA_DIR": str(path.parents[1]), "JWT_KEYS_FILE": str(path)}, monkeypatch) as operator:
+        yield operator
+
+
+@pytest.fixture
+def rotated(path: Path) -> list[str]:
+    """Make a key file that was rotated once; return the ids of its keys, the one that signs first."""
+    key_file.make(path)
+    key_file.rotate(path, follow=0)
+    return [jwk["kid"] for jwk in jwks(path)]
+
+
+def jwks(path: Path) -> list[dict[str, Any]]:
+    keys: list[dict[str, Any]] = json.loads(path.read_text())["keys"]
+    return keys
+
+
+def test_a_key_file_is_made_for_its_owner_alone(operator: Operator, path: Path) -> None:
+    shown = operator.succeed("keys", "init")
+
+    assert shown == f"made {path}"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(path.parent.iterdir()) == [path]
+    (key,) = jwks(path)
+    assert (key["kty"], key["alg"], key["key_ops"]) == ("oct", "HS256", ["sign", "verify"])
+    assert len(read(path).signing.secret) >= 32
+
+
+def test_a_key_file_that_is_there_is_kept(operator: Operator, path: Path) -> None:
+    operator.succeed("keys", "init")
+    before = path.read_bytes()
+
+    assert operator.succeed("keys", "init") == f"kept {path}"
+    assert path.read_bytes() == before
+
+
+def test_the_list_shows_no_secret(operator: Operator, path: Path, rotated: list[str]) -> None:
+    lines = operator.succeed("keys", "list").splitlines()
+
+    assert [line.split()[:2] for line in lines] == [[rotated[0], "sign,verify"], [rotated[1], "verify"]]
+    assert not [jwk for jwk in jwks(path) if jwk["k"] in "\n".join(lines)]
+
+
+def test_a_rotation_lets_a_new_key_sign_and_the_old_one_verify(operator: Operator, path: Path) -> None:
+    operator.succeed("keys", "init")
+    (old,) = read(path).verifying
+
+    new = operator.succeed("keys", "rotate")
+
+    assert read(path).signing.id == new != old
+    assert set(read(path).verifying) == {old, new}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_key_whose_tokens_may_live_is_not_retired(
+    operator: Operator, path: Path, rotated: list[str]
+) -> None:
+    before = path.read_bytes()
+
+    line = operator.fail("keys", "retire", rotated[1])
+
+    assert "--force" in line
+    assert path.read_bytes() == before
+
+
+def test_a_key_is_retired_by_force(operator: Operator, path: Path, rotated: list[str]) -> None:
+    operator.succeed("keys", "retire", "--force", rotated[1])
+
+    assert list(read(path).verifying) == [rotated[0]]
+
+
+def test_a_key_whose_tokens_are_dead_is_retired(operator: Operator, path: Path, rotated: list[str]) -> None:
+    keys = jwks(path)
+    keys[1]["exp"] = 1
+    path.write_text(json.dumps({"keys": keys}))
+
+    operator.succeed("keys", "retire", rotated[1])
+
+    assert list(read(path).verifying) == [rotated[0]]
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_the_key_that_signs_is_never_retired(
+    operator: Operator, rotated: list[str], force: list[str]
+) -> None:
+    assert "rotate first" in operator.fail("keys", "retire", rotated[0], *force)
+
+
+def test_a_key_that_is_not_there_cannot_be_retired(operator: Operator, rotated: list[str]) -> None:
+    assert "no such key" in operator.fail("keys", "retire", rotated[0] + "x")
+
+
+@pytest.mark.parametrize("words", [["list"], ["rotate"], ["retire", "x"]])
+def test_without_a_file_there_is_nothing_to_change(operator: Operator, path: Path, words: list[str]) -> None:
+    path.parent.mkdir()
+
+    line = operator.fail("keys", *words)
+
+    assert "JWT_KEYS_FILE" in line
+    assert "missing" in line
+
+
+@pytest.mark.parametrize("words", [["list"], ["rotate"], ["retire", "x"]])
+def test_without_its_folder_either(operator: Operator, words: list[str]) -> None:
+    assert "JWT_KEYS_FILE" in operator.fail("keys", *words)
+
+
+@pytest.mark.parametrize("words", [["init"], ["list"], ["rotate"], ["retire", "x"]])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        '{"keys": 1}',
+        '{"keys": [1]}',
+        '{"keys": [{"kid": "x", "key_ops": 1, "iat": "x"}]}',
+        "\x00\xff",
+    ],
+)
+def test_a_broken_file_is_refused_and_left_as_it_is(
+    operator: Operator, path: Path, words: list[str], content: str
+) -> None:
+    path.parent.mkdir()
+    path.write_text(content)
+    path.chmod(0o600)
+
+    line = operator.fail("keys", *words)
+
+    assert "JWT_KEYS_FILE" in line
+    assert path.read_text() == content
+
+
+@pytest.mark.parametrize("words", [["list"], ["retire"]])
+@pytest.mark.parametrize("member", ["iat", "exp"])
+@pytest.mark.parametrize("time", ["soon", None, 1e300])
+def test_a_key_with_a_strange_time_breaks_no_command(
+    operator: Operator, path: Path, rotated: list[str], words: list[str], member: str, time: object
+) -> None:
+    keys = jwks(path)
+    keys[1][member] = time
+    path.write_text(json.dumps({"keys": keys}))
+    before = path.read_text()
+
+    done = operator.run("keys", *words, *(rotated[1:] if words == ["retire"] else []))
+
+    assert done.exit_code == 0 or done.stderr.startswith("Error: "), repr(done.exception)
+    assert path.read_text() == before
+
+
+@pytest.mark.parametrize("words", [["init"], ["list"], ["rotate"], ["retire", "x"]])
+def test_a_file_that_others_can_read_is_refused(operator: Operator, path: Path, words: list[str]) -> None:
+    operator.succeed("keys", "init")
+    path.chmod(0o640)
+
+    assert "0600" in operator.fail("keys", *words)
+
+
+@pytest.mark.parametrize("words", [["init"], ["list"], ["rotate"], ["retire", "x"]])
+def test_a_single_secret_has_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    secret = "nBqJ3vY7pLw9sXc2zRt5uKm8hGd4fEa1"
+    with Operator({"DATA_DIR": str(tmp_path), "JWT_SECRET": secret}, monkeypatch) as operator:
+        line = operator.fail("keys", *words)
+
+    assert "JWT_SECRET" in line
+    assert secret not in line
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused(operator: Operator, path: Path) -> None:
+    path.mkdir(parents=True)
+
+    assert "JWT_KEYS_FILE" in operator.fail("keys", "init")

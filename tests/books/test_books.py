@@ -1,0 +1,170 @@
+"""POST, GET and DELETE of books: what a shelf takes, shows and gives back."""
+
+import re
+import unicodedata
+from typing import Any
+
+import pytest
+
+from tests.pair import Pair
+from tests.people import Person, assert_problem, book, register
+
+BOOK = {"id", "name", "Author", "Publisher", "book_prize", "created_at", "updated_at"}
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+MAX_ID = 2**63 - 1
+
+
+@pytest.mark.parametrize("path", ["/book", "/books"])
+def test_a_book_is_put_on_the_shelf(person: Person, path: str) -> None:
+    sent = book()
+
+    answer = person.post(path, sent)
+
+    told = answer.json()
+    made = told["book"]
+    assert (answer.status_code, told.keys(), told["message"]) == (
+        201,
+        {"message", "book"},
+        "new books created",
+    )
+    assert made.keys() == BOOK
+    assert made | sent == made
+    assert TIME.fullmatch(made["created_at"])
+    assert made["updated_at"] == made["created_at"]
+    assert answer.headers["Location"] == f"/books/{made['id']}"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_book_is_found_at_its_location(person: Person) -> None:
+    made = person.post("/books", book())
+
+    answer = person.get(made.headers["Location"])
+
+    assert (answer.status_code, answer.json()) == (200, made.json()["book"])
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+
+
+def test_a_shelf_is_listed_in_the_order_in_which_it_was_filled(person: Person) -> None:
+    made = [person.add_book(name=name) for name in ("Zebra", "ant", "Mouse")]
+
+    answer = person.get("/books")
+
+    assert answer.json() == {"list_of_books": made, "next": None}
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "Link" not in answer.headers
+
+
+def test_a_new_shelf_is_empty(person: Person) -> None:
+    assert person.get("/books").json() == {"list_of_books": [], "next": None}
+
+
+def test_a_book_is_taken_off_once(person: Person) -> None:
+    path = f"/books/{person.add_book()['id']}"
+
+    first, second = person.delete(path), person.delete(path)
+
+    assert (first.status_code, first.json()) == (200, {"message": "Book deleted"})
+    assert_problem(second, 404, "book does not exist")
+    assert_problem(person.get(path), 404, "book does not exist")
+    assert person.get("/books").json()["list_of_books"] == []
+
+
+def test_the_number_of_a_book_is_never_given_again(person: Person) -> None:
+    first = person.add_book()["id"]
+    person.delete(f"/books/{first}")
+
+    assert person.add_book()["id"] > first
+
+
+def test_a_book_that_was_taken_off_can_be_put_back(person: Person) -> None:
+    sent = book()
+    person.delete(f"/books/{person.add_book(**sent)['id']}")
+
+    assert person.post("/books", sent).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("name", "author"),
+    [
+        ("Straße", "Ann"),
+        ("STRASSE", "ANN"),
+        ("strasse", "ann"),
+    ],
+)
+def test_a_shelf_holds_a_book_once_in_whatever_case(person: Person, name: str, author: str) -> None:
+    person.add_book(name="Straße", Author="Ann")
+
+    answer = person.post("/book", book(name=name, Author=author, Publisher="Another", book_prize=None))
+
+    assert_problem(answer, 409, "book already exists")
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_shelf_holds_a_book_once_however_its_accents_are_written(person: Person, form: Any) -> None:
+    person.add_book(name="Les Misérables", Author="\u01d5\u0345")
+    again = {
+        "name": unicodedata.normalize(form, "LES MISÉRABLES"),
+        "Author": unicodedata.normalize(form, "\u01d6\u03b9"),
+    }
+
+    assert_problem(person.post("/books", book(**again)), 409, "book already exists")
+
+
+def test_name_and_author_are_compared_apart(person: Person) -> None:
+    pairs = [("a b", "c"), ("a", "b c"), ("a ", "b c"), ("a", " b c"), ("\u2126", "b"), ("Ω", "c")]
+
+    for name, author in pairs:
+        person.add_book(name=name, Author=author)
+
+    assert len(person.get("/books").json()["list_of_books"]) == len(pairs)
+
+
+def test_a_book_of_somebody_else_is_not_there(pair: Pair, person: Person) -> None:
+    other = register(pair)
+    path = f"/books/{other.add_book()['id']}"
+
+    assert_problem(person.get(path), 404, "book does not exist")
+    assert_problem(person.delete(path), 404, "book does not exist")
+    assert person.get("/books").json()["list_of_books"] == []
+    assert other.get(path).status_code == 200
+
+
+def test_two_people_may_have_the_same_book(pair: Pair, person: Person) -> None:
+    sent = book()
+    person.add_book(**sent)
+
+    assert register(pair).post("/books", sent).status_code == 201
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        "0",
+        "01",
+        "+1",
+        "-1",
+        "1.0",
+        "1e0",
+        "0x1",
+        "%201",
+        "1%20",
+        "1%0a",
+        "%00",
+        "%D9%A1",
+        "%EF%BC%91",
+        "x",
+        "1/",
+        "1;v=1",
+    ]
+    + [str(2**63), str(2**64), "9" * 100, "9" * 2000, "null", "1,2", "1_0", "%ff"],
+    ids=lambda number: number[:24],
+)
+def test_what_is_no_number_of_a_book_is_404(person: Person, method: str, number: str) -> None:
+    assert_problem(person.request(method, "books", f"/books/{number}"), 404)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("number", [2**31, 2**53 + 1, MAX_ID])
+def test_a_number_that_no_book_has_is_404(person: Person, method: str, number: int) -> None:
+    assert_problem(person.request(method, "books", f"/books/{number}"), 404, "book does not exist")

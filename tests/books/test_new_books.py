@@ -1,0 +1,115 @@
+"""What a new book may hold: texts kept as they were sent, a whole number for the prize, nothing else."""
+
+import pytest
+
+from tests.people import Person, book, complaints
+
+TEXTS = ["name", "Author", "Publisher"]
+
+
+@pytest.mark.parametrize("prize", [0, 1, 2**31 - 1, None])
+def test_a_prize_is_a_whole_number_or_none(person: Person, prize: int | None) -> None:
+    made = person.add_book(book_prize=prize)
+
+    assert made["book_prize"] == person.get(f"/books/{made['id']}").json()["book_prize"] == prize
+
+
+def test_a_book_without_a_prize_has_none(person: Person) -> None:
+    sent = book()
+    del sent["book_prize"]
+
+    assert person.post("/book", sent).json()["book"]["book_prize"] is None
+
+
+@pytest.mark.parametrize(
+    "prize", [-1, 2**31, 2**63, 10**400, 1.0, 12.5, "12", "", True, False, [], {}, [1]], ids=str
+)
+def test_anything_else_is_no_prize(person: Person, prize: object) -> None:
+    assert complaints(person.post("/books", book(book_prize=prize))) == ["/book_prize"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "  two spaces around  ",
+        "e\u0301 is not é",
+        "line\u2028and paragraph\u2029",
+        "\u202eright to left",
+        "\ufeffmark",
+    ]
+    + [
+        "zero\u200bwidth",
+        "\u200b",
+        "李小龍 \U0001f600\U0001f468\u200d\U0001f469",
+        "\uffff\U0010ffff\ue000",
+        "\ud7ff",
+    ]
+    + [
+        "'; DROP TABLE books; --",
+        "{{7*7}} ${x} %s %(a)s :name ?",
+        "<script>alert(1)</script>",
+        '\\u0041 \\ / "',
+    ]
+    + ["\u00a0x", "ı İ ß ẞ ς", "null", "0"],
+    ids=ascii,
+)
+def test_a_text_is_kept_as_it_was_sent(person: Person, text: str) -> None:
+    sent = book(name=text, Author=text, Publisher=text)
+
+    made = person.add_book(**sent)
+
+    for shown in (
+        made,
+        person.get(f"/books/{made['id']}").json(),
+        person.get("/books").json()["list_of_books"][0],
+    ):
+        assert [shown[member] for member in TEXTS] == [text] * 3
+
+
+@pytest.mark.parametrize("member", TEXTS)
+@pytest.mark.parametrize("character", ["x", "é", "\U0001f600", "\ufdfa"])
+def test_a_text_has_up_to_200_characters(person: Person, member: str, character: str) -> None:
+    assert person.add_book(**{member: character * 200})[member] == character * 200
+    assert complaints(person.post("/books", book(**{member: character * 201}))) == [f"/{member}"]
+
+
+@pytest.mark.parametrize("member", TEXTS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "\u3000\u2003",
+        "\u2028",
+        "a\nb",
+        "\ta",
+        "a\r",
+        "\x00",
+        "a\x00b",
+        "\x1b[31m",
+        "\x7f",
+        "a\x85b",
+        "\x9f",
+    ]
+    + [None, 0, 1, 1.5, True, [], {}, ["Ann"]],
+    ids=ascii,
+)
+def test_a_text_that_breaks_a_rule_is_refused(person: Person, member: str, text: object) -> None:
+    assert complaints(person.post("/books", book(**{member: text}))) == [f"/{member}"]
+
+
+def test_everything_that_is_wrong_is_said_at_once(person: Person) -> None:
+    sent = {"name": "", "Author": 1, "book_prize": "12", "price": 12, "author": "Ann"}
+
+    found = complaints(person.post("/books", sent))
+
+    assert sorted(found) == ["/Author", "/Publisher", "/author", "/book_prize", "/name", "/price"]
+
+
+@pytest.mark.parametrize(
+    "member",
+    ["id", "price", "author", "publisher", "Name", "owner", "public_id", "admin", "created_at", "title", ""],
+)
+def test_a_member_that_is_not_known_puts_nothing_on_the_shelf(person: Person, member: str) -> None:
+    assert complaints(person.post("/books", book() | {member: 1})) == [f"/{member}"]
+    assert person.get("/books").json()["list_of_books"] == []

@@ -1,0 +1,12 @@
+"""The fixtures of the tests of what both services share."""
+
+import pytest
+
+from tests.pair import Pair
+from tests.people import Person, register
+
+
+@pytest.fixture(scope="session")
+def reader(pair: Pair) -> Person:
+    """Return somebody whose requests leave nothing behind, so that many tests can share them."""
+    return register(pair)

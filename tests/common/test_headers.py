@@ -1,0 +1,177 @@
+"""The headers of every answer, errors included: request ids, no caching, no word about the software."""
+
+import re
+from typing import Any
+
+import pytest
+import requests
+
+from tests.common.wire import chunked, send
+from tests.pair import SERVICES, Pair
+from tests.people import PASSWORD, Person, assert_problem, book, new_name
+
+NEW_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SOFTWARE = re.compile(r"gunicorn|werkzeug|flask|python|sqlite|postgres", re.IGNORECASE)
+# Every kind of answer there is: service, method, path, options of requests.
+ANSWERS: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("auth", "GET", "/", {}),
+    ("auth", "GET", "/healthz", {}),
+    ("auth", "GET", "/readyz", {}),
+    ("auth", "GET", "/openapi.json", {}),
+    ("auth", "GET", "/docs", {}),
+    ("auth", "GET", "/docs/swagger-ui.css", {}),
+    ("auth", "GET", "/me", {}),
+    ("auth", "GET", "/users", {}),
+    ("auth", "POST", "/login", {"headers": {}}),
+    ("auth", "POST", "/register", {"data": b"x"}),
+    ("books", "GET", "/books", {}),
+    ("books", "GET", "/books", {"headers": {}}),
+    ("books", "GET", "/books?x=1", {}),
+    ("books", "GET", "/books/1", {}),
+    ("books", "POST", "/books", {"json": {}}),
+    ("books", "POST", "/books", {"data": b"x" * 70_000}),
+    ("books", "PUT", "/", {}),
+    ("books", "GET", "/nowhere", {}),
+    ("books", "GET", "/books/", {}),
+    ("books", "OPTIONS", "/books", {"headers": {}}),
+    ("books", "HEAD", "/books", {}),
+    ("books", "TRACE", "/books", {}),
+]
+every_answer = pytest.mark.parametrize(
+    ("service", "method", "path", "options"),
+    ANSWERS,
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+
+
+@every_answer
+def test_every_answer_has_the_common_headers(
+    reader: Person, service: str, method: str, path: str, options: dict[str, Any]
+) -> None:
+    answer = reader.request(method, service, path, allow_redirects=False, **options)
+
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert NEW_ID.fullmatch(answer.headers["X-Request-ID"])
+    assert not SOFTWARE.search(str(answer.headers))
+    assert not {"Set-Cookie", "Access-Control-Allow-Origin"} & answer.headers.keys()
+    assert not answer.is_redirect
+    assert "Content-Length" in answer.headers
+
+
+@every_answer
+def test_every_answer_repeats_the_request_id_of_the_client(
+    reader: Person, service: str, method: str, path: str, options: dict[str, Any]
+) -> None:
+    headers = options.get("headers", {"x-access-tokens": reader.token}) | {"X-Request-ID": "Mine.1_2-3"}
+
+    answer = reader.request(method, service, path, **options | {"headers": headers})
+
+    assert answer.headers["X-Request-ID"] == "Mine.1_2-3"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("sent", ["a", "0", ".", "-", "a" * 64, "A.b_c-9"])
+def test_a_request_id_of_the_right_form_is_kept(pair: Pair, service: str, sent: str) -> None:
+    answer = send(pair, service, "GET /healthz", [f"X-Request-ID: {sent}"])
+
+    assert answer.headers["X-Request-ID"] == sent
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(
+    "sent", ["", "a" * 65, "a b", "a,b", "a;b", "<a>", "é", "a\tb", "\xff", "a/b", "a:b", '"a"']
+)
+def test_another_request_id_is_replaced(pair: Pair, service: str, sent: str) -> None:
+    answer = send(pair, service, "GET /healthz", [b"X-Request-ID: " + sent.encode("latin-1")])
+
+    assert answer.status_code == 200
+    assert NEW_ID.fullmatch(answer.headers["X-Request-ID"])
+    assert answer.headers["X-Request-ID"] != sent
+
+
+def test_two_request_ids_are_none(pair: Pair) -> None:
+    answer = send(pair, "books", "GET /healthz", ["X-Request-ID: a", "X-Request-ID: b"])
+
+    assert answer.headers["X-Request-ID"] not in ("a", "b")
+
+
+def test_each_request_has_an_id_of_its_own(pair: Pair) -> None:
+    ids = {requests.get(pair.url("auth") + "/healthz", timeout=30).headers["X-Request-ID"] for _ in range(5)}
+
+    assert len(ids) == 5
+
+
+def test_what_holds_tokens_or_data_of_a_user_is_not_stored(pair: Pair, person: Person, admin: Person) -> None:
+    credentials = {"name": new_name(), "password": PASSWORD}
+    number = person.add_book()["id"]
+
+    answers = [
+        requests.post(pair.url("auth") + "/register", json=credentials, timeout=30),
+        requests.post(pair.url("auth") + "/login", json=credentials, timeout=30),
+        person.get("/me", "auth"),
+        admin.get("/users", "auth"),
+        admin.get(f"/users/{person.public_id}", "auth"),
+        person.get("/books"),
+        person.post("/books", book()),
+        person.delete(f"/books/{number}"),
+        person.get("/books", headers={}),
+        person.get(f"/books/{number}"),
+    ]
+
+    assert {answer.headers["Cache-Control"] for answer in answers} == {"no-store"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/readyz", "/books", "/books?limit=1", "/openapi.json", "/nowhere"]
+)
+def test_head_is_get_without_the_body(reader: Person, path: str) -> None:
+    get, head = reader.get(path), reader.request("HEAD", "books", path)
+
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    for name in ("Content-Type", "Content-Length", "Cache-Control"):
+        assert head.headers[name] == get.headers[name]
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "methods"),
+    [
+        ("auth", "/", {"GET"}),
+        ("auth", "/register", {"POST"}),
+        ("auth", "/login", {"POST"}),
+        ("auth", "/users", {"GET"}),
+        ("books", "/book", {"POST"}),
+        ("books", "/books", {"GET", "POST"}),
+        ("books", "/healthz", {"GET"}),
+        ("books", "/openapi.json", {"GET"}),
+        ("books", "/docs", {"GET"}),
+    ],
+)
+@pytest.mark.parametrize("method", ["PROPFIND", "TRACE", "CONNECT", "BREW", "LINK"])
+def test_405_and_options_name_the_methods(
+    pair: Pair, service: str, path: str, methods: set[str], method: str
+) -> None:
+    allowed = methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+
+    refused = send(pair, service, f"{method} {path}")
+    asked = send(pair, service, f"OPTIONS {path}")
+
+    assert_problem(refused, 405)
+    assert asked.status_code in (200, 204)
+    for answer in (refused, asked):
+        assert {name.strip() for name in answer.headers["Allow"].split(",")} == allowed
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate"])
+def test_a_body_in_another_coding_is_not_read_as_if_it_had_none(person: Person, coding: str) -> None:
+    headers = {"x-access-tokens": person.token, "Content-Encoding": coding}
+
+    answer = person.post("/books", book(), headers=headers)
+
+    assert_problem(answer, 415)
+
+
+def test_trailers_of_a_chunked_body_are_no_headers(person: Person) -> None:
+    body = chunked(b"{}")[:-2] + b"x-access-tokens: %s\r\n\r\n" % person.token.encode()
+    headers = ["Content-Type: application/json", "Transfer-Encoding: chunked", "Trailer: x-access-tokens"]
+
+    assert_problem(send(person.pair, "books", "POST /books", headers, body), 401)

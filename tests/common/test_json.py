@@ -1,0 +1,152 @@
+"""JSON bodies: what is none is 400, what breaks the rules 422, with a pointer to each thing that is wrong."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from tests.common.routes import ROUTES, Route, name_of
+from tests.people import Person, assert_problem, complaints
+
+every_route = pytest.mark.parametrize("route", ROUTES, ids=name_of)
+
+
+def anonymous(
+    route: Route, person: Person, body: bytes | Iterator[bytes], **headers: str
+) -> requests.Response:
+    """Post to the route: with a token where one is needed, without one where none is looked at."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items() if value}
+    if route.service == "books":
+        sent["x-access-tokens"] = person.token
+    return requests.post(person.pair.url(route.service) + route.path, data=body, headers=sent, timeout=30)
+
+
+def post_json(route: Route, person: Person, body: bytes) -> requests.Response:
+    return anonymous(route, person, body, Content_Type="application/json")
+
+
+@every_route
+@pytest.mark.parametrize(
+    "body",
+    [
+        b" ",
+        b"x",
+        b"{",
+        b"}",
+        b"[1,]",
+        b'{"a":1,}',
+        b"{'a':1}",
+        b"{a:1}",
+        b"{}x",
+        b"{}{}",
+        b"/**/{}",
+        b'"\t"',
+        b"nul",
+    ]
+    + [
+        b"NaN",
+        b"Infinity",
+        b"-Infinity",
+        b'{"x":NaN}',
+        b"01",
+        b"+1",
+        b".5",
+        b"1.",
+        b"0x1",
+        b"1e",
+        b"True",
+        b"\xff",
+    ]
+    + [
+        b'{"x":"\xff"}',
+        b'{"x":"\xed\xa0\x80"}',
+        b'"\\ud800"',
+        b'{"x":"\\udfff"}',
+        b'{"\\ud800":1}',
+        b'"\\x41"',
+    ]
+    + [b'{"x":1e400,"\\ud800":1}', b'{"x":1e400,"y":"\\ud800"}', b'{"x":1e400,"y":NaN}', b'{"x":1e400,"y":[}']
+    + [
+        b"\xef\xbb\xbf{",
+        "{}".encode("utf-16"),
+        "{}".encode("utf-32-be"),
+        b"\x00",
+        b"{}\x00",
+        b"\x1f\x8b\x08\x00",
+    ]
+    + [b"[" * 60_000, b'{"a":' * 12_000, b"[" * 30_000 + b"]" * 30_000, b'{"x":1e400,"y":' + b"[" * 50_000],
+    ids=lambda body: ascii(body)[:30],
+)
+def test_what_is_not_json_is_400(route: Route, reader: Person, body: bytes) -> None:
+    assert_problem(post_json(route, reader, body), 400)
+
+
+@every_route
+@pytest.mark.parametrize(
+    "body", [b"null", b"1", b"1e400", b"9" * 5000, b"true", b'"x"', b"[]", b'[{"name":"x"}]']
+)
+def test_json_that_is_no_object_is_422(route: Route, reader: Person, body: bytes) -> None:
+    assert complaints(post_json(route, reader, body)) == [""]
+
+
+@every_route
+@pytest.mark.parametrize(
+    "text", [b"1", b"null", b"true", b"1.5", b"1e400", b"9" * 5000, b"[]", b'{"x":"y"}'], ids=str
+)
+def test_what_is_no_string_is_refused_by_its_pointer(route: Route, reader: Person, text: bytes) -> None:
+    answer = post_json(route, reader, b'{"%s":%s}' % (route.text.encode(), text[:5000]))
+
+    assert f"/{route.text}" in complaints(answer)
+
+
+@every_route
+@pytest.mark.parametrize(
+    ("member", "pointer"),
+    [
+        ("price", "/price"),
+        ("", "/"),
+        ("a/b", "/a~1b"),
+        ("a~b", "/a~0b"),
+        ("~1", "/~01"),
+        ("é\u2028", "/é\u2028"),
+    ]
+    + [
+        ("_schema", "/_schema"),
+        ("\x00", "/\x00"),
+        ("__proto__", "/__proto__"),
+        ("%s{0}", "/%s{0}"),
+        ("x" * 1000, "/" + "x" * 1000),
+    ],
+    ids=lambda value: ascii(value)[:20],
+)
+def test_a_member_that_is_not_known_is_named_by_a_json_pointer(
+    route: Route, reader: Person, member: str, pointer: str
+) -> None:
+    found = complaints(post_json(route, reader, json.dumps({member: "a secret value"}).encode()))
+
+    assert pointer in found
+
+
+@every_route
+def test_a_refusal_never_shows_the_value(route: Route, reader: Person) -> None:
+    value = "secret \x07 of 1234"
+
+    for body in (
+        {"x": value},
+        {route.text: [value]},
+        {route.text: value},
+        [value],
+        {"password": value, "book_prize": value},
+    ):
+        assert "1234" not in post_json(route, reader, json.dumps(body).encode()).text
+
+
+@every_route
+def test_a_list_of_complaints_has_an_end(route: Route, reader: Person) -> None:
+    body = {f"member {number}": 1 for number in range(500)}
+
+    problem = assert_problem(post_json(route, reader, json.dumps(body).encode()), 422)
+
+    assert len(problem["errors"]) == 100
+    assert problem["error_count"] > 500

@@ -1,0 +1,111 @@
+"""Keys that change while a service runs: new ones are taken at once, broken ones refused loudly."""
+
+import json
+import time
+import uuid
+
+import pytest
+import requests
+
+from common import tokens
+from common.keys import read
+from tests.common.jwks import Jwk, jwk, write, write_text
+from tests.common.log_lines import all_lines
+from tests.pair import Pair
+from tests.people import assert_problem
+
+on_sqlite = pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # keys have nothing to do with it
+WAIT = 30  # seconds until a test gives up
+
+
+@pytest.fixture
+def books(own_pair: Pair) -> Pair:
+    """Return the books service alone, with two workers."""
+    return own_pair.start("books")
+
+
+def use(pair: Pair, *keys: Jwk) -> None:
+    write(pair.folder / "keys.json", *keys)
+
+
+def ask(pair: Pair, token: str) -> requests.Response:
+    """Ask over a new connection, so that either worker may answer."""
+    return requests.get(pair.url("books") + "/books", headers={"x-access-tokens": token}, timeout=30)
+
+
+def token_of(pair: Pair) -> str:
+    """Return a token signed with the key that signs now."""
+    public_id = str(uuid.uuid4())
+    key = read(pair.folder / "keys.json").signing
+    return tokens.issue(key, public_id=public_id, session_id=str(uuid.uuid4()), now=time.time())
+
+
+def until(pair: Pair, token: str, status: int) -> None:
+    """Wait until every worker gives this answer."""
+    deadline = time.monotonic() + WAIT
+    while {ask(pair, token).status_code for _ in range(8)} != {status}:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@on_sqlite
+def test_keys_that_change_are_noticed(books: Pair) -> None:
+    old = token_of(books)
+    assert ask(books, old).status_code == 200
+
+    use(books, jwk())
+    assert [ask(books, token_of(books)).status_code for _ in range(8)] == [200] * 8  # looked up at once
+    until(books, old, 401)
+
+
+@on_sqlite
+def test_a_token_that_is_remembered_ends_with_its_key(books: Pair) -> None:
+    kept, retired = jwk(kid="kept", key_ops=["verify"]), jwk(kid="retired")
+    use(books, retired, kept)
+    token = token_of(books)
+    until(books, token, 200)
+
+    use(books, kept | {"key_ops": ["sign", "verify"]})
+
+    until(books, token, 401)
+    assert_problem(ask(books, token), 401, "token is invalid")
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "text", ["", '{"keys": [', json.dumps({"keys": [jwk(b"changeme" * 5)]})], ids=["empty", "cut", "weak"]
+)
+def test_a_file_that_breaks_is_refused_loudly_and_the_old_keys_stay(books: Pair, text: str) -> None:
+    old, path = token_of(books), books.folder / "keys.json"
+    good = path.read_text()
+
+    write_text(path, text)
+    wait_for_event(books, "keys_refused")
+
+    assert [ask(books, old).status_code for _ in range(8)] == [200] * 8
+    ready = requests.get(books.url("books") + "/readyz", timeout=30)
+    assert (ready.status_code, ready.json()["checks"]["keys"]) in [(200, "degraded"), (200, "ok")]
+
+    write_text(path, good)
+    wait_for_event(books, "keys_loaded")
+    assert ask(books, old).status_code == 200
+
+
+def wait_for_event(pair: Pair, event: str) -> None:
+    """Keep asking until a worker has written that it saw the file."""
+    deadline = time.monotonic() + WAIT
+    while event not in {line["event"] for line in all_lines(pair, "books")}:
+        assert time.monotonic() < deadline
+        ask(pair, "x")
+        time.sleep(0.05)
+
+
+@on_sqlite
+def test_a_single_secret_is_shared_by_both_services(own_pair: Pair) -> None:
+    own_pair.environment["JWT_SECRET"] = "nBqJ3vY7pLw9sXc2zRt5uKm8hGd4fEa1"
+    own_pair.start()
+    body = {"name": "Ann", "password": "the moon is made of paper"}
+
+    token = requests.post(own_pair.url("auth") + "/register", json=body, timeout=30).json()["token"]
+
+    assert ask(own_pair, token).status_code == 200

@@ -1,0 +1,95 @@
+"""The key file while it is in use: a change is noticed, a broken one changes nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from common.keys import BadKeys, KeyFile, SingleKey, read
+from tests.common.jwks import jwk, write, write_text
+
+GOOD = b"0123456789abcdefghijklmnopqrstuv"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "keys.json"
+
+
+def test_a_changed_file_is_read_when_somebody_asks_again(path: Path) -> None:
+    write(path, jwk(kid="old"))
+    keys = KeyFile(path)
+
+    write(path, jwk(kid="new"))
+
+    assert keys.look_again()
+    assert keys.current().signing.id == "new"
+
+
+def test_a_file_that_did_not_change_is_not_read_again(path: Path) -> None:
+    write(path, jwk())
+    keys = KeyFile(path)
+    before = keys.current()
+
+    assert not keys.look_again()
+    assert keys.current() is before
+
+
+def test_somebody_who_asks_all_the_time_reads_the_file_once(path: Path) -> None:
+    write(path, jwk(kid="old"))
+    keys = KeyFile(path)
+    keys.look_again()
+
+    write(path, jwk(kid="new"))
+
+    assert not keys.look_again()
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"keys":[]}'])
+def test_a_file_that_breaks_leaves_the_old_keys_in_use(
+    path: Path, text: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write(path, jwk(kid="old"))
+    keys = KeyFile(path)
+
+    write_text(path, text)
+
+    assert not keys.look_again()
+    assert keys.current().signing.id == "old"
+    assert keys.complaint
+    assert "keys_refused" in capfd.readouterr().out
+
+
+def test_a_file_that_goes_away_leaves_the_old_keys_in_use(path: Path) -> None:
+    write(path, jwk(kid="old"))
+    keys = KeyFile(path)
+
+    path.unlink()
+
+    assert not keys.look_again()
+    assert keys.current().signing.id == "old"
+    assert keys.complaint
+
+
+def test_a_single_secret_is_a_set_of_one() -> None:
+    keys = SingleKey(GOOD.decode()).current()
+
+    assert list(keys.verifying.values()) == [keys.signing]
+    assert keys.signing.secret == GOOD
+    assert keys.signing.id == SingleKey(GOOD.decode()).current().signing.id
+    assert keys.signing.id not in GOOD.decode()
+
+
+@pytest.mark.parametrize("secret", ["", "tooshort", GOOD.decode()[:31], "changeme" * 8, "x" * 100])
+def test_a_bad_secret_is_refused_and_not_shown(secret: str) -> None:
+    with pytest.raises(BadKeys) as refused:
+        SingleKey(secret)
+
+    assert not secret or secret not in str(refused.value)
+
+
+def test_no_key_shows_in_a_representation(path: Path) -> None:
+    write(path, jwk(GOOD))
+
+    assert (
+        "0123456789" not in f"{read(path)!r} {read(path)} {KeyFile(path).current()!r} {vars(KeyFile(path))}"
+    )

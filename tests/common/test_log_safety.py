@@ -1,0 +1,124 @@
+"""What a client sends: it is never written where it is secret, and it cannot break a line of the log."""
+
+import base64
+import json
+import secrets
+
+import pytest
+import requests
+
+from tests.common.log_lines import all_lines, lines_of, new_id
+from tests.common.wire import send, send_bytes
+from tests.pair import Pair
+from tests.people import Person, book, new_name
+
+
+def traced(token: str | None = None) -> dict[str, str]:
+    """Return headers with an id by which the lines of the request are found."""
+    return {"X-Request-ID": new_id()} | ({"Authorization": f"Bearer {token}"} if token else {})
+
+
+def test_nothing_secret_is_written(pair: Pair) -> None:
+    secret = "Kz9-very-secret"
+    credentials = {"name": new_name(), "password": secret}
+    auth, books = pair.url("auth"), pair.url("books")
+
+    token = requests.post(f"{auth}/register", json=credentials, timeout=30).json()["token"]
+    requests.post(f"{auth}/login", auth=(credentials["name"], secret), timeout=30)
+    requests.post(f"{auth}/login", auth=(secret, "wrong"), timeout=30)
+    requests.post(f"{auth}/login", json={"name": secret, "password": secret, secret: secret}, timeout=30)
+    requests.post(f"{auth}/login", data=f'{{"password": "{secret}', timeout=30)
+    requests.get(f"{books}/books?token={token}&password={secret}", timeout=30)
+    requests.get(f"{books}/books", headers={"Authorization": f"Bearer {token}{secret}"}, timeout=30)
+    requests.get(f"{books}/books", headers={"x-access-tokens": token, "User-Agent": secret}, timeout=30)
+    requests.get(f"{books}/books", headers={"Cookie": f"token={token}", "Referer": secret}, timeout=30)
+
+    basic = base64.b64encode(f"{credentials['name']}:{secret}".encode()).decode()
+    keys = [jwk["k"] for jwk in json.loads((pair.folder / "keys.json").read_text())["keys"]]
+    for service in ("auth", "books"):
+        written = pair.log(service).read_text()
+        for part in (secret, token, token.split(".")[2], basic, "argon2", *keys):
+            assert part not in written
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"GET /books?password=HIDDEN HTTP/1.1 x\r\nHost: x\r\n\r\n",
+        b"GET  /books?password=HIDDEN HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"HIDDEN\r\n\r\n",
+        b"GET /books HTTP/1.1\r\nAuthorization Bearer HIDDEN\r\n\r\n",
+        b"GET /books HTTP/1.1\r\nAuthorization: Bearer\r\n HIDDEN\r\n\r\n",
+        b"GET /books HTTP/1.1\r\nAuthorization: Bearer HIDDEN\x00\r\n\r\n",
+        b"POST /books HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: HIDDEN\r\n\r\n",
+        b"POST /books HTTP/1.1\r\nHost: x\r\nContent-Length: HIDDEN\r\n\r\n",
+        b"GET /books?password=HIDDEN&x=" + b"x" * 8000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /books HTTP/1.1\r\nHost: x\r\nCookie: HIDDEN" + b"x" * 9000 + b"\r\n\r\n",
+    ],
+    ids=lambda message: ascii(message)[:50],
+)
+@pytest.mark.parametrize("service", ["auth", "books"])
+def test_what_is_no_request_shows_nothing_of_itself(pair: Pair, service: str, message: bytes) -> None:
+    hidden = f"Kz9-{secrets.token_hex(8)}"
+
+    answer = send_bytes(pair, service, message.replace(b"HIDDEN", hidden.encode()))
+
+    assert answer.status_code in (400, 401, 414, 431, 501)
+    assert hidden not in answer.text
+    assert hidden not in pair.log(service).read_text()
+    assert all_lines(pair, service)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "%0a",
+        "%0d%0a",
+        "%E2%80%A8",
+        "%E2%80%A9",
+        "%C2%85",
+        "%00",
+        "%1b[31m",
+        "%22%7D%0a%7B%22event%22:%22login%22%7D",
+    ]
+    + ["%ff%fe", "%ED%A0%80", "%F0%9F%98%80", "%5c%22", "%7f", "%0b%0c%1c%1d%1e"],
+)
+def test_a_path_cannot_break_a_line(person: Person, text: str) -> None:
+    headers = [f"X-Request-ID: {(request_id := new_id())}", f"x-access-tokens: {person.token}"]
+
+    send(person.pair, "books", f"GET /books/1{text}", headers)
+
+    (line,) = lines_of(person.pair, "books", request_id)
+    assert line["event"] == "request"
+    assert line["path"].startswith("/books/1")
+
+
+@pytest.mark.parametrize(
+    "value", [b"x\xe2\x80\xa8y", b"\xff\xfe", b"a\tb", b'"}{"event":"login"}', b"\xc2\x85", b"%0a%s{}"]
+)
+@pytest.mark.parametrize(
+    "name", [b"User-Agent", b"X-Forwarded-For", b"Referer", b"X-Request-ID", b"Origin", b"Forwarded"]
+)
+def test_a_header_cannot_break_a_line_or_change_it(person: Person, name: bytes, value: bytes) -> None:
+    answer = send(person.pair, "books", "GET /nowhere", [name + b": " + value])
+
+    (line,) = lines_of(person.pair, "books", answer.headers["X-Request-ID"])
+    assert (line["event"], line["client"]) == ("request", "127.0.0.1")
+
+
+def test_a_long_path_is_cut(person: Person) -> None:
+    headers = traced(person.token)
+
+    person.get(f"/books/{'1' * 3000}", headers=headers)
+
+    (line,) = lines_of(person.pair, "books", headers["X-Request-ID"])
+    assert len(line["path"]) < 300
+
+
+def test_what_a_body_holds_is_not_written(person: Person) -> None:
+    headers = traced(person.token)
+
+    person.post("/books", book(name="Kz9 private reading", price="Kz9 private reading"), headers=headers)
+    person.post("/books", book(name="Kz9 private reading"), headers=headers)
+
+    assert "Kz9 private" not in person.pair.log("books").read_text()

@@ -1,0 +1,135 @@
+"""The logs: a JSON line a request and one a security event, nothing secret, nothing that breaks a line."""
+
+from typing import Any
+
+import pytest
+import requests
+
+from tests.common.log_lines import lines_of, new_id
+from tests.pair import Pair
+from tests.people import PASSWORD, Person, new_name
+
+REQUEST = {
+    "method",
+    "path",
+    "route",
+    "status",
+    "milliseconds",
+    "event",
+    "level",
+    "time",
+    "service",
+    "request_id",
+    "client",
+}
+
+
+def traced(token: str | None = None) -> dict[str, str]:
+    """Return headers with an id by which the lines of the request are found."""
+    return {"X-Request-ID": new_id()} | ({"Authorization": f"Bearer {token}"} if token else {})
+
+
+def events(pair: Pair, service: str, headers: dict[str, str]) -> list[tuple[str, Any]]:
+    """Return event and reason of the lines of a request, without the line that every request has."""
+    lines = lines_of(pair, service, headers["X-Request-ID"])
+    return [(line["event"], line.get("reason")) for line in lines if line["event"] != "request"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "route", "status"),
+    [
+        ("GET", "/books", "/books", 200),
+        ("GET", "/books?cursor=x", "/books", 422),
+        ("GET", "/books/987654321", "/books/<row:book_id>", 404),
+        ("POST", "/book", "/book", 415),
+        ("GET", "/nowhere", None, 404),
+        ("PUT", "/books", None, 405),
+        ("OPTIONS", "/books", "/books", 200),
+        ("GET", "/healthz", "/healthz", 200),
+    ],
+)
+def test_a_request_writes_one_line(
+    person: Person, method: str, path: str, route: str | None, status: int
+) -> None:
+    headers = traced(person.token)
+
+    person.request(method, "books", path, headers=headers)
+
+    (line,) = lines_of(person.pair, "books", headers["X-Request-ID"])
+    assert line.keys() - {"public_id"} == REQUEST
+    assert (line["method"], line["path"], line["status"]) == (method, path.partition("?")[0], status)
+    assert line["route"] == route
+    assert (line["event"], line["service"], line["client"]) == ("request", "books_service", "127.0.0.1")
+    assert line["milliseconds"] >= 0
+
+
+def test_a_request_says_whose_it_was(person: Person) -> None:
+    headers = traced(person.token)
+
+    person.get("/books", headers=headers)
+
+    (line,) = lines_of(person.pair, "books", headers["X-Request-ID"])
+    assert line["public_id"] == person.public_id
+
+
+def test_a_request_without_an_id_is_found_by_the_one_it_was_given(person: Person) -> None:
+    answer = person.get("/books")
+
+    assert len(lines_of(person.pair, "books", answer.headers["X-Request-ID"])) == 1
+
+
+def test_a_registration_and_a_login_are_noted(pair: Pair) -> None:
+    credentials = {"name": new_name(), "password": PASSWORD}
+    registering, logging_in = traced(), traced()
+
+    registered = requests.post(
+        pair.url("auth") + "/register", json=credentials, headers=registering, timeout=30
+    )
+    requests.post(pair.url("auth") + "/login", json=credentials, headers=logging_in, timeout=30)
+
+    assert events(pair, "auth", registering) == [("registered", None)]
+    assert events(pair, "auth", logging_in) == [("login", None)]
+    for headers in (registering, logging_in):
+        for line in lines_of(pair, "auth", headers["X-Request-ID"])[:1]:
+            assert line["public_id"] == registered.json()["public_id"]
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "reason"),
+    [
+        ("{}", "wrong", "wrong_password"),
+        ("nobody {}", "wrong", "unknown_name"),
+        ("a:b", "wrong", "unknown_name"),
+    ],
+)
+def test_a_failed_login_says_why_in_the_log_alone(
+    person: Person, name: str, password: str, reason: str
+) -> None:
+    headers = traced()
+    body = {"name": name.format(person.name), "password": password}
+
+    requests.post(person.pair.url("auth") + "/login", json=body, headers=headers, timeout=30)
+
+    assert events(person.pair, "auth", headers) == [("login_failed", reason)]
+
+
+@pytest.mark.parametrize(("service", "path"), [("auth", "/me"), ("books", "/books")])
+@pytest.mark.parametrize(
+    ("token", "reason"), [("x", "malformed"), ("e30.e30.e30", "algorithm"), ("x" * 5000, "size")]
+)
+def test_a_rejected_token_is_noted_with_the_reason(
+    pair: Pair, service: str, path: str, token: str, reason: str
+) -> None:
+    headers = traced(token)
+
+    requests.get(pair.url(service) + path, headers=headers, timeout=30)
+
+    assert events(pair, service, headers) == [("token_rejected", reason)]
+
+
+def test_a_403_is_noted(person: Person) -> None:
+    headers = traced(person.token)
+
+    person.get("/users", "auth", headers=headers)
+
+    assert events(person.pair, "auth", headers) == [("forbidden", "not_admin")]

@@ -1,0 +1,139 @@
+"""Cursors: opaque, bound to their list, and good while a key that made them is in use."""
+
+import base64
+import secrets
+from collections.abc import Sequence
+from types import MappingProxyType
+
+import pytest
+
+from common.keys import Key, KeySet
+from common.pages import BadCursor, Position, page_after, page_end, read_cursor, write_cursor
+from common.problems import Refusal
+
+LISTING = ["books", "somebody"]
+
+
+def key() -> Key:
+    return Key(secrets.token_hex(8), secrets.token_bytes(32))
+
+
+def key_set(*keys: Key) -> KeySet:
+    """Return a set whose first key signs, and all of which verify."""
+    return KeySet(signing=keys[0], verifying=MappingProxyType({key.id: key for key in keys}))
+
+
+@pytest.fixture
+def keys() -> KeySet:
+    return key_set(key())
+
+
+@pytest.mark.parametrize(
+    "position", [[1], [2**63 - 1], ["Zoë\u2028\U0001f600", 3], [None, 3], ["", 0], [-1, "x", None]]
+)
+def test_a_cursor_brings_back_its_position(keys: KeySet, position: Position) -> None:
+    cursor = write_cursor(keys, LISTING, position)
+
+    assert read_cursor(keys, LISTING, cursor) == position
+
+
+def test_a_cursor_needs_no_escape_in_an_address(keys: KeySet) -> None:
+    for number in range(1, 200):
+        cursor = write_cursor(keys, LISTING, [number])
+        assert cursor.replace("-", "").replace("_", "").isalnum()
+        assert cursor.isascii()
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        ["books", "somebody else"],
+        ["users", "somebody"],
+        ["books"],
+        ["somebody", "books"],
+        ["bookssomebody"],
+        [],
+    ]
+    + [["books", "somebody", ""], ["books", "somebod", "y"], ['books","somebody']],
+)
+def test_a_cursor_of_another_list_is_refused(keys: KeySet, listing: Sequence[str]) -> None:
+    cursor = write_cursor(keys, LISTING, [1])
+
+    with pytest.raises(BadCursor):
+        read_cursor(keys, listing, cursor)
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "A", "AAAA", "A" * 100, "=", "é", "\x00", "\ud800", "a b", "a+b/", "null", "[1]"],
+    ids=ascii,
+)
+def test_what_is_no_cursor_is_refused(keys: KeySet, cursor: str) -> None:
+    with pytest.raises(BadCursor):
+        read_cursor(keys, LISTING, cursor)
+
+
+def test_no_bit_of_a_cursor_can_be_changed(keys: KeySet) -> None:
+    data = base64.urlsafe_b64decode(write_cursor(keys, LISTING, [12]) + "==")
+
+    for bit in range(len(data) * 8):
+        changed = bytearray(data)
+        changed[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(BadCursor):
+            read_cursor(keys, LISTING, base64.urlsafe_b64encode(changed).decode().rstrip("="))
+
+
+@pytest.mark.parametrize("end", ["=", "==", "A", "AA", "\n", " "])
+def test_a_cursor_has_one_spelling(keys: KeySet, end: str) -> None:
+    for number in (1, 12, 123):
+        with pytest.raises(BadCursor):
+            read_cursor(keys, LISTING, write_cursor(keys, LISTING, [number]) + end)
+
+
+def test_the_last_letter_of_a_cursor_cannot_be_another(keys: KeySet) -> None:
+    cursor = write_cursor(keys, LISTING, [12])
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".replace(cursor[-1], "")
+
+    for letter in letters:
+        with pytest.raises(BadCursor):
+            read_cursor(keys, LISTING, cursor[:-1] + letter)
+
+
+def test_a_cursor_survives_a_rotation_of_the_keys() -> None:
+    old, new = key(), key()
+    cursor = write_cursor(key_set(old), LISTING, [5])
+
+    assert read_cursor(key_set(new, old), LISTING, cursor) == [5]
+    with pytest.raises(BadCursor):
+        read_cursor(key_set(new), LISTING, cursor)
+
+
+def test_a_new_cursor_is_made_with_the_key_that_signs() -> None:
+    old, new = key(), key()
+
+    cursor = write_cursor(key_set(new, old), LISTING, [5])
+
+    assert read_cursor(key_set(new), LISTING, cursor) == [5]
+
+
+def test_a_list_begins_at_its_start(keys: KeySet) -> None:
+    assert page_after(keys, LISTING, None) == 0
+
+
+def test_a_page_goes_on_behind_the_last_row_shown(keys: KeySet) -> None:
+    end = page_end(keys, LISTING, [4, 8, 9], limit=2)
+
+    assert page_after(keys, LISTING, end) == 8
+
+
+@pytest.mark.parametrize("ids", [[], [4], [4, 8]])
+def test_the_last_page_has_no_end(keys: KeySet, ids: list[int]) -> None:
+    assert page_end(keys, LISTING, ids, limit=2) is None
+
+
+def test_a_bad_cursor_is_a_complaint_about_the_parameter(keys: KeySet) -> None:
+    with pytest.raises(Refusal) as refused:
+        page_after(keys, LISTING, "x")
+
+    assert refused.value.code == 422
+    assert [error["parameter"] for error in refused.value.errors or []] == ["cursor"]

@@ -1,0 +1,134 @@
+"""Addresses: each has one spelling, nothing redirects, and the paths of other things lead nowhere."""
+
+import pytest
+
+from tests.common.wire import send
+from tests.pair import SERVICES
+from tests.people import Person, assert_problem
+
+NOWHERE = "there is nothing at this address"
+KNOWN = {
+    "auth": ["/me", "/users", "/healthz", "/openapi.json", "/docs", "/readyz"],
+    "books": ["/books", "/healthz", "/openapi.json", "/docs", "/readyz"],
+}
+each_path = pytest.mark.parametrize(
+    ("service", "path"), [(service, path) for service, paths in KNOWN.items() for path in paths]
+)
+
+
+@each_path
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "{}/",
+        "{}//",
+        "/{}",
+        "//{}",
+        "/.{}",
+        "/..{}",
+        "{}/.",
+        "{}/..",
+        "{}%2f",
+        "/%2f{}",
+        "{}%00",
+        "{}%0a",
+        "{}%20",
+        "{};x",
+    ]
+    + ["{}.json", "{}%ff", "{}*", "/%2e%2e{}", "/x/..{}"],
+)
+def test_another_spelling_of_a_path_is_404(reader: Person, service: str, path: str, spelling: str) -> None:
+    headers = [f"Authorization: Bearer {reader.token}"]
+
+    answer = send(reader.pair, service, f"GET {spelling.format(path)}", headers)
+
+    assert_problem(answer, 404, NOWHERE)
+
+
+@each_path
+def test_paths_have_a_case(reader: Person, service: str, path: str) -> None:
+    assert_problem(reader.get(path.upper(), service), 404, NOWHERE)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/metrics",
+        "/static/x",
+        "/favicon.ico",
+        "/robots.txt",
+        "/.env",
+        "/.git/config",
+        "/console",
+        "/admin",
+        "/swagger",
+    ]
+    + [
+        "/docs/index.html",
+        "/docs/..%2f__init__.py",
+        "/docs/%2e%2e/__init__.py",
+        "/docs/../docs",
+        "/docs/%00",
+        "/docs/.",
+    ]
+    + [
+        "/docs/%2fetc%2fpasswd",
+        "/docs/" + "x" * 300,
+        "/docs/..",
+        "/docs/swagger-ui.css/x",
+        "/docs/",
+        "/*",
+        "/%ff",
+    ]
+    + ["/" + "x" * 3000, "/%E2%80%A8", "/%0d%0aSet-Cookie:%20x=1", "/{}", "/%s%n", "/x?/healthz"],
+    ids=lambda text: text[:32],
+)
+def test_there_is_nothing_else(reader: Person, service: str, path: str) -> None:
+    answer = send(reader.pair, service, f"GET {path}", [f"Authorization: Bearer {reader.token}"])
+
+    assert_problem(answer, 404, NOWHERE)
+    assert not {"Set-Cookie", "Location"} & answer.headers.keys()
+
+
+@pytest.mark.parametrize(
+    ("service", "path"),
+    [
+        ("auth", "/books"),
+        ("auth", "/book"),
+        ("books", "/users"),
+        ("books", "/me"),
+        ("books", "/login"),
+        ("books", "/register"),
+    ],
+)
+def test_a_service_knows_nothing_of_the_other(reader: Person, service: str, path: str) -> None:
+    for method in ("GET", "POST"):
+        assert_problem(reader.request(method, service, path), 404, NOWHERE)
+
+
+def test_a_letter_may_be_encoded(reader: Person) -> None:
+    answer = send(reader.pair, "books", "GET /%62ooks", [f"x-access-tokens: {reader.token}"])
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(("service", "name"), [("auth", "auth_service"), ("books", "books_service")])
+def test_the_root_names_the_service_and_links_its_documents(reader: Person, service: str, name: str) -> None:
+    told = reader.get("/", service, headers={}).json()
+
+    assert told["service"] == name
+    links = [path for member, path in told.items() if member != "service"]
+    assert {reader.get(path, service, headers={}).status_code for path in links} == {200}
+    assert {"/openapi.json", "/docs", "/healthz", "/readyz"} <= set(links)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_running_service_is_healthy_and_ready(reader: Person, service: str) -> None:
+    ready = reader.get("/readyz", service, headers={})
+
+    assert reader.get("/healthz", service, headers={}).json() == {"status": "ok"}
+    assert ready.status_code == 200
+    assert ready.json()["status"] == "ok"
+    assert {"database", "schema", "keys"} <= ready.json()["checks"].keys()
+    assert set(ready.json()["checks"].values()) == {"ok"}

@@ -1,0 +1,135 @@
+"""Every error is a problem document: ours, the framework's, and what nobody foresaw."""
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Never
+
+import pytest
+from flask import Flask, abort
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, ServiceUnavailable, default_exceptions
+from werkzeug.test import TestResponse
+
+from common import problems
+from common.problems import Refusal
+
+MEMBERS = {"type", "title", "status", "detail", "message"}
+SECRET = "SELECT password FROM users -- /srv/app.py"
+ERRORS = sorted(status for status in default_exceptions if status >= 400)
+
+
+class OwnError(Exception):
+    """An error that nobody handles."""
+
+
+def answer_to(raising: Callable[[], Never]) -> TestResponse:
+    """Return what a client reads if a route does this."""
+    app = Flask(__name__)
+    problems.init_app(app)
+    app.add_url_rule("/", view_func=raising)
+    return app.test_client().get("/")
+
+
+def throw(error: Exception) -> Callable[[], Never]:
+    """Return a route that raises `error`."""
+
+    def route() -> Never:
+        raise error
+
+    return route
+
+
+def problem_of(answer: TestResponse) -> dict[str, Any]:
+    problem: dict[str, Any] = json.loads(answer.data)
+    assert answer.mimetype == "application/problem+json"
+    assert problem["status"] == answer.status_code
+    assert problem["detail"] == problem["message"]
+    return problem
+
+
+@pytest.mark.parametrize("status", ERRORS)
+def test_every_status_of_the_framework_is_a_problem(status: int) -> None:
+    answer = answer_to(throw(default_exceptions[status]()))
+
+    problem = problem_of(answer)
+    assert answer.status_code == status
+    assert problem.keys() == MEMBERS
+    assert problem["type"] == "about:blank"
+    assert problem["title"] == HTTPStatus(status).phrase
+    assert problem["message"]
+
+
+@pytest.mark.parametrize("status", ERRORS)
+def test_the_words_of_the_framework_are_not_ours(status: int) -> None:
+    error = default_exceptions[status]
+
+    assert problem_of(answer_to(throw(error())))["message"] != error.description
+
+
+@pytest.mark.parametrize("status", [403, 404, 409, 422, 503])
+def test_our_own_words_are_kept(status: int) -> None:
+    assert (
+        problem_of(answer_to(lambda: abort(status, "book does not exist")))["message"]
+        == "book does not exist"
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OwnError(SECRET),
+        KeyError(SECRET),
+        RecursionError(SECRET),
+        UnicodeDecodeError("utf-8", b"", 0, 1, SECRET),
+    ],
+)
+def test_what_nobody_foresaw_says_nothing(error: Exception, capfd: pytest.CaptureFixture[str]) -> None:
+    answer = answer_to(throw(error))
+
+    assert problem_of(answer)["status"] == 500
+    assert problem_of(answer).keys() == MEMBERS
+    assert SECRET not in answer.text
+    assert type(error).__name__ not in answer.text
+    assert type(error).__name__ in capfd.readouterr().out
+
+
+def test_an_error_of_the_framework_with_a_library_s_text_says_nothing() -> None:
+    class Strange(HTTPException):
+        code = 400
+        description = SECRET
+
+    assert SECRET not in answer_to(throw(Strange())).text
+
+
+@pytest.mark.parametrize(
+    ("error", "header", "value"),
+    [
+        (MethodNotAllowed(valid_methods=["GET"]), "Allow", "GET"),
+        (ServiceUnavailable(retry_after=7), "Retry-After", "7"),
+        (ServiceUnavailable(), "Retry-After", "1"),
+        (default_exceptions[429](), "Retry-After", "1"),
+        (Refusal(401, "no", headers={"WWW-Authenticate": "Bearer"}), "WWW-Authenticate", "Bearer"),
+    ],
+)
+def test_an_error_keeps_its_headers(error: HTTPException, header: str, value: str) -> None:
+    answer = answer_to(throw(error))
+
+    assert answer.headers[header] == value
+    assert answer.headers.getlist("Content-Type") == ["application/problem+json"]
+
+
+def test_a_refusal_lists_what_is_wrong() -> None:
+    errors = [{"pointer": "/name", "detail": "is required"}]
+
+    problem = problem_of(answer_to(throw(Refusal(422, "wrong", errors=errors))))
+
+    assert problem.keys() == MEMBERS | {"errors", "error_count"}
+    assert (problem["errors"], problem["error_count"]) == (errors, 1)
+
+
+def test_a_long_list_is_cut_and_counted() -> None:
+    errors = [{"pointer": f"/{number}", "detail": "is not known here"} for number in range(250)]
+
+    problem = problem_of(answer_to(throw(Refusal(422, "wrong", errors=errors))))
+
+    assert (problem["errors"], problem["error_count"]) == (errors[:100], 250)

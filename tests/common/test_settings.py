@@ -1,0 +1,134 @@
+"""Settings: read from the environment or from files, and refused in one line that never shows the value."""
+
+from pathlib import Path
+
+import pytest
+
+from auth_service.settings import AuthSettings
+from books_service.settings import BooksSettings
+from common.settings import Misconfigured
+
+SECRET = "nBqJ3vY7pLw9sXc2zRt5uKm8hGd4fEa1"
+NUMBERS = [
+    *(
+        "AUTH_PORT",
+        "AUTH_METRICS_PORT",
+        "WEB_CONCURRENCY",
+        "THREADS",
+        "PASSWORD_MIN_LENGTH",
+        "ARGON2_MEMORY_KIB",
+    ),
+    *("ARGON2_TIME_COST", "ARGON2_PARALLELISM", "SESSION_IDLE_DAYS", "SESSION_MAX_DAYS"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Begin with an environment that says nothing, in a folder that holds nothing."""
+    for name in [
+        *NUMBERS,
+        "JWT_SECRET",
+        "JWT_KEYS_FILE",
+        "AUTH_DATABASE_URL",
+        "DATA_DIR",
+        "HOST",
+        "CORS_ORIGINS",
+    ]:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(f"{name}_FILE", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def refusal() -> str:
+    """Return the line with which the settings of auth are refused."""
+    with pytest.raises(Misconfigured) as refused:
+        AuthSettings.read()
+    line = str(refused.value)
+    assert "\n" not in line
+    assert refused.value.code not in (None, 0)
+    return line
+
+
+def test_nothing_has_to_be_set(tmp_path: Path) -> None:
+    auth, books = AuthSettings.read(), BooksSettings.read()
+
+    assert auth.data_dir == books.data_dir == tmp_path / "instance"
+    assert auth.keys_file == books.keys_file == tmp_path / "instance" / "keys.json"
+    assert (auth.port, books.port, auth.metrics_port, books.metrics_port) == (5001, 5002, 9101, 9102)
+    assert (auth.host, auth.metrics_host, auth.threads) == ("127.0.0.1", "127.0.0.1", 64)
+    assert (auth.database_url, books.database_url) == (
+        f"sqlite:///{tmp_path}/instance/auth.db",
+        f"sqlite:///{tmp_path}/instance/books.db",
+    )
+
+
+def test_one_setting_moves_all_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA_DIR", "/var/lib/bookstore")
+
+    settings = AuthSettings.read()
+
+    assert settings.keys_file == Path("/var/lib/bookstore/keys.json")
+    assert settings.database_url == "sqlite:////var/lib/bookstore/auth.db"
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "0",
+        "-1",
+        "+1",
+        "1.5",
+        "1e3",
+        "ten",
+        "0x10",
+        "１２",
+        "²",
+        "1_000",
+        "99999999999999999999",
+        "9" * 5000,
+        "8 8",
+    ],
+)
+def test_a_number_out_of_its_range_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+
+    line = refusal()
+
+    assert name in line
+    assert len(line) < 200
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_an_empty_number_is_the_default(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    default = AuthSettings.read()
+
+    monkeypatch.setenv(name, "")
+
+    assert AuthSettings.read() == default
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PASSWORD_MIN_LENGTH", "7"),
+        ("ARGON2_MEMORY_KIB", "19455"),
+        ("ARGON2_TIME_COST", "1"),
+        ("AUTH_PORT", "65536"),
+    ],
+)
+def test_no_setting_makes_passwords_weaker_than_the_contract(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    assert name in refusal()
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:p@h/d", "postgresql+psycopg://u@h:1/d", "sqlite:////srv/auth.db"]
+)
+def test_the_two_databases_are_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("AUTH_DATABASE_URL", url)
+
+    assert AuthSettings.read().database_url == url

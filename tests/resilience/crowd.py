@@ -1,0 +1,37 @@
+"""Many clients at once."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import requests
+
+from tests.pair import Pair
+
+TIME_TO_REFUSE = 5  # seconds for a 503 because of the database: issue 2, "Both databases"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request, and the status of its answer while all is well."""
+
+    status: int
+    send: Callable[[], requests.Response]
+
+
+def all_at_once(calls: Sequence[Call]) -> list[requests.Response]:
+    """Send all requests at the same time; return the answers in their order."""
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(lambda call: call.send(), calls))
+
+
+def assert_right(calls: Sequence[Call]) -> None:
+    """Send all requests at the same time; fail unless every answer has the status that belongs to it."""
+    assert [answer.status_code for answer in all_at_once(calls)] == [call.status for call in calls]
+
+
+def metric(pair: Pair, service: str, beginning: str) -> float:
+    """Return the value of the one number of a service whose line begins so."""
+    page = requests.get(f"http://127.0.0.1:{pair.metrics_ports[service]}/metrics", timeout=30)
+    (line,) = [line for line in page.text.splitlines() if line.startswith(beginning)]
+    return float(line.split()[-1])

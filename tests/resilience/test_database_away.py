@@ -1,0 +1,182 @@
+"""PostgreSQL away: what needs it answers 503 soon, the rest goes on, and its return is not missed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import mkdtemp
+
+import psycopg
+import pytest
+
+from tests.pair import SERVICES, Pair
+from tests.people import PASSWORD, Person, assert_problem, book, new_name, register
+from tests.postgres import or_skip, remove
+from tests.postgres_server import PostgresServer
+from tests.resilience.alone import make_pair, somebody
+from tests.resilience.crowd import TIME_TO_REFUSE, Call, all_at_once, assert_right, metric
+
+Change = Callable[[PostgresServer], None]
+
+OUTAGES: dict[str, tuple[Change, Change]] = {
+    "stopped": (PostgresServer.stop, PostgresServer.start),
+    "killed": (PostgresServer.kill, PostgresServer.start),
+    "frozen": (PostgresServer.freeze, PostgresServer.thaw),
+}
+TIME_TO_SAY_UNREADY = 2  # seconds: contract, section 1
+
+
+@dataclass
+class Town:
+    """Both services on a server that may be broken, and two people; one worker each, so one pool each."""
+
+    server: PostgresServer
+    pair: Pair
+    reader: Person  # of books
+    user: Person  # of auth
+
+    @contextmanager
+    def away(self, outage: str) -> Iterator[None]:
+        """Take the database away for the block."""
+        take_away, bring_back = OUTAGES[outage]
+        take_away(self.server)
+        try:
+            yield
+        finally:
+            bring_back(self.server)
+
+    def close(self) -> None:
+        """Close the clients' idle connections, for which a service that stops would wait."""
+        self.reader.session.close()
+        self.user.session.close()
+
+    def needing(self, rounds: int) -> list[Call]:
+        """Return requests that need the database, five of each service a round."""
+        return [call for _ in range(rounds) for call in (*self._of_books(), *self._of_auth())]
+
+    def _of_books(self) -> Iterator[Call]:
+        yield Call(200, partial(self.reader.get, "/books"))
+        yield Call(200, partial(self.reader.get, "/books/1"))
+        yield Call(404, partial(self.reader.delete, "/books/999"))
+        yield Call(201, partial(self.reader.post, "/book", book()))
+        yield Call(201, partial(self.reader.post, "/books", book()))
+
+    def _of_auth(self) -> Iterator[Call]:
+        known, new = ({"name": name, "password": PASSWORD} for name in (self.user.name, new_name()))
+        yield Call(200, partial(self.user.get, "/me", "auth"))
+        yield Call(403, partial(self.user.get, "/users", "auth"))
+        yield Call(200, partial(self.user.post, "/login", known, "auth", headers={}))
+        yield Call(401, partial(self.user.post, "/login", new, "auth", headers={}))
+        yield Call(201, partial(self.user.post, "/register", new, "auth"))
+
+    def needing_nothing(self) -> Iterator[Call]:
+        """Return requests that need no database."""
+        for service in SERVICES:
+            yield Call(200, partial(self.reader.get, "/healthz", service))
+            yield Call(200, partial(self.reader.get, "/", service))
+            yield Call(200, partial(self.reader.get, "/openapi.json", service))
+            yield Call(404, partial(self.reader.get, "/nowhere", service))
+            yield Call(405, partial(self.reader.delete, "/healthz", service))
+        wrong = {"x-access-tokens": "wrong"}
+        yield Call(401, partial(self.reader.get, "/books", headers={}))
+        yield Call(401, partial(self.reader.get, "/me", "auth", headers=wrong))
+        yield Call(422, partial(self.reader.post, "/books", {}))
+        yield Call(422, partial(self.reader.post, "/register", {}, "auth"))
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    server = PostgresServer(Path(mkdtemp(prefix="bookstore-postgres-")))
+    try:
+        with or_skip():
+            server.start()
+        databases = {service: server.create_database(service) for service in SERVICES}
+        folder = tmp_path_factory.mktemp("town")
+        settings = {"WEB_CONCURRENCY": "1", "THREADS": "64"}
+        with make_pair(folder, *SERVICES, databases=databases, **settings) as pair:
+            pair.start()
+            reader = somebody(pair)
+            reader.add_book()
+            town = Town(server, pair, reader, register(pair))
+            yield town
+            town.close()
+    finally:
+        remove(server)
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+def test_what_needs_the_database_answers_503_soon_and_the_rest_goes_on(town: Town, outage: str) -> None:
+    needing = town.needing(6)  # thirty for each service, whose pool holds ten
+    others = list(town.needing_nothing())
+    ready = [Call(503, partial(town.reader.get, "/readyz", service)) for service in SERVICES]
+
+    with town.away(outage):
+        answers = all_at_once([*needing, *others, *ready])
+
+    for answer in answers[: len(needing)]:
+        assert_problem(answer, 503, "the service cannot answer right now")
+        assert int(answer.headers["Retry-After"]) > 0
+        assert answer.elapsed.total_seconds() < TIME_TO_REFUSE
+    assert [answer.status_code for answer in answers[len(needing) :]] == [
+        call.status for call in [*others, *ready]
+    ]
+    for answer in answers[-2:]:
+        assert answer.elapsed.total_seconds() < TIME_TO_SAY_UNREADY
+        failing = {"database": "failing", "schema": "failing", "keys": "ok"}
+        assert answer.json() == {"status": "failing", "checks": failing}
+    assert_all_is_well(town)
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+def test_the_first_requests_after_an_outage_that_nobody_noticed_are_right(town: Town, outage: str) -> None:
+    all_at_once(town.needing(3))  # fills both pools
+    with town.away(outage):
+        pass
+
+    assert_all_is_well(town)
+
+
+def test_the_metrics_do_not_lose_count_of_the_connections_in_an_outage(town: Town) -> None:
+    with town.away("stopped"):
+        all_at_once(town.needing(1))
+    assert_all_is_well(town)
+
+    assert [metric(town.pair, name, "database_pool_connections{") for name in SERVICES] == [0, 0]
+
+
+def test_a_service_that_starts_while_the_database_is_away_serves_when_it_is_there(town: Town) -> None:
+    town.close()
+    town.pair.stop()
+    with town.away("stopped"):
+        town.pair.start()  # returns when /healthz answers
+        assert {answer.status_code for answer in all_at_once(town.needing(1))} == {503}
+
+    assert_all_is_well(town)
+
+
+def test_a_database_that_takes_no_writes_refuses_them_with_503(town: Town) -> None:
+    """A standby after a failover, for example."""
+    try:
+        set_read_only(town, "on")
+
+        assert_problem(town.reader.post("/books", book()), 503)
+        assert town.reader.get("/books").status_code == 200
+    finally:
+        set_read_only(town, "off")
+    assert_all_is_well(town)
+
+
+def set_read_only(town: Town, value: str) -> None:
+    with psycopg.connect(town.server.url(), autocommit=True) as operator:
+        operator.execute(f"ALTER DATABASE books SET default_transaction_read_only = {value}")
+        operator.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'books'"
+        )
+
+
+def assert_all_is_well(town: Town) -> None:
+    """Ask for as many connections as the pools hold: none of them may be a dead one."""
+    assert_right(town.needing(2))
+    for service in SERVICES:
+        assert town.reader.get("/readyz", service).json()["status"] == "ok"

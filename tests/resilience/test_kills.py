@@ -1,0 +1,49 @@
+"""kill -9 under writes: what was answered with 201 is there afterwards."""
+
+import os
+import random
+import time
+from pathlib import Path
+
+from tests.pair import Pair
+from tests.postgres_server import PostgresServer
+from tests.resilience.alone import make_pair, somebody, wait_for_workers, workers
+from tests.resilience.writers import Writers
+
+KILLS = int(os.environ.get("BOOKSTORE_TEST_KILLS", "5"))  # one a second
+
+
+def kill_a_worker(pair: Pair) -> None:
+    """Kill a worker, and wait until another is in its place."""
+    victim = random.choice(workers(pair))
+    victim.kill()
+    wait_for_workers(pair, other_than=[victim])
+
+
+def test_a_killed_worker_takes_no_promised_book_with_it(databases: dict[str, str], tmp_path: Path) -> None:
+    with make_pair(tmp_path, "books", databases=databases) as pair:
+        pair.start("books")
+        with Writers(somebody(pair)) as writers:
+            for _ in range(KILLS):
+                time.sleep(1)
+                kill_a_worker(pair)
+
+        assert set(writers.statuses) == {200, 201}
+        assert writers.refused == 0
+        assert writers.lost() == set()
+
+
+def test_a_killed_postgresql_keeps_every_promised_book(own_postgres: PostgresServer, tmp_path: Path) -> None:
+    databases = {"books": own_postgres.create_database("books")}
+    with make_pair(tmp_path, "books", databases=databases) as pair:
+        pair.start("books")
+        with Writers(somebody(pair)) as writers:
+            for _ in range(2):
+                time.sleep(1)
+                own_postgres.kill()
+                own_postgres.start()
+            time.sleep(1)
+
+        assert set(writers.statuses) == {200, 201, 503}
+        assert writers.broken == []
+        assert writers.lost() == set()

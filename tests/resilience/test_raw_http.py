@@ -1,0 +1,128 @@
+"""Raw bytes to both services: never a 5xx of ours, a problem document where we answer, and life goes on."""
+
+import http.client
+import json
+import secrets
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import pytest
+
+from tests.pair import Pair
+from tests.people import EVERY_PROBLEM, PASSWORD, book
+from tests.resilience.alone import make_pair, somebody
+from tests.resilience.raw_bodies import BODIES
+from tests.resilience.raw_heads import HEADS
+from tests.resilience.raw_vectors import ANY, GOOD, HEALTH, Vector
+
+TIMEOUT = 8  # seconds: nothing here may make a thread wait for its client, which takes 10
+ROUTES = {"auth": (b"/me", b"/login"), "books": (b"/books", b"/books")}
+VECTORS = HEADS | BODIES
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    with make_pair(tmp_path_factory.mktemp("raw"), "auth", "books") as pair:
+        yield pair.start()
+
+
+@pytest.mark.parametrize("service", ROUTES)
+@pytest.mark.parametrize("group", VECTORS)
+def test_whatever_is_sent_is_answered_and_the_service_goes_on(pair: Pair, service: str, group: str) -> None:
+    logged = pair.log(service).stat().st_size
+    wrong = []
+    for vector in VECTORS[group]:
+        expected = [expected_status(status, service) for status in vector.statuses]
+        answers = exchange(pair, service, vector)
+        if not all(map(is_right, answers)) or not is_as_expected(answers, expected):
+            got = [answer.status for answer in answers]
+            wrong.append(f"{vector.sent[:200]!r} is answered with {got}, not {expected}")
+        assert [answer.status for answer in exchange(pair, service, Vector(HEALTH, (200,)))] == [200]
+
+    assert not wrong, "\n".join(wrong)
+    assert complaints(pair.log(service).read_bytes()[logged:]) == []
+
+
+def complaints(log: bytes) -> list[str]:
+    """Return what a log says that is worse than a warning, each line being JSON."""
+    lines = [json.loads(line) for line in log.splitlines()]
+    return [str(line) for line in lines if line["level"] not in ("info", "warning")]
+
+
+def expected_status(status: int, service: str) -> int:
+    """Say what GOOD means: a book is made; or a login refused, for which its body was understood."""
+    if status != GOOD:
+        return status
+    return 201 if service == "books" else 401
+
+
+def is_as_expected(answers: list[Answer], expected: list[int]) -> bool:
+    return len(answers) == len(expected) and all(
+        wanted in (ANY, answer.status) for answer, wanted in zip(answers, expected, strict=True)
+    )
+
+
+def is_right(answer: Answer) -> bool:
+    """Tell whether an answer is one that the server or the application may give to anything."""
+    shown = str(answer.headers) + answer.body.decode("latin1")
+    if answer.status in (500, 502, 503, 504) or "unicorn" in shown or "erkzeug" in shown or "/lib/" in shown:
+        return False
+    if answer.status < 400 or "X-Request-ID" not in answer.headers:
+        return not 300 <= answer.status < 400
+    if answer.headers["Content-Type"] != "application/problem+json":
+        return False
+    if not answer.body:  # to HEAD
+        return True
+    problem = json.loads(answer.body)
+    return problem["status"] == answer.status and set(problem) >= EVERY_PROBLEM
+
+
+def exchange(pair: Pair, service: str, vector: Vector) -> list[Answer]:
+    """Send the bytes; return the answers, of which there may be none."""
+    sent = fill(pair, service, vector.sent)
+    with socket.create_connection(("127.0.0.1", pair.ports[service]), timeout=TIMEOUT) as sock:
+        sock.sendall(sent)
+        if vector.ends:
+            sock.shutdown(socket.SHUT_WR)
+        answers = read_answers(sock, to_head=sent.startswith(b"HEAD"))
+        return list(islice(answers, max(1, len(vector.statuses))))
+
+
+def read_answers(sock: socket.socket, *, to_head: bool) -> Iterator[Answer]:
+    """Read answers until the server closes."""
+    with sock.makefile("rb") as stream:
+        while first := stream.readline():
+            headers = http.client.parse_headers(stream)
+            length = 0 if to_head else int(headers.get("Content-Length", "0"))
+            yield Answer(int(first.split()[1]), headers, stream.read(length))
+
+
+def fill(pair: Pair, service: str, template: bytes) -> bytes:
+    """Put what the service needs in the places that are left for it."""
+    read, write = ROUTES[service]
+    login = {"name": secrets.token_hex(8), "password": PASSWORD}
+    body = json.dumps(book() if service == "books" else login).encode()
+    token = f"Authorization: Bearer {somebody(pair).token}\r\n".encode() if service == "books" else b""
+    values = {
+        b"READ": read,
+        b"WRITE": write,
+        b"AUTH": token,
+        b"LENGTH": b"%d" % len(body),
+        b"HEX": b"%x" % len(body),
+        b"EACH": b"".join(b"1\r\n%c\r\n" % byte for byte in body),
+        b"BODY": body,
+    }
+    for name, value in values.items():
+        template = template.replace(name, value)
+    return template

@@ -1,0 +1,92 @@
+"""Clients that write as fast as they can while things break, and remember what they were promised."""
+
+import http.client
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from types import TracebackType
+from typing import Any, Self
+
+from tests.people import Person, book
+
+TIMEOUT = 30  # seconds
+
+
+class Writers:
+    """Put books on the shelf of `person` and look at them, from several threads, for a `with` block.
+
+    A writer whose connection breaks opens another and goes on with the next book: whether the one
+    in flight was stored it cannot know. One that is refused a connection ends.
+    """
+
+    def __init__(self, person: Person, count: int = 8) -> None:
+        self.person = person
+        self.promised: set[int] = set()  # the ids of books answered with 201
+        self.statuses: Counter[int] = Counter()
+        self.broken: list[Exception] = []  # each of them an answer that did not come
+        self.refused = 0
+        self._address = person.pair.url("books").removeprefix("http://")
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=self._write) for _ in range(count)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def lost(self) -> set[int]:
+        """Return the ids of promised books that are not on the shelf."""
+        return self.promised - set(self._shelf())
+
+    def _shelf(self) -> Iterator[int]:
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self.person.get("/books", params={"limit": 200} | ({"cursor": cursor} if cursor else {}))
+            yield from (found["id"] for found in page.json()["list_of_books"])
+            cursor = page.json()["next"]
+
+    def _write(self) -> None:
+        while not self._stopping.is_set():
+            with closing(http.client.HTTPConnection(self._address, timeout=TIMEOUT)) as connection:
+                try:
+                    connection.connect()
+                except ConnectionRefusedError:
+                    self.refused += 1
+                    return
+                try:
+                    self._write_on(connection)
+                except (OSError, http.client.HTTPException) as error:
+                    self.broken.append(error)
+
+    def _write_on(self, connection: http.client.HTTPConnection) -> None:
+        """Write and read until an answer says that it was the last on this connection."""
+        connection.auto_open = 0  # or a connection that was cut would be mended unseen
+        kept, made = True, None
+        while kept and not self._stopping.is_set():
+            if made is None:
+                response, body = self._ask(connection, "POST", "/books", json.dumps(book()))
+                made = body["book"]["id"] if response.status == 201 else None
+                self.promised.update([made] if made else [])
+            else:
+                response, _ = self._ask(connection, "GET", f"/books/{made}")
+                made = None
+            kept = not response.will_close
+
+    def _ask(
+        self, connection: http.client.HTTPConnection, method: str, path: str, body: str | None = None
+    ) -> tuple[http.client.HTTPResponse, Any]:
+        headers = {"Authorization": f"Bearer {self.person.token}", "Content-Type": "application/json"}
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        self.statuses[response.status] += 1
+        return response, answer

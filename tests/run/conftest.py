@@ -1,0 +1,19 @@
+"""The fixture of the tests of `make run`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.run.runs import Run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """What `make run` starts, not started yet; nothing of it outlives the test."""
+    run = Run(tmp_path)
+    yield run
+    for process in run.processes():
+        process.kill()
+    if run.process is not None:
+        run.process.communicate()

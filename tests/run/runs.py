@@ -1,0 +1,80 @@
+"""Owns a `tools/run.py` that was started for real, on free ports and a folder of its own."""
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from tests.pair import ROOT, free_port
+
+WAIT = 60  # seconds for anything to happen, on a busy machine
+PORTS = ("AUTH_PORT", "BOOKS_PORT", "AUTH_METRICS_PORT", "BOOKS_METRICS_PORT")
+
+
+class Run:
+    """What `make run` starts, on free ports and a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.keys = self.data / "keys.json"
+        self._errors = folder / "stderr"
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHON_DOTENV_DISABLED": "1",  # whoever runs the tests may have settings of their own in .env
+            "DATA_DIR": str(self.data),
+            "WEB_CONCURRENCY": "1",
+            "RUN": str(folder),  # marks the processes, see `processes`
+            **{name: str(free_port()) for name in PORTS},
+        }
+        self.process: subprocess.Popen[str] | None = None
+
+    @property
+    def running(self) -> subprocess.Popen[str]:
+        assert self.process is not None, "start it first"
+        return self.process
+
+    @property
+    def errors(self) -> list[str]:
+        """Return the lines that it wrote to standard error."""
+        return self._errors.read_text().splitlines()
+
+    def url(self, service: str) -> str:
+        return f"http://127.0.0.1:{self.environment[f'{service}_PORT']}"
+
+    def start(self) -> None:
+        """Start it in a session of its own, as a terminal would."""
+        with self._errors.open("w") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "tools/run.py"],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+            )
+
+    def wait_ready(self) -> str:
+        """Return the line that says that all is ready, the first that is no log line."""
+        assert self.running.stdout is not None
+        for line in self.running.stdout:
+            if not line.startswith("{"):
+                return line
+        raise AssertionError(self.errors)
+
+    def wait_end(self) -> int:
+        """Return the exit status."""
+        self.running.communicate(timeout=WAIT)
+        return self.running.returncode
+
+    def processes(self) -> list[psutil.Process]:
+        """Return every process that it left behind, whoever its parent is."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get("RUN") == self.environment["RUN"]:
+                    found.append(process)
+        return found

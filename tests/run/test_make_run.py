@@ -1,0 +1,133 @@
+"""`tools/run.py`, which is what `make run` does: it starts everything, and ends everything."""
+
+import os
+import signal
+import socket
+import stat
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+import psutil
+import pytest
+import requests
+
+from tests.run.runs import WAIT, Run
+
+BODY = b'{"name": "Ann", "password": "the moon is made of paper"}'
+HEAD = (
+    b"POST /register HTTP/1.1\r\nHost: auth\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % len(BODY)
+)
+
+
+def wait_until(done: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + WAIT
+    while not done():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def is_closed(url: str) -> bool:
+    """Tell whether nobody new is let in."""
+    host, port = url.removeprefix("http://").split(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=0.2).close()
+    except OSError:
+        return True
+    return False
+
+
+def begin_request(run: Run) -> socket.socket:
+    """Send the head of a registration, and return when auth waits for the rest."""
+    connection = socket.create_connection(("127.0.0.1", int(run.environment["AUTH_PORT"])), timeout=WAIT)
+    connection.sendall(HEAD)
+    assert connection.recv(1000).startswith(b"HTTP/1.1 100")
+    return connection
+
+
+def press_ctrl_c(run: Run) -> None:
+    os.killpg(run.running.pid, signal.SIGINT)
+
+
+def terminate(run: Run) -> None:
+    run.running.terminate()
+
+
+def test_it_makes_the_data_and_says_where_the_services_are(run: Run) -> None:
+    run.start()
+    line = run.wait_ready()
+
+    for service in ("AUTH", "BOOKS"):
+        assert run.url(service) in line
+        assert requests.get(run.url(service) + "/readyz", timeout=WAIT).status_code == 200
+    assert "/docs" in line
+    assert "Ctrl-C" in line
+    assert stat.S_IMODE(run.data.stat().st_mode) == 0o700
+    assert stat.S_IMODE(run.keys.stat().st_mode) == 0o600
+
+
+def test_a_second_start_goes_on_with_the_same_data(run: Run) -> None:
+    credentials = {"name": "Ann", "password": "the moon is made of paper"}
+    run.start()
+    run.wait_ready()
+    token = requests.post(run.url("AUTH") + "/register", json=credentials, timeout=WAIT).json()["token"]
+    terminate(run)
+    run.wait_end()
+    keys = run.keys.read_bytes()
+
+    run.start()
+    run.wait_ready()
+
+    assert run.keys.read_bytes() == keys
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert requests.get(run.url("AUTH") + "/me", headers=bearer, timeout=WAIT).json()["name"] == "Ann"
+
+
+@pytest.mark.parametrize("stop", [press_ctrl_c, terminate])
+def test_stopping_finishes_what_is_under_way_and_ends_every_process(
+    run: Run, stop: Callable[[Run], None]
+) -> None:
+    run.start()
+    run.wait_ready()
+    with closing(begin_request(run)) as connection:
+        stop(run)
+        wait_until(lambda: is_closed(run.url("AUTH")), "auth closes its port")
+        connection.sendall(BODY)
+        answer = connection.recv(1000)
+
+    assert answer.startswith(b"HTTP/1.1 201")
+    assert run.wait_end() == 0
+    assert run.errors == []
+    assert run.processes() == []
+
+
+def test_stopping_while_it_starts_ends_every_process(run: Run) -> None:
+    run.start()
+    wait_until(lambda: len(run.processes()) > 1, "it starts something")
+    terminate(run)
+
+    assert run.wait_end() == 0
+    assert run.errors == []
+    assert run.processes() == []
+
+
+def test_killing_it_ends_the_services(run: Run) -> None:
+    run.start()
+    run.wait_ready()
+    run.running.kill()
+
+    wait_until(lambda: run.processes() == [], "the services end")
+
+
+def test_a_service_that_dies_ends_the_other(run: Run) -> None:
+    run.start()
+    run.wait_ready()
+    books = next(
+        child for child in psutil.Process(run.running.pid).children() if "books" in str(child.cmdline())
+    )
+    books.kill()
+
+    assert run.wait_end() == 1
+    assert any("books_service ended" in line for line in run.errors)
+    assert run.processes() == []

@@ -1,0 +1,18 @@
+"""How gunicorn is to serve `served_app`: as the services are, but with clocks that a test can wait for."""
+
+from common.metrics_folder import share_metrics
+
+share_metrics()  # before anything that counts is imported
+
+import os  # noqa: E402 - see above
+from typing import Any  # noqa: E402
+
+from common import connection, worker  # noqa: E402
+from common.server import gunicorn_settings  # noqa: E402
+from common.settings import Environment, Settings, common_settings  # noqa: E402
+
+worker.REQUEST_TIME = float(os.environ.get("TEST_REQUEST_TIME", worker.REQUEST_TIME))
+connection.STALL_TIME = int(os.environ.get("TEST_STALL_TIME", connection.STALL_TIME))
+
+members: dict[str, Any] = common_settings(Environment(), "auth", port=5001, metrics_port=9101)
+globals().update(gunicorn_settings(Settings(**members)))

@@ -1,0 +1,96 @@
+"""A client of the tutorial, request by request as it was written, works unchanged."""
+
+import json
+from typing import Any
+
+import pytest
+import requests
+
+from tests.pair import Pair
+from tests.people import new_name
+
+PASSWORD = "a password of the tutorial"
+BOOK: dict[str, Any] = {
+    "name": "Harry Potter",
+    "Author": "J.K. Rowling",
+    "Publisher": "Bloomsbury",
+    "book_prize": 100,
+}
+MEMBERS = {"id", "name", "Author", "Publisher", "book_prize"}
+
+
+@pytest.fixture
+def name(pair: Pair) -> str:
+    """Register somebody as the tutorial does, and return the name."""
+    name = new_name()
+    data = json.dumps({"name": name, "password": PASSWORD})
+    headers = {"Content-Type": "application/json"}
+    answer = requests.post(pair.url("auth") + "/register", data=data, headers=headers, timeout=30)
+    assert answer.json()["message"] == "registered successfully"
+    return name
+
+
+@pytest.fixture
+def headers(pair: Pair, name: str) -> dict[str, str]:
+    """Log in as the tutorial does, and return the header with the token."""
+    answer = requests.post(pair.url("auth") + "/login", auth=(name, PASSWORD), timeout=30)
+    assert answer.status_code == 200
+    return {"x-access-tokens": answer.json()["token"]}
+
+
+def test_a_book_goes_on_the_shelf_and_off_again(pair: Pair, headers: dict[str, str]) -> None:
+    url = pair.url("books")
+
+    made = requests.post(f"{url}/book", json=BOOK, headers=headers, timeout=30)
+    assert made.json()["message"] == "new books created"
+
+    shelf = requests.get(f"{url}/books", headers=headers, timeout=30).json()["list_of_books"]
+    assert [{member: book[member] for member in BOOK} for book in shelf] == [BOOK]
+    assert shelf[0].keys() >= MEMBERS
+
+    deleted = requests.delete(f"{url}/books/{shelf[0]['id']}", headers=headers, timeout=30)
+    assert deleted.json() == {"message": "Book deleted"}
+    assert requests.get(f"{url}/books", headers=headers, timeout=30).json()["list_of_books"] == []
+
+
+def test_one_author_may_have_several_books(pair: Pair, headers: dict[str, str]) -> None:
+    for title in ("Harry Potter", "The Casual Vacancy"):
+        answer = requests.post(
+            f"{pair.url('books')}/book", json=BOOK | {"name": title}, headers=headers, timeout=30
+        )
+        assert answer.status_code == 201
+
+
+def test_what_goes_wrong_is_said_in_the_tutorial_s_words(
+    pair: Pair, name: str, headers: dict[str, str]
+) -> None:
+    auth, books = pair.url("auth"), pair.url("books")
+    wrong = {"x-access-tokens": "nonsense"}
+    requests.post(f"{books}/book", json=BOOK, headers=headers, timeout=30)
+
+    told = [
+        requests.get(f"{books}/books", timeout=30),
+        requests.get(f"{books}/books", headers=wrong, timeout=30),
+        requests.post(f"{auth}/login", timeout=30),
+        requests.post(f"{auth}/login", auth=(name, "wrong"), timeout=30),
+        requests.post(f"{auth}/register", json={"name": name, "password": PASSWORD}, timeout=30),
+        requests.delete(f"{books}/books/{2**40}", headers=headers, timeout=30),
+        requests.post(f"{books}/book", json=BOOK, headers=headers, timeout=30),
+    ]
+
+    assert [(answer.status_code, answer.json()["message"]) for answer in told] == [
+        (401, "a valid token is missing"),
+        (401, "token is invalid"),
+        (401, "could not verify"),
+        (401, "could not verify"),
+        (409, "name is already taken"),
+        (404, "book does not exist"),
+        (409, "book already exists"),
+    ]
+
+
+def test_what_was_unsafe_is_gone(pair: Pair, headers: dict[str, str]) -> None:
+    """The tutorial showed every user's password hash to everybody."""
+    answer = requests.get(f"{pair.url('auth')}/users", headers=headers, timeout=30)
+
+    assert answer.status_code == 403
