@@ -126,7 +126,8 @@ def make_keys() -> None:
 def show_keys() -> None:
     """List the keys: kid, what it does, when it was made."""
     for jwk in _keys(_read_keys):
-        made_at = datetime.fromtimestamp(jwk["iat"], UTC).isoformat() if "iat" in jwk else "-"
+        made = key_file.time_of(jwk, "iat")
+        made_at = "-" if made is None else datetime.fromtimestamp(made, UTC).isoformat()
         click.echo(f"{jwk['kid']}  {','.join(jwk['key_ops']):12}  {made_at}")
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from common.settings import cores
+
 LIMIT = 5.0  # seconds that a hash may wait
 RECHECK = 0.1  # seconds after which a waiter looks again though nobody rang: a killed process cannot ring
 
@@ -150,13 +152,6 @@ class _Bell:
         if poll.poll(seconds * 1000):
             with suppress(BlockingIOError):  # Another process was faster.
                 os.read(self._hear, 64 * 1024)  # all of them: old rings must not wake anybody again
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _until(deadline: float) -> float:

@@ -15,6 +15,7 @@ from common.keys import BadKeys, parse, read_jwks
 from common.tokens import ACCESS_LIFETIME, LEEWAY
 
 SECRET_LENGTH = 32  # bytes
+LATEST = 253402300800  # the year 10000, in seconds since the epoch
 FOLLOW = 2.0  # seconds after which every verifier has read a changed file
 AGES = int(ACCESS_LIFETIME.total_seconds()) + LEEWAY  # seconds after which the last token of a key is dead
 
@@ -56,7 +57,7 @@ def rotate(path: Path, *, follow: float = FOLLOW) -> str:
         _replace(path, [*jwks, new])
         time.sleep(follow)
         now = int(time.time())
-        old = [{**jwk, "key_ops": ["verify"], "exp": jwk.get("exp", now + AGES)} for jwk in jwks]
+        old = [{**jwk, "key_ops": ["verify"], "exp": time_of(jwk, "exp") or now + AGES} for jwk in jwks]
         _replace(path, [{**new, "key_ops": ["sign", "verify"]}, *old])
         return str(new["kid"])
 
@@ -71,10 +72,18 @@ def retire(path: Path, kid: str, *, force: bool = False) -> None:
         if parse(jwks).signing.id == kid:
             raise BadKeys("this key signs; rotate first")
         left = [jwk for jwk in jwks if jwk not in found]
-        remaining = found[0].get("exp", int(time.time()) + AGES) - int(time.time())
+        now = int(time.time())
+        dead_at = time_of(found[0], "exp")
+        remaining = AGES if dead_at is None else dead_at - now
         if remaining > 0 and not force:
             raise NotYet(remaining)
         _replace(path, left)
+
+
+def time_of(jwk: Jwk, name: str) -> int | None:
+    """Return a time, in seconds since the epoch, that we wrote into a key; others may have none."""
+    value = jwk.get(name)
+    return value if type(value) is int and 0 <= value < LATEST else None
 
 
 def _new_key(operations: list[str]) -> Jwk:

@@ -18,7 +18,6 @@ from typing import Any, Protocol
 import structlog
 
 MIN_SECRET = 32  # bytes, RFC 7518 section 3.2
-LATEST = 253402300800  # the year 10000, in seconds since the epoch
 LOOK_EVERY = 0.5  # seconds between two looks at the file
 PLACEHOLDER = re.compile(
     rb"change.?(me|this)|place.?holder|replace.?(me|this)|your.?(own.?)?secret", re.IGNORECASE
@@ -174,8 +173,6 @@ def _key(jwk: Mapping[str, Any]) -> Key:
         raise BadKeys("a key is no oct key for HS256")
     if not isinstance(kid, str) or not kid:
         raise BadKeys("a key has no kid")
-    if not all(_is_time(jwk.get(name, 0)) for name in ("iat", "exp")):
-        raise BadKeys("a key has an iat or exp that is no time")
     if not isinstance(secret, str):
         raise BadKeys("a key has no k")
     try:
@@ -184,10 +181,6 @@ def _key(jwk: Mapping[str, Any]) -> Key:
         raise BadKeys("a k is not base64url") from error
     check_secret(value)
     return Key(kid, value)
-
-
-def _is_time(value: object) -> bool:
-    return isinstance(value, int) and 0 <= value < LATEST
 
 
 def _operations(jwk: Mapping[str, Any]) -> list[str]:

@@ -23,7 +23,10 @@ def share_metrics() -> None:
         raise Misconfigured("gunicorn's configuration must be given as a file: -c …_service/gunicorn_conf.py")
     parent = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     memory = MEMORY if os.access(MEMORY, os.W_OK) else None
-    folder = tempfile.mkdtemp(prefix="bookstore-metrics-", dir=parent or memory)
+    try:
+        folder = tempfile.mkdtemp(prefix="bookstore-metrics-", dir=parent or memory)
+    except OSError as error:
+        raise Misconfigured("PROMETHEUS_MULTIPROC_DIR must name a folder that can be written") from error
     atexit.register(remove_metrics, folder, os.getpid())
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
 

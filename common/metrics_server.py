@@ -1,12 +1,16 @@
 """Owns the page of metrics: the sum over all workers, on a port of its own."""
 
 import socket
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+log = structlog.get_logger()
 
 METRICS_TIME = 5.0  # seconds that a client of the metrics may be silent
 
@@ -30,6 +34,10 @@ class MetricsServer(ThreadingHTTPServer):
         self.socket.close()
         self.socket = listener
         listener.setblocking(False)  # another worker may have been quicker
+
+    def handle_error(self, *_: object) -> None:
+        """Log what went wrong with one scrape, such as a client that went away; the next may be right."""
+        log.warning("metrics_not_answered", error=repr(sys.exception()))
 
 
 class MetricsPage(BaseHTTPRequestHandler):

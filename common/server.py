@@ -62,8 +62,10 @@ def gunicorn_settings(settings: Settings) -> dict[str, Any]:
 def allow_open_files(count: int) -> None:
     """Raise the soft limit, often 1024, towards `count`: a worker without file numbers gives up."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < count:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))
+    if hard != resource.RLIM_INFINITY:
+        count = min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
 
 def stop_gently(arbiter: Any) -> None:

@@ -84,11 +84,18 @@ def common_settings(
         "port": environment.port(f"{prefix}_PORT", port),
         "metrics_host": environment.text("METRICS_HOST", "127.0.0.1"),
         "metrics_port": environment.port(f"{prefix}_METRICS_PORT", metrics_port),
-        "workers": environment.integer("WEB_CONCURRENCY", len(os.sched_getaffinity(0)), low=1, high=256),
+        "workers": environment.integer("WEB_CONCURRENCY", cores(), low=1, high=256),
         "threads": environment.integer("THREADS", 64, low=1, high=1024),
         "cors_origins": environment.items("CORS_ORIGINS"),
         "is_command": os.environ.get("FLASK_RUN_FROM_CLI") == "true" and "run" not in sys.argv,
     }
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def secret(environment: Environment) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 from gunicorn import util
 from gunicorn.http.errors import (
     ExpectationFailed,
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
     LimitRequestHeaders,
     LimitRequestLine,
     NoMoreData,
@@ -59,19 +61,25 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         super().notify()
         for conn in [conn for conn in self.waiting if conn.timeout <= now]:
             self.give_up(conn)
-        self.accept_all(self.neighbours if self.alive else [])
+        self.accept_all()
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Begin or cease to accept; a worker that stops with the whole server takes what is still queued."""
         super().set_accept_enabled(enabled)
-        if not self.alive and is_stopping():
-            self.accept_all([*self.sockets, *self.neighbours])
+        if not self.alive:
+            self.accept_all()
 
-    def accept_all(self, listeners: list[Any]) -> None:
-        """Take every connection that waits in the queues of `listeners`, up to our limit."""
-        for listener in listeners:
+    def accept_all(self) -> None:
+        """Take every connection that no event tells us of, up to our limit."""
+        for listener in self.unwatched_listeners():
             while self.nr_conns < self.worker_connections and self.accept(listener):
                 pass
+
+    def unwatched_listeners(self) -> list[Any]:
+        """Return those whose queues are looked at now and then: all, while the whole server stops."""
+        if self.alive:
+            return self.neighbours
+        return [*self.sockets, *self.neighbours] if is_stopping() else []
 
     def accept(self, listener: Any) -> bool:
         """Take a connection, if there is one."""
@@ -160,7 +168,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Refuse what gunicorn cannot parse, without its own way of repeating what it was sent."""
-        if not isinstance(exc, ParseException):
+        ours = isinstance(exc, InvalidResponseHeader | InvalidResponseHeaderName)
+        if ours or not isinstance(exc, ParseException):
             super().handle_error(req, client, addr, exc)
             return
         self.log.warning("request refused by the server: %s", type(exc).__name__)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.auth.operator import Operator
+from tests.auth.shell import Operator
 from tests.pair import Pair
 
 

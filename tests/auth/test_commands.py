@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.auth.operator import Operator
+from tests.auth.shell import Operator
 from tests.pair import Pair, run_flask
 from tests.people import PASSWORD, Person, assert_problem, new_name, register
 

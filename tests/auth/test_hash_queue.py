@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from auth_service.hash_queue import Busy, HashQueue, Observer, cores
+from auth_service.hash_queue import Busy, HashQueue, Observer
+from common.settings import cores
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ import pytest
 
 from auth_service import key_file
 from common.keys import read
-from tests.auth.operator import Operator
+from tests.auth.shell import Operator
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import jwt
 import pytest
 import requests
 
-from tests.auth.operator import Operator
+from tests.auth.shell import Operator
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, complaints, new_name, register
 

@@ -10,7 +10,7 @@ import requests
 
 from common.keys import read
 from common.tokens import issue
-from tests.auth.operator import Operator
+from tests.auth.shell import Operator
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, register
 

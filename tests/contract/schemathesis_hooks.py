@@ -27,10 +27,9 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         take_real_cursor(case)
     if case.operation.label == "POST /login":
         log_in_without_a_body(case)
-    if isinstance(case.body, dict):
-        if case.operation.label == "POST /register":
-            write_in_normal_form(case.body)
-            choose_uncommon_password(case.body)
+    if case.operation.label == "POST /register" and isinstance(case.body, dict):
+        write_in_normal_form(case.body)
+        choose_uncommon_password(case.body)
 
 
 def take_real_cursor(case: Case[Any]) -> None:

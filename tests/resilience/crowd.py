@@ -27,7 +27,13 @@ def all_at_once(calls: Sequence[Call]) -> list[requests.Response]:
 
 def assert_right(calls: Sequence[Call]) -> None:
     """Send all requests at the same time; fail unless every answer has the status that belongs to it."""
-    assert [answer.status_code for answer in all_at_once(calls)] == [call.status for call in calls]
+    answers = all_at_once(calls)
+    wrong = [
+        f"{answer.request.method} {answer.url} is answered with {answer.status_code}, not {call.status}"
+        for call, answer in zip(calls, answers, strict=True)
+        if answer.status_code != call.status
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def metric(pair: Pair, service: str, beginning: str) -> float:

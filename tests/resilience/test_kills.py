@@ -10,7 +10,7 @@ from tests.postgres_server import PostgresServer
 from tests.resilience.alone import make_pair, somebody, wait_for_workers, workers
 from tests.resilience.writers import Writers
 
-KILLS = int(os.environ.get("BOOKSTORE_TEST_KILLS", "5"))  # one a second
+KILLS = int(os.environ.get("BOOKSTORE_TEST_KILLS", "4"))  # one a second
 
 
 def kill_a_worker(pair: Pair) -> None:

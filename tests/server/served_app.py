@@ -55,6 +55,12 @@ def read_any() -> str:
     return str(len(request.get_data()))
 
 
+@app.route("/bad-header")
+def bad_header() -> tuple[str, dict[str, str]]:
+    """Answer with a header that cannot be sent."""
+    return "", {"X-Bad": "\x01"}
+
+
 @app.route("/wait")
 def wait() -> str:
     """Take a while, in a thread."""

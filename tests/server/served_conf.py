@@ -13,6 +13,7 @@ from common.settings import Environment, Settings, common_settings  # noqa: E402
 
 worker.REQUEST_TIME = float(os.environ.get("TEST_REQUEST_TIME", worker.REQUEST_TIME))
 connection.STALL_TIME = int(os.environ.get("TEST_STALL_TIME", connection.STALL_TIME))
+worker.LINGER_TIME = float(os.environ.get("TEST_LINGER_TIME", worker.LINGER_TIME))
 
 members: dict[str, Any] = common_settings(Environment(), "auth", port=5001, metrics_port=9101)
 globals().update(gunicorn_settings(Settings(**members)))

@@ -110,6 +110,11 @@ def test_a_broken_request_is_refused_and_its_connection_closed(
         assert closed(sock)
 
 
+def test_an_answer_that_cannot_be_sent_is_not_the_clients_error(server: Server) -> None:
+    with server.send(GET.replace(b"/ ", b"/bad-header ")) as sock:
+        assert status(sock) == 500
+
+
 @pytest.mark.parametrize("request_bytes", [POST[:-1], CHUNKED[:-9]], ids=["length", "chunked"])
 def test_a_body_that_ends_too_early_is_the_clients_error(server: Server, request_bytes: bytes) -> None:
     with server.send(request_bytes) as sock:

@@ -23,7 +23,8 @@ def test_it_starts_and_stops_without_a_word_and_without_a_trace(tmp_path: Path) 
 
 def test_idle_and_half_sent_connections_do_not_hold_up_the_end(tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
-    with serving(tmp_path, PROMETHEUS_MULTIPROC_DIR=tmp_path / "shared") as server, ExitStack() as stack:
+    settings = {"PROMETHEUS_MULTIPROC_DIR": tmp_path / "shared", "TEST_LINGER_TIME": 0}
+    with serving(tmp_path, **settings) as server, ExitStack() as stack:
         assert list((tmp_path / "shared").glob("*/*.db"))
         idle = stack.enter_context(server.send(GET))
         reply(idle)
