@@ -15,7 +15,7 @@ from auth_service.models import db
 from auth_service.passwords import complaint
 from auth_service.settings import AuthSettings
 from auth_service.users import NameTaken, add_user, change_user, list_users
-from common.database import SchemaNotCurrent
+from common.connections import SchemaNotCurrent
 from common.keys import BadKeys, parse, read_jwks
 
 PAGE = 500  # users read at a time

@@ -11,8 +11,9 @@ from gunicorn.http import get_parser
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn
 
-from common.arrival import Arrival, Verdict
+from common.arrival import MAX_BODY, Arrival, Verdict
 
+SEND_BUFFER = 256 * 1024  # bytes: a page of 200 books leaves the thread at once, however slowly it is read
 RECEIVE = 16 * 1024  # bytes read at once
 LONG_BODY_TIME = 300.0  # seconds for the rest of a longer body, which a thread waits for
 STALL_TIME = 10  # seconds that a thread waits for a client to send or to take anything at all
@@ -30,7 +31,7 @@ class Unreader(SocketUnreader):  # type: ignore[misc]  # gunicorn ships no types
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         # In pieces, for the parser copies what is left of one at each chunk of a body.
-        if piece := self.gathered.read(max(self.mxchunk, size_hint or 0)):
+        if piece := self.gathered.read(max(self.mxchunk, min(size_hint or 0, MAX_BODY))):
             return piece
         if self.deadline is None:
             return b""
@@ -53,6 +54,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
         stall = struct.pack("ll", STALL_TIME, 0)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, stall)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, stall)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self.parser = get_parser(cfg, sock, client)
         self.parser.unreader = Unreader(sock)
         self.initialized = True  # there is no TLS and no HTTP/2 to find out about

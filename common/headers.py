@@ -1,9 +1,12 @@
 """Owns the headers that every answer carries, and CORS for the origins that `CORS_ORIGINS` names."""
 
-from flask import Flask, Response, request
+import re
+
+from flask import Flask, Response, abort, request
 
 from common.settings import Settings
 
+HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")  # RFC 3986 section 3.2
 ALLOWED_HEADERS = (
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-ID, x-access-tokens"
 )
@@ -11,11 +14,20 @@ EXPOSED_HEADERS = "ETag, Link, Location, Retry-After, WWW-Authenticate, X-Reques
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Set the headers of every answer of `app`."""
+    """Look at the `Host` of every request of `app`, and set the headers of every answer."""
+    app.before_request(require_host)
     app.after_request(protect)
     if settings.cors_origins:
         origins = frozenset(settings.cors_origins)
         app.after_request(lambda response: allow_origin(response, origins))
+
+
+def require_host() -> None:
+    """Refuse a request without a good `Host` (RFC 9112 section 3.2); HTTP/1.0 knew none."""
+    environ = request.environ
+    host = environ.get("HTTP_HOST", "" if environ.get("SERVER_PROTOCOL") == "HTTP/1.1" else "none")
+    if not HOST.fullmatch(host):
+        abort(400)
 
 
 def protect(response: Response) -> Response:

@@ -1,9 +1,13 @@
 """Owns the variables of a path: what is not of their form is not at this address (404)."""
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
 
 from flask import Flask, abort, request
 from werkzeug.routing import BaseConverter
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HIGHEST = 2**63 - 1
 
@@ -45,6 +49,18 @@ def init_app(app: Flask) -> None:
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
     app.before_request(refuse_double_slash)
+    app.wsgi_app = NeverEmpty(app.wsgi_app)  # type: ignore[method-assign] # the way Flask documents
+
+
+class NeverEmpty:
+    """WSGI middleware: `GET http://host` is `GET /` (RFC 9110 section 4.2.3), and no reason to redirect."""
+
+    def __init__(self, app: "WSGIApplication") -> None:
+        self.app = app
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        environ["PATH_INFO"] = environ.get("PATH_INFO") or "/"
+        return self.app(environ, start_response)
 
 
 def refuse_double_slash() -> None:

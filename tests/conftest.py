@@ -46,7 +46,7 @@ def migrated_database(postgres: PostgresServer, service: str) -> str:
     """Return the URL of a database of its own, a copy of one that was migrated once."""
 
     def migrate(url: str) -> None:
-        settings = {f"{service.upper()}_DATABASE_URL": url, "PATH": os.environ["PATH"]}
+        settings = Pair(Path()).environment | {f"{service.upper()}_DATABASE_URL": url}
         run_flask(service, "db", "upgrade", environment=settings)
 
     template = postgres.template(f"{service}_template", migrate)

@@ -46,6 +46,7 @@ class Pair:
         self.environment = {
             "PATH": os.environ["PATH"],
             "PYTHONDONTWRITEBYTECODE": "1",
+            "FLASK_SKIP_DOTENV": "1",  # the settings of whoever works here are not the tests'
             "DATA_DIR": str(folder),
             "WEB_CONCURRENCY": "2",
             **{f"{service.upper()}_PORT": str(port) for service, port in self.ports.items()},

@@ -1,0 +1,142 @@
+"""Owns how connections to the database are made, how long they may wait, and when one is good no longer."""
+
+import select
+import sqlite3
+from typing import Any, TypeVar
+
+import psycopg
+from flask import Flask
+from prometheus_client import Gauge
+from psycopg.abc import PQGen
+from sqlalchemy import Engine, ExceptionContext, event
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from common import metrics
+
+CONNECTIONS = 10  # a worker
+POOL_WAIT = 1  # seconds for a free connection
+CONNECT_WAIT = 2  # seconds, libpq's least
+STATEMENT_LIMIT = 3000  # milliseconds, kept by the server
+LOCK_LIMIT = 2000  # milliseconds, kept by the server
+ANSWER_WAIT = 3.5  # seconds a silent server is waited for: the pool's wait and this stay under 5
+BUSY_WAIT = 3.5  # seconds for SQLite's one writer, for the same reason
+SCHEMA_VERSION = "SELECT version_num FROM alembic_version"
+
+T = TypeVar("T")
+
+
+class SchemaNotCurrent(Exception):
+    """The database is not on the migration that this code was written for."""
+
+
+class WatchedConnection(psycopg.Connection[Any]):
+    """A connection that gives up on a server that is there but says nothing (frozen, or cut off)."""
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        try:
+            return super().wait(gen, interval, ANSWER_WAIT if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout as error:
+            self.pgconn.finish()
+            raise psycopg.OperationalError("the server does not answer") from error
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Return what SQLAlchemy makes the engine with: the limits of every wait."""
+    options: dict[str, Any] = {
+        "pool_size": CONNECTIONS,
+        "max_overflow": 0,
+        "pool_timeout": POOL_WAIT,
+        "pool_use_lifo": True,
+        "hide_parameters": True,
+    }
+    if url.startswith("sqlite"):
+        return options | {"connect_args": {"timeout": BUSY_WAIT, "isolation_level": None}}
+    limits = {
+        "TimeZone": "UTC",
+        "statement_timeout": STATEMENT_LIMIT,
+        "lock_timeout": LOCK_LIMIT,
+        "idle_in_transaction_session_timeout": 10_000,
+    }
+    return options | {
+        "connect_args": {
+            "autocommit": True,
+            "connect_timeout": CONNECT_WAIT,
+            "tcp_user_timeout": STATEMENT_LIMIT,
+            "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
+        }
+    }
+
+
+def prepare_engine(app: Flask, engine: Engine) -> None:
+    """Look after the connections of `engine`, and keep its transactional side in `app.extensions`."""
+    transactions = engine.execution_options()
+    app.extensions["transactions"] = transactions
+    app.extensions.setdefault("after_fork", []).append(lambda: engine.dispose(close=False))
+    is_sqlite = engine.dialect.name == "sqlite"
+    begin = "BEGIN IMMEDIATE" if is_sqlite else "BEGIN"
+    event.listen(transactions, "begin", lambda connection: connection.exec_driver_sql(begin))
+    if is_sqlite:
+        event.listen(engine, "connect", _set_pragmas)
+    else:
+        event.listen(
+            engine, "do_connect", lambda _, __, args, kwargs: WatchedConnection.connect(*args, **kwargs)
+        )
+        event.listen(engine, "checkout", _refuse_stale)
+        event.listen(engine, "handle_error", _leave_standby)
+    head = app.extensions["schema_head"]
+    event.listen(engine, "connect", lambda connection, _: _require_schema(connection, head))
+    _count_connections(engine, metrics.pool_in_use(app.name))
+
+
+def _count_connections(engine: Engine, in_use: Gauge) -> None:
+    """Keep the gauge of connections that are out; one that could not be made comes in without going out."""
+    out: set[ConnectionPoolEntry] = set()
+
+    def note_checkout(_: object, record: ConnectionPoolEntry, __: object) -> None:
+        out.add(record)
+        in_use.inc()
+
+    def note_checkin(_: object, record: ConnectionPoolEntry) -> None:
+        if record in out:
+            out.discard(record)
+            in_use.dec()
+
+    event.listen(engine, "checkout", note_checkout)
+    event.listen(engine, "checkin", note_checkin)
+
+
+def _set_pragmas(connection: sqlite3.Connection, _: object) -> None:
+    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _refuse_stale(connection: psycopg.Connection[Any], *_: object) -> None:
+    """Refuse a pooled connection that the server has ended: an idle one has nothing to say but goodbye.
+
+    A look at the socket costs a microsecond; a ping would cost a round trip.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        raise InvalidatePoolError
+
+
+def _leave_standby(context: ExceptionContext) -> None:
+    """Give up the connections to a server that has become read-only: the writable one is another by now."""
+    if isinstance(context.original_exception, psycopg.errors.ReadOnlySqlTransaction):
+        context.is_disconnect = True
+
+
+def _require_schema(connection: Any, head: str) -> None:
+    try:
+        cursor = connection.execute(SCHEMA_VERSION)
+        current = cursor.fetchone()
+    except (psycopg.errors.UndefinedTable, sqlite3.OperationalError) as error:
+        connection.close()
+        if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
+            raise
+        raise SchemaNotCurrent from error
+    if current is None or current[0] != head:
+        connection.close()
+        raise SchemaNotCurrent
