@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, select, update
 
 from auth_service.models import Session, User, db
 from auth_service.settings import AuthSettings
+from common.statements import Statement
 from common.tokens import CANONICAL_UUID4
 
 MAX_USER_AGENT = 200  # characters kept
@@ -36,7 +37,8 @@ USER_COLUMNS = (
     User.last_login_at,
 )
 
-_live_user = (
+_live_user = Statement(
+    db,
     select(*USER_COLUMNS)
     .join(Session, Session.user_id == User.id)
     .where(
@@ -45,7 +47,7 @@ _live_user = (
         Session.ended_at.is_(None),
         Session.expires_at > bindparam("now"),
         User.disabled.is_(False),
-    )
+    ),
 )
 
 
@@ -68,9 +70,7 @@ def find_live_user(public_id: str, session_id: str) -> LiveUser | None:
     """Return the user if both the session and the user are good now, or None."""
     if not CANONICAL_UUID4.fullmatch(session_id):
         return None
-    with db.read() as connection:
-        parameters = {"public_id": public_id, "session_id": session_id, "now": datetime.now(UTC)}
-        row = connection.execute(_live_user, parameters).first()
+    row = _live_user.first(public_id=public_id, session_id=session_id, now=datetime.now(UTC))
     return LiveUser(*row) if row else None
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from books_service.models import Book, db, title_of
 from common.database import is_duplicate
 from common.members import Moment, RowId
+from common.statements import Statement
 
 
 class BookPayload(msgspec.Struct):
@@ -44,29 +45,40 @@ COLUMNS = (
     Book.updated_at,
 )
 
-_list = (
+NEW = (
+    "owner",
+    "name",
+    "Author",
+    "Publisher",
+    "book_prize",
+    "title",
+    "version",
+    "created_at",
+    "updated_at",
+)
+
+_one = (Book.owner == bindparam("owner"), Book.id == bindparam("book_id"))
+LIST = Statement(
+    db,
     select(*COLUMNS)
     .where(Book.owner == bindparam("owner"), Book.id > bindparam("after"))
     .order_by(Book.id)
-    .limit(bindparam("limit"))
+    .limit(bindparam("limit")),
 )
-_find = select(*COLUMNS).where(Book.owner == bindparam("owner"), Book.id == bindparam("book_id"))
-_insert = insert(Book).returning(Book.id)
-_delete = delete(Book).where(Book.owner == bindparam("owner"), Book.id == bindparam("book_id"))
+FIND = Statement(db, select(*COLUMNS).where(*_one))
+INSERT = Statement(db, insert(Book).values({name: bindparam(name) for name in NEW}).returning(Book.id))
+DELETE = Statement(db, delete(Book).where(*_one))
 
 
 def list_books(owner: str, *, after: int, limit: int) -> list[BookPayload]:
     """Return up to `limit` books of `owner` whose id is greater than `after`, by id."""
-    with db.read() as connection:
-        rows = connection.execute(_list, {"owner": owner, "after": after, "limit": limit})
-        return [BookPayload(*row) for row in rows]
+    return [BookPayload(*row) for row in LIST.rows(owner=owner, after=after, limit=limit)]
 
 
 def find_book(owner: str, book_id: int) -> BookPayload | None:
     """Return the book, or None if `owner` has no such book."""
-    with db.read() as connection:
-        row = connection.execute(_find, {"owner": owner, "book_id": book_id}).first()
-        return BookPayload(*row) if row else None
+    row = FIND.first(owner=owner, book_id=book_id)
+    return BookPayload(*row) if row else None
 
 
 def put_book(owner: str, book: Mapping[str, Any]) -> BookPayload:
@@ -84,8 +96,7 @@ def put_book(owner: str, book: Mapping[str, Any]) -> BookPayload:
         "updated_at": now,
     }
     try:
-        with db.read() as connection:
-            book_id = connection.execute(_insert, row).scalar_one()
+        (book_id,) = INSERT.rows(**row)[0]
     except IntegrityError as error:
         if not is_duplicate(error):
             raise
@@ -95,5 +106,4 @@ def put_book(owner: str, book: Mapping[str, Any]) -> BookPayload:
 
 def take_book(owner: str, book_id: int) -> bool:
     """Take the book off the shelf; return whether it was there."""
-    with db.read() as connection:
-        return connection.execute(_delete, {"owner": owner, "book_id": book_id}).rowcount == 1
+    return DELETE.count(owner=owner, book_id=book_id) == 1

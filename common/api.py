@@ -14,13 +14,6 @@ from common.fields import StrictSchema
 View = Callable[..., Response]
 Guard = Callable[[], None]
 
-_encode = msgspec.json.Encoder().encode
-
-
-def answer(payload: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return `payload` as JSON."""
-    return Response(_encode(payload), status, headers, content_type=bodies.JSON)
-
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest has no types
     """A blueprint whose guards stand before every route, and whose routes read strictly.

@@ -12,11 +12,11 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.http import parse_options_header
 
+from common.answers import JSON
 from common.arrival import MAX_BODY
 from common.fields import StrictSchema
 from common.problems import Refusal
 
-JSON = "application/json"
 MAX_DIGITS = 4300  # of an integer; more of them are a number all the same, but none that fits a rule
 
 Complaint = dict[str, str]

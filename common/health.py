@@ -8,7 +8,8 @@ import msgspec
 from flask import Flask, Response, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
-from common.api import Blueprint, answer
+from common.answers import answer
+from common.api import Blueprint
 from common.auth import verifier
 from common.connections import SCHEMA_VERSION, SchemaNotCurrent
 from common.database import Database

@@ -1,11 +1,13 @@
 """Owns how a migration runs: alone, however many start at once, and all or nothing."""
 
 import time
+from collections.abc import Callable
 
 from alembic import context
 from sqlalchemy import Connection, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import SchemaItem
 
 LOCK = 0x626F6F6B  # "book": the advisory lock that migrations of one database take
 WAIT = 60  # seconds for another migration to end
@@ -17,6 +19,15 @@ def migrate(metadata: MetaData, url: str) -> None:
         _migrate_sqlite(metadata, url)
     else:
         _migrate_postgresql(metadata, url)
+
+
+def meant_for(dialect: str) -> Callable[..., bool]:
+    """Make Alembic's `include_object`: an index can say in its `info` which kind of database alone has it."""
+
+    def is_meant(part: SchemaItem, *_: object) -> bool:
+        return bool(part.info.get("only", dialect) == dialect)
+
+    return is_meant
 
 
 def _migrate_postgresql(metadata: MetaData, url: str) -> None:
@@ -50,5 +61,6 @@ def _use_wal(connection: Connection) -> None:
 
 
 def _run(connection: Connection, metadata: MetaData) -> None:
-    context.configure(connection=connection, target_metadata=metadata)
+    only = meant_for(connection.dialect.name)
+    context.configure(connection=connection, target_metadata=metadata, include_object=only)
     context.run_migrations()

@@ -43,6 +43,8 @@ def start(app: Flask, settings: Settings) -> None:
     app.extensions["settings"] = settings
     app.session_interface = NoSession()
     app.json = MsgspecProvider(app)
+    # Nothing here is asynchronous: Flask would look for it at every function of every request.
+    app.ensure_sync = lambda func: func  # type: ignore[method-assign]
     # What runs after a request runs in the opposite order: the log line is written last.
     logs.init_app(app)
     paths.init_app(app)

@@ -1,7 +1,9 @@
 """Owns the worker: it gathers requests without threads, so that no slow client can hold one."""
 
+import select
 import socket
 import time
+from collections import deque
 from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ
@@ -27,6 +29,8 @@ from common.listeners import is_stopping
 REQUEST_TIME = 20.0  # seconds from the first byte of a request to the last that is gathered
 STOP_TIME = 3.0  # the same while the worker stops
 LINGER_TIME = 2.0  # seconds for a client to close after us
+AT_WORK = 2  # requests that run at once, as long as they are quick
+LONG = 0.005  # seconds after which a request is no quick one: it hashes a password or waits for something
 ROUND = 1.0  # seconds between two looks at what no event tells
 PAUSE = 0.05  # seconds before a connection that could not be accepted is tried again
 # What is not 400 of the requests that gunicorn cannot parse.
@@ -49,7 +53,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         super().__init__(*args)
         self.slot = 0
         self.neighbours: list[Any] = []
+        self.seen_waiting: list[Any] = []  # those of them whose queue was not empty at the last look
         self.waiting: set[Connection] = set()
+        self.backlog: deque[Connection] = deque()  # whose requests are whole, and wait for a thread
+        self.at_work: dict[Connection, float] = {}  # since when
         self.next_round = 0.0
 
     def notify(self) -> None:
@@ -76,10 +83,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
                 pass
 
     def unwatched_listeners(self) -> list[Any]:
-        """Return those whose queues are looked at now and then: all, while the whole server stops."""
-        if self.alive:
-            return self.neighbours
-        return [*self.sockets, *self.neighbours] if is_stopping() else []
+        """Return those whose queues nobody else sees to: all of them, while the whole server stops.
+
+        A neighbour that has connections waiting at two looks in a row has no worker, or one that cannot
+        keep up. At one look it may just be getting many at once, which are better left to it.
+        """
+        if not self.alive:
+            return [*self.sockets, *self.neighbours] if is_stopping() else []
+        waiting, _, _ = select.select(self.neighbours, [], [], 0) if self.neighbours else ([], [], [])
+        seen_before, self.seen_waiting = self.seen_waiting, waiting
+        return [listener for listener in waiting if listener in seen_before]
 
     def accept(self, listener: Any) -> bool:
         """Take a connection, if there is one."""
@@ -128,6 +141,34 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
             conn.hand_over(last=verdict is Verdict.TAKE_LAST)
             self.enqueue_req(conn)
 
+    def enqueue_req(self, conn: Connection) -> None:
+        """Give a request to a thread, once there are not too many at work."""
+        self.backlog.append(conn)
+        self.start_requests()
+
+    def start_requests(self) -> None:
+        """Start what waits, as far as `AT_WORK` goes; a request that takes long counts no more.
+
+        Threads that want to run at the same moment only hand the interpreter to one another.
+        """
+        now = time.monotonic()
+        while self.backlog and self.count_quick(now) < AT_WORK:
+            conn = self.backlog.popleft()
+            self.at_work[conn] = now
+            super().enqueue_req(conn)
+
+    def count_quick(self, now: float) -> int:
+        """Return how many requests are at work and have not been for long."""
+        if len(self.at_work) < AT_WORK:
+            return len(self.at_work)
+        return sum(started > now - LONG for started in self.at_work.values())
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait for something to do, not for long if requests wait."""
+        super().wait_for_and_dispatch_events(min(timeout, LONG / 2) if self.backlog else timeout)
+        if self.backlog:
+            self.start_requests()
+
     def handle_request(self, req: Any, conn: Connection) -> bool:
         """Answer a request, in a thread."""
         if conn.last or self.nr_conns > self.max_keepalived:
@@ -139,6 +180,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
 
     def finish_request(self, conn: Connection, done: Any) -> None:
         """Go on with a connection after an answer, back in the main loop."""
+        del self.at_work[conn]
         if done.cancelled() or done.exception() or not done.result():
             self.linger(conn)
             return

@@ -4,7 +4,8 @@ from flask import Response, g
 
 from auth_service.guards import require_session
 from auth_service.payloads import ANN, user_payload
-from common.api import Blueprint, answer
+from common.answers import answer
+from common.api import Blueprint
 from common.auth import require_token
 from common.openapi import TOKEN
 

@@ -14,7 +14,8 @@ from auth_service.passwords import MAX_LENGTH, complaint
 from auth_service.payloads import A_TOKEN, AN_ID, Registered, Tokens
 from auth_service.sessions import start_session
 from auth_service.users import NameTaken, add_user, check_password, note_login
-from common.api import Blueprint, answer
+from common.answers import answer
+from common.api import Blueprint
 from common.auth import verifier
 from common.fields import NOT_BLANK, AnyText, StrictSchema
 from common.problems import Refusal

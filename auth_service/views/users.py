@@ -5,7 +5,8 @@ from flask import Response, abort
 from auth_service import users
 from auth_service.guards import require_admin, require_session
 from auth_service.payloads import ANN, UserList, user_payload
-from common.api import Blueprint, answer
+from common.answers import answer
+from common.api import Blueprint
 from common.auth import require_token, verifier
 from common.fields import Cursor, PlainText, QueryNumber, StrictSchema
 from common.openapi import TOKEN

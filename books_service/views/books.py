@@ -8,7 +8,8 @@ from flask import Response, abort, g
 
 from books_service import shelf
 from books_service.shelf import BookPayload
-from common.api import Blueprint, answer
+from common.answers import answer
+from common.api import Blueprint
 from common.auth import require_token, verifier
 from common.fields import Cursor, QueryNumber, StrictSchema, Text, WholeNumber
 from common.openapi import TOKEN

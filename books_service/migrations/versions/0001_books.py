@@ -10,9 +10,10 @@ down_revision: str | None = None
 
 
 def upgrade() -> None:
+    is_sqlite = op.get_bind().dialect.name == "sqlite"  # where only a primary key of its own numbers rows
     op.create_table(
         "books",
-        sa.Column("id", RowId, primary_key=True),
+        sa.Column("id", RowId, sa.Identity(always=True), primary_key=is_sqlite, nullable=False),
         sa.Column("owner", sa.String(36), nullable=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("Author", sa.Text, nullable=False),
@@ -24,7 +25,10 @@ def upgrade() -> None:
         sa.Column("updated_at", UtcDateTime, nullable=False),
         sqlite_autoincrement=True,  # an id is never given to a second book, on PostgreSQL neither
     )
-    op.create_index("ix_books_owner_id", "books", ["owner", "id"])
+    if is_sqlite:
+        op.create_index("ix_books_owner_id", "books", ["owner", "id"])
+    else:
+        op.create_primary_key("pk_books", "books", ["owner", "id"])
     op.create_index("uq_books_owner_title", "books", ["owner", "title"], unique=True)
 
 

@@ -1,0 +1,111 @@
+"""Owns hot statements: written with SQLAlchemy, compiled once, and run by the driver itself.
+
+SQLAlchemy's own execution costs as much again as the driver, PostgreSQL's answer included (docs/design.md has
+the figures). Its pool, its types and its exceptions are kept, so a statement means the same either way.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from sqlalchemy import ClauseElement, Executable
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from common.database import Database
+
+Row = tuple[Any, ...]
+Convert = Callable[[Any], Any]
+
+
+class Statement:
+    """One statement, which is its own transaction."""
+
+    def __init__(self, db: Database, statement: Executable) -> None:
+        self._db = db
+        self._statement = statement
+        self._compiled: dict[str, Compiled] = {}  # by name of the dialect
+
+    def rows(self, **parameters: object) -> list[Row]:
+        """Return all rows."""
+        return self._run(parameters)[0]
+
+    def first(self, **parameters: object) -> Row | None:
+        """Return the first row, or None if there is none."""
+        rows = self._run(parameters)[0]
+        return rows[0] if rows else None
+
+    def count(self, **parameters: object) -> int:
+        """Return how many rows were changed."""
+        return self._run(parameters)[1]
+
+    def compile(self, dialect: Dialect) -> SQLCompiler:
+        """Return the statement in the words of a driver."""
+        # Every statement has `compile`, though what SQLAlchemy calls executable need not.
+        return cast(ClauseElement, self._statement).compile(dialect=dialect)  # type: ignore[return-value]
+
+    def _run(self, parameters: dict[str, object]) -> tuple[list[Row], int]:
+        engine = self._db.engine
+        compiled = self._compiled.get(engine.dialect.name) or self._compile(engine.dialect)
+        values = compiled.values(parameters)
+        connection = engine.raw_connection()
+        driver: Any = connection.driver_connection
+        try:
+            cursor = driver.execute(compiled.sql, values)
+            return compiled.read(cursor.fetchall() if compiled.has_rows else []), cursor.rowcount
+        except compiled.error as error:
+            if engine.dialect.is_disconnect(error, driver, None):
+                connection.invalidate(error)
+            raise compiled.explain(error) from error
+        finally:
+            connection.close()
+
+    def _compile(self, dialect: Dialect) -> "Compiled":
+        self._compiled[dialect.name] = Compiled(self.compile(dialect), dialect)
+        return self._compiled[dialect.name]
+
+
+class Compiled:
+    """A statement in the words of one driver."""
+
+    def __init__(self, compiled: SQLCompiler, dialect: Dialect) -> None:
+        self.sql = str(compiled)
+        self.error: type[Any] = dialect.loaded_dbapi.Error
+        self._dialect = dialect
+        self._names = compiled.positiontup if compiled.positional else None
+        self._constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+        binds = {name: bind.type.dialect_impl(dialect) for name, bind in compiled.binds.items()}
+        self._binds = [
+            (name, convert) for name, kind in binds.items() if (convert := kind.bind_processor(dialect))
+        ]
+        columns = list(getattr(compiled.statement, "exported_columns", []))
+        self.has_rows = bool(columns)
+        results = [column.type.dialect_impl(dialect) for column in columns]
+        self._results = [
+            (place, convert)
+            for place, kind in enumerate(results)
+            if (convert := kind.result_processor(dialect, None))
+        ]
+
+    def values(self, parameters: dict[str, Any]) -> dict[str, Any] | Sequence[Any]:
+        """Return the parameters as the driver takes them."""
+        parameters |= self._constants
+        for name, convert in self._binds:
+            parameters[name] = convert(parameters[name])
+        return parameters if self._names is None else [parameters[name] for name in self._names]
+
+    def read(self, rows: list[Row]) -> list[Row]:
+        """Return the rows with the values that the columns' types mean."""
+        if not self._results:
+            return rows
+        return [self._convert(list(row)) for row in rows]
+
+    def explain(self, error: Exception) -> Exception:
+        """Return the exception that SQLAlchemy would have raised."""
+        base = self._dialect.loaded_dbapi.Error
+        return DBAPIError.instance(self.sql, None, error, base, hide_parameters=True, dialect=self._dialect)
+
+    def _convert(self, row: list[Any]) -> Row:
+        for place, convert in self._results:
+            row[place] = convert(row[place])
+        return tuple(row)
