@@ -1,4 +1,4 @@
-"""Owns what auth answers: the shapes of users and tokens (contract, section 3)."""
+"""Owns what auth answers: the shapes of users and tokens."""
 
 from datetime import UTC, datetime
 

@@ -17,9 +17,9 @@ from common import metrics
 CONNECTIONS = 10  # a worker
 POOL_WAIT = 1  # seconds for a free connection
 CONNECT_WAIT = 2  # seconds, libpq's least
-STATEMENT_LIMIT = 3000  # milliseconds, kept by the server
+STATEMENT_LIMIT = 2500  # milliseconds, kept by the server
 LOCK_LIMIT = 2000  # milliseconds, kept by the server
-ANSWER_WAIT = 3.5  # seconds a silent server is waited for: the pool's wait and this stay under 5
+ANSWER_WAIT = 2.9  # seconds a silent server is waited for: with a slow connect it stays under 5
 BUSY_WAIT = 3.5  # seconds for SQLite's one writer, for the same reason
 SCHEMA_VERSION = "SELECT version_num FROM alembic_version"
 
@@ -128,6 +128,8 @@ def _refuse_stale(connection: psycopg.Connection[Any], *_: object) -> None:
 
     A look at the socket costs a microsecond; a ping would cost a round trip.
     """
+    if connection.closed:
+        raise InvalidatePoolError
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     if poll.poll(0):
@@ -136,8 +138,13 @@ def _refuse_stale(connection: psycopg.Connection[Any], *_: object) -> None:
 
 def _leave_standby(context: ExceptionContext) -> None:
     """Give up the connections to a server that has become read-only: the writable one is another by now."""
-    if isinstance(context.original_exception, psycopg.errors.ReadOnlySqlTransaction):
+    if is_lost(context.original_exception):
         context.is_disconnect = True
+
+
+def is_lost(error: BaseException) -> bool:
+    """Tell whether a server that answers is not the one to stay with: it only reads."""
+    return isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
 
 
 def _require_schema(connection: Any, head: str) -> None:

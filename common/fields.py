@@ -1,4 +1,4 @@
-"""Owns the strict kinds of value that a body or a query may hold (contract, section 1)."""
+"""Owns the strict kinds of value that a body or a query may hold."""
 
 import unicodedata
 from typing import Any, TypeVar

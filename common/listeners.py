@@ -7,6 +7,7 @@ import socket
 import struct
 import sys
 from contextlib import ExitStack, suppress
+from typing import Any
 
 from common.settings import Misconfigured
 
@@ -83,3 +84,11 @@ def refuse_connections(listeners: list[socket.socket]) -> None:
 def is_stopping() -> bool:
     """Tell a worker whether the whole server is about to stop."""
     return bool(_stopping[0])
+
+
+def take_slot(arbiter: Any, worker: Any) -> None:
+    """Give a new worker the listener that the fewest others have; in the master, before the fork."""
+    taken = [other.slot for other in arbiter.WORKERS.values()]
+    worker.slot = min(range(len(arbiter.LISTENERS)), key=taken.count)
+    worker.sockets = [arbiter.LISTENERS[worker.slot]]
+    worker.neighbours = [listener for listener in arbiter.LISTENERS if listener not in worker.sockets]

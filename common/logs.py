@@ -97,7 +97,11 @@ def render(_: WrappedLogger | None, __: str, event: EventDict) -> bytes:
         line = msgspec.json.encode(event)
         if line.isascii():
             return line
-    return json.dumps(event, default=str).encode()
+    return json.dumps(event, default=_plain).encode()
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def start() -> None:

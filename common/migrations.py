@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from alembic import context
 from sqlalchemy import Connection, MetaData, create_engine, event, make_url
@@ -38,6 +39,7 @@ def _migrate_postgresql(metadata: MetaData, url: str) -> None:
 
 
 def _migrate_sqlite(metadata: MetaData, url: str) -> None:
+    Path(make_url(url).database or "").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": WAIT, "isolation_level": None})
     with engine.connect() as connection:
         _use_wal(connection)

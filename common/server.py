@@ -9,12 +9,12 @@ from typing import Any
 from gunicorn import glogging
 from gunicorn.http import wsgi
 
-from common.listeners import open_listeners, refuse_connections
+from common.listeners import open_listeners, refuse_connections, take_slot
 from common.logs import JsonLine
 from common.metrics_folder import MEMORY
 from common.metrics_server import forget_metrics, serve_metrics
 from common.settings import Settings
-from common.worker import Worker, take_slot
+from common.worker import Worker
 
 CONNECTIONS = 1000  # a worker
 GRACE = 25  # seconds for a worker to stop

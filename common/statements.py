@@ -5,13 +5,16 @@ the figures). Its pool, its types and its exceptions are kept, so a statement me
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any, cast
 
 from sqlalchemy import ClauseElement, Executable
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from common.connections import is_lost
 from common.database import Database
 
 Row = tuple[Any, ...]
@@ -48,17 +51,11 @@ class Statement:
         engine = self._db.engine
         compiled = self._compiled.get(engine.dialect.name) or self._compile(engine.dialect)
         values = compiled.values(parameters)
-        connection = engine.raw_connection()
-        driver: Any = connection.driver_connection
         try:
-            cursor = driver.execute(compiled.sql, values)
-            return compiled.read(cursor.fetchall() if compiled.has_rows else []), cursor.rowcount
+            with closing(engine.raw_connection()) as connection:
+                return compiled.execute(connection, values)
         except compiled.error as error:
-            if engine.dialect.is_disconnect(error, driver, None):
-                connection.invalidate(error)
             raise compiled.explain(error) from error
-        finally:
-            connection.close()
 
     def _compile(self, dialect: Dialect) -> "Compiled":
         self._compiled[dialect.name] = Compiled(self.compile(dialect), dialect)
@@ -79,13 +76,24 @@ class Compiled:
             (name, convert) for name, kind in binds.items() if (convert := kind.bind_processor(dialect))
         ]
         columns = list(getattr(compiled.statement, "exported_columns", []))
-        self.has_rows = bool(columns)
+        self._has_rows = bool(columns)
         results = [column.type.dialect_impl(dialect) for column in columns]
         self._results = [
             (place, convert)
             for place, kind in enumerate(results)
             if (convert := kind.result_processor(dialect, None))
         ]
+
+    def execute(self, connection: PoolProxiedConnection, values: Any) -> tuple[list[Row], int]:
+        """Run it, and return its rows and how many it changed; a connection that broke leaves the pool."""
+        driver: Any = connection.driver_connection
+        try:
+            cursor = driver.execute(self.sql, values)
+            return self._read(cursor.fetchall() if self._has_rows else []), cursor.rowcount
+        except self.error as error:
+            if is_lost(error) or self._dialect.is_disconnect(error, driver, None):
+                connection.invalidate(error)
+            raise
 
     def values(self, parameters: dict[str, Any]) -> dict[str, Any] | Sequence[Any]:
         """Return the parameters as the driver takes them."""
@@ -94,7 +102,7 @@ class Compiled:
             parameters[name] = convert(parameters[name])
         return parameters if self._names is None else [parameters[name] for name in self._names]
 
-    def read(self, rows: list[Row]) -> list[Row]:
+    def _read(self, rows: list[Row]) -> list[Row]:
         """Return the rows with the values that the columns' types mean."""
         if not self._results:
             return rows

@@ -1,4 +1,4 @@
-"""Owns the access token: an HS256 JWS as `CONTRACT`ed with every service that verifies it.
+"""Owns the access token: an HS256 JWS, the same for every service that verifies it.
 
 The corpus in `contract/` says in data what is accepted and what is not; no Flask in here.
 """

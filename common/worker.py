@@ -3,7 +3,6 @@
 import select
 import socket
 import time
-from collections import deque
 from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ
@@ -20,17 +19,16 @@ from gunicorn.http.errors import (
     ParseException,
     UnsupportedTransferCoding,
 )
-from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER
 
 from common.arrival import Verdict
 from common.connection import Connection
+from common.dispatcher import Dispatcher
 from common.listeners import is_stopping
 
 REQUEST_TIME = 20.0  # seconds from the first byte of a request to the last that is gathered
 STOP_TIME = 3.0  # the same while the worker stops
 LINGER_TIME = 2.0  # seconds for a client to close after us
-AT_WORK = 2  # requests that run at once, as long as they are quick
-LONG = 0.005  # seconds after which a request is no quick one: it hashes a password or waits for something
 ROUND = 1.0  # seconds between two looks at what no event tells
 PAUSE = 0.05  # seconds before a connection that could not be accepted is tried again
 # What is not 400 of the requests that gunicorn cannot parse.
@@ -42,7 +40,7 @@ REFUSALS = {
 }
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+class Worker(Dispatcher):
     """gunicorn's threaded worker, except that no client can make a thread wait before its request is whole.
 
     The main loop gathers requests and waits for slow closers; threads see whole requests. It accepts from the
@@ -55,8 +53,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         self.neighbours: list[Any] = []
         self.seen_waiting: list[Any] = []  # those of them whose queue was not empty at the last look
         self.waiting: set[Connection] = set()
-        self.backlog: deque[Connection] = deque()  # whose requests are whole, and wait for a thread
-        self.at_work: dict[Connection, float] = {}  # since when
         self.next_round = 0.0
 
     def notify(self) -> None:
@@ -141,34 +137,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
             conn.hand_over(last=verdict is Verdict.TAKE_LAST)
             self.enqueue_req(conn)
 
-    def enqueue_req(self, conn: Connection) -> None:
-        """Give a request to a thread, once there are not too many at work."""
-        self.backlog.append(conn)
-        self.start_requests()
-
-    def start_requests(self) -> None:
-        """Start what waits, as far as `AT_WORK` goes; a request that takes long counts no more.
-
-        Threads that want to run at the same moment only hand the interpreter to one another.
-        """
-        now = time.monotonic()
-        while self.backlog and self.count_quick(now) < AT_WORK:
-            conn = self.backlog.popleft()
-            self.at_work[conn] = now
-            super().enqueue_req(conn)
-
-    def count_quick(self, now: float) -> int:
-        """Return how many requests are at work and have not been for long."""
-        if len(self.at_work) < AT_WORK:
-            return len(self.at_work)
-        return sum(started > now - LONG for started in self.at_work.values())
-
-    def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Wait for something to do, not for long if requests wait."""
-        super().wait_for_and_dispatch_events(min(timeout, LONG / 2) if self.backlog else timeout)
-        if self.backlog:
-            self.start_requests()
-
     def handle_request(self, req: Any, conn: Connection) -> bool:
         """Answer a request, in a thread."""
         if conn.last or self.nr_conns > self.max_keepalived:
@@ -180,7 +148,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
 
     def finish_request(self, conn: Connection, done: Any) -> None:
         """Go on with a connection after an answer, back in the main loop."""
-        del self.at_work[conn]
+        self.note_end(conn)
         if done.cancelled() or done.exception() or not done.result():
             self.linger(conn)
             return
@@ -255,11 +223,3 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         for conn in list(self.waiting) if force else ():
             self.unwatch(conn)
             self.drop(conn)
-
-
-def take_slot(arbiter: Any, worker: Worker) -> None:
-    """Give a new worker the listener that the fewest others have; in the master, before the fork."""
-    taken = [other.slot for other in arbiter.WORKERS.values()]
-    worker.slot = min(range(len(arbiter.LISTENERS)), key=taken.count)
-    worker.sockets = [arbiter.LISTENERS[worker.slot]]
-    worker.neighbours = [listener for listener in arbiter.LISTENERS if listener not in worker.sockets]

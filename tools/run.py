@@ -75,13 +75,23 @@ def gunicorn(package: str, place: Place) -> Program:
 def key_commands(environment: Mapping[str, str]) -> Iterator[Program]:
     """Yield the command that makes the key file, unless it is there or the key comes from the environment."""
     given = {"JWT_SECRET", "JWT_SECRET_FILE"} & environment.keys()
-    path = environment.get("JWT_KEYS_FILE") or data_folder(environment) / "keys.json"
+    path = setting(environment, "JWT_KEYS_FILE") or data_folder(environment) / "keys.json"
     if not given and not os.path.lexists(path):
         yield flask("auth_service", "keys", "init")
 
 
+def setting(environment: Mapping[str, str], name: str) -> str:
+    """Return a setting as the services read it: itself, or from the file that `NAME_FILE` names."""
+    if path := environment.get(f"{name}_FILE"):
+        try:
+            return Path(path).read_text().strip()
+        except (OSError, ValueError) as error:
+            raise Failure(f"{name}_FILE does not name a readable text file") from error
+    return environment.get(name, "")
+
+
 def data_folder(environment: Mapping[str, str]) -> Path:
-    return Path(environment.get("DATA_DIR") or "instance")
+    return Path(setting(environment, "DATA_DIR") or "instance")
 
 
 def make_data_folder(folder: Path) -> None:
@@ -102,11 +112,11 @@ def places(environment: Mapping[str, str], prefix: str, port: int, metrics_port:
     )
 
 
-def place(environment: Mapping[str, str], host: str, setting: str, default: int) -> Place:
-    port = environment.get(setting) or str(default)
+def place(environment: Mapping[str, str], host: str, name: str, default: int) -> Place:
+    port = setting(environment, name) or str(default)
     if not (port.isascii() and port.isdecimal() and 0 < int(port[:9]) < 2**16):
-        raise Failure(f"{setting} must be a whole number from 1 to 65535")
-    return Place(setting=setting, host=environment.get(host) or "127.0.0.1", port=int(port))
+        raise Failure(f"{name} must be a whole number from 1 to 65535")
+    return Place(setting=name, host=setting(environment, host) or "127.0.0.1", port=int(port))
 
 
 def check_ports(wanted: list[Place]) -> None:

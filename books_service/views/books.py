@@ -1,4 +1,4 @@
-"""Owns the routes of a shelf (contract, section 4)."""
+"""Owns the routes of a shelf."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,6 +1,7 @@
 """How PostgreSQL looks for books: by owner and id together, however many books others have."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -20,14 +21,14 @@ SELECT %s, 'Book', 'Author', 'Press', sha256(n::text::bytea), 1, now(), now() FR
 
 
 @pytest.fixture(scope="module")
-def lopsided(postgres: PostgresServer) -> psycopg.Connection[Any]:
+def lopsided(postgres: PostgresServer) -> Iterator[psycopg.Connection[Any]]:
     """Return a connection to a table where nearly every book is one user's."""
-    connection = psycopg.connect(migrated_database(postgres, "books"), autocommit=True)
-    connection.execute(FILL, ["many", BOOKS])
-    connection.execute(FILL, ["few", 20])
-    connection.execute("ANALYZE books")
-    connection.execute("SET plan_cache_mode = force_generic_plan")  # what a statement used often gets
-    return connection
+    with psycopg.connect(migrated_database(postgres, "books"), autocommit=True) as connection:
+        connection.execute(FILL, ["many", BOOKS])
+        connection.execute(FILL, ["few", 20])
+        connection.execute("ANALYZE books")
+        connection.execute("SET plan_cache_mode = force_generic_plan")  # what a statement used often gets
+        yield connection
 
 
 def plan(connection: psycopg.Connection[Any], statement: Statement, *values: object) -> dict[str, Any]:

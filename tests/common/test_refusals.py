@@ -1,4 +1,4 @@
-"""The order in which a request that is wrong in several ways is refused (contract, section 1)."""
+"""The order in which a request that is wrong in several ways is refused."""
 
 import pytest
 import requests

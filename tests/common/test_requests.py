@@ -1,4 +1,4 @@
-"""What both services read: JSON bodies, strictly, and refused in one order (contract, section 1)."""
+"""What both services read: JSON bodies, strictly, and refused in one order."""
 
 from collections.abc import Iterator
 
