@@ -15,6 +15,7 @@ from pathlib import Path
 from common.settings import cores
 
 LIMIT = 5.0  # seconds that a hash may wait
+WAITERS = 48  # of a process
 RECHECK = 0.1  # seconds after which a waiter looks again though nobody rang: a killed process cannot ring
 
 
@@ -47,10 +48,16 @@ class HashQueue:
     """
 
     def __init__(
-        self, *, slots: int | None = None, limit: float = LIMIT, observer: Observer | None = None
+        self,
+        *,
+        slots: int | None = None,
+        limit: float = LIMIT,
+        waiters: int = WAITERS,
+        observer: Observer | None = None,
     ) -> None:
         self.slots = slots or cores()
         self._limit = limit  # seconds
+        self._waiters = waiters  # of each process: its other threads stay free for what needs no hash
         self._observer = observer or Observer()
         self._file = _anonymous_file()
         self._bell = _Bell()
@@ -58,6 +65,11 @@ class HashQueue:
         weakref.finalize(self, os.close, self._file)
         self._forget_the_parent()
         _queues.add(self)
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether as many threads of this process wait as may."""
+        return self._line.length >= self._waiters
 
     @contextmanager
     def slot(self) -> Iterator[None]:
@@ -80,6 +92,8 @@ class HashQueue:
             self._observer.waited(time.monotonic() - arrived)
 
     def _enter(self, deadline: float) -> int:
+        if self.is_full:
+            raise Busy
         with self._line.place(_until(deadline)) as is_first:
             while is_first:
                 if (slot := self._take()) is not None:
@@ -115,6 +129,11 @@ class _Line:
     def __init__(self) -> None:
         self._mutex = threading.Lock()
         self._places: deque[threading.Event] = deque()
+
+    @property
+    def length(self) -> int:
+        """How many wait."""
+        return len(self._places)
 
     @contextmanager
     def place(self, seconds: float) -> Iterator[bool]:

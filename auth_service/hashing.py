@@ -35,7 +35,7 @@ def init_app(app: Flask, settings: AuthSettings) -> None:
         memory=settings.argon2_memory,
         time_cost=settings.argon2_time_cost,
         parallelism=settings.argon2_parallelism,
-        queue=HashQueue(observer=Numbers()),
+        queue=HashQueue(waiters=max(1, settings.threads * 3 // 4), observer=Numbers()),
     )
     app.register_error_handler(Busy, answer_busy)
 

@@ -42,16 +42,18 @@ class Arrival:
         if not self.body:
             end = self.data.find(b"\r\n\r\n", max(0, searched - 3))
             if end < 0:
-                return self._partial_head()
+                return self._partial_head(searched)
             self.body = self.chunk = end + 4
             self._read_framing()
         return self._partial_body()
 
-    def _partial_head(self) -> Verdict:
+    def _partial_head(self, searched: int) -> Verdict:
         if len(self.data) > MAX_HEAD:
             return Verdict.REFUSE
         # A bare LF can never become a good head: the parser says so at once.
-        return Verdict.WAIT if self.data.count(b"\n") == self.data.count(b"\r\n") else Verdict.TAKE_LAST
+        last = max(0, searched - 1)
+        new_lines = self.data.count(b"\n", searched)
+        return Verdict.WAIT if new_lines == self.data.count(b"\r\n", last) else Verdict.TAKE_LAST
 
     def _read_framing(self) -> None:
         head = self.data[: self.body].lower()
@@ -97,8 +99,10 @@ class Arrival:
         while line := CHUNK.match(self.data, self.chunk):
             size = int(line[1], 16)
             if not size:
-                whole = self.data.find(b"\r\n\r\n", line.end() - 2) >= 0
-                return Verdict.TAKE if whole else self._more_chunks()
+                if self.data.find(b"\r\n\r\n", line.end() - 2) >= 0:
+                    return Verdict.TAKE
+                too_long = len(self.data) - line.end() > MAX_CHUNK_LINE
+                return Verdict.TAKE_LAST if too_long else Verdict.WAIT
             if self.decoded + min(size, len(self.data) - line.end()) > MAX_BODY:
                 return self._long_body()
             following = line.end() + size + 2

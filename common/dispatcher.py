@@ -38,7 +38,13 @@ class Dispatcher(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         while self.backlog and self.count_quick(now) < AT_WORK:
             conn = self.backlog.popleft()
             self.at_work[conn] = now
-            super().enqueue_req(conn)
+            try:
+                super().enqueue_req(conn)
+            except RuntimeError as error:  # no further thread can be started now
+                self.log.warning("cannot start a thread: %s", error)
+                del self.at_work[conn]
+                self.backlog.appendleft(conn)
+                return
 
     def count_quick(self, now: float) -> int:
         """Return how many requests are at work and have not been for long."""

@@ -48,10 +48,11 @@ def init_app(app: Flask) -> None:
     show_document = reading(lambda: Response(document, mimetype="application/json"))
     app.add_url_rule("/openapi.json", "openapi", show_document)
     app.add_url_rule("/docs", "docs", reading(lambda: _answer(page, "text/html")))
-    app.add_url_rule("/docs/start.js", "docs_start", lambda: _answer(START, "text/javascript"))
+    app.add_url_rule("/docs/start.js", "docs_start", reading(lambda: _answer(START, "text/javascript")))
+    send_file = reading(send_from_directory)
     for name in FILES:
         app.add_url_rule(
-            f"/docs/{name}", "docs_file", send_from_directory, defaults={"directory": FOLDER, "path": name}
+            f"/docs/{name}", "docs_file", send_file, defaults={"directory": FOLDER, "path": name}
         )
 
 

@@ -25,7 +25,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 def require_host() -> None:
     """Refuse a request without a good `Host` (RFC 9112 section 3.2); HTTP/1.0 knew none."""
     environ = request.environ
-    host = environ.get("HTTP_HOST", "" if environ.get("SERVER_PROTOCOL") == "HTTP/1.1" else "none")
+    host = environ.get("HTTP_HOST", "none" if environ.get("SERVER_PROTOCOL") == "HTTP/1.0" else "")
     if not HOST.fullmatch(host):
         abort(400)
 

@@ -31,6 +31,10 @@ class BadKeys(ValueError):
     """Keys that cannot be used; the message says why and never shows a value."""
 
 
+class Unreadable(BadKeys):
+    """A file that could not be read this time; it may be the next, without having changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """One `oct` key."""
@@ -119,6 +123,8 @@ class KeyFile:
         try:
             self._keys = read(self._path)
         except BadKeys as error:
+            if isinstance(error, Unreadable):
+                self._seen = None
             self.complaint = str(error)
             log.error("keys_refused", reason=self.complaint, in_use=sorted(self._keys.verifying))
             return False
@@ -141,7 +147,7 @@ def read_jwks(path: Path) -> list[dict[str, Any]]:
     except FileNotFoundError as error:
         raise BadKeys("the key file is missing; `flask --app auth_service keys init` makes one") from error
     except OSError as error:
-        raise BadKeys("the key file cannot be read") from error
+        raise Unreadable("the key file cannot be read") from error
     if not text.strip():
         raise BadKeys("the key file is empty")
     try:

@@ -197,3 +197,24 @@ def test_a_dropped_queue_closes_its_files() -> None:
     gc.collect()
 
     assert not opened & open_files()
+
+
+def test_who_finds_the_line_full_is_refused_at_once() -> None:
+    queue = HashQueue(slots=1, waiters=1, limit=60)
+    entered = threading.Event()
+
+    def wait() -> None:
+        with queue.slot():
+            entered.set()
+
+    waiting = threading.Thread(target=wait)
+    with queue.slot():
+        waiting.start()
+        while not queue.is_full:
+            time.sleep(0.001)
+        with pytest.raises(Busy), queue.slot():
+            pass
+        assert not entered.is_set()
+    waiting.join()
+
+    assert entered.is_set()

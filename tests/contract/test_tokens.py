@@ -10,6 +10,9 @@ import pytest
 from tests.contract.raw_client import Answer, TokenProbe
 from tests.contract.recipes import Request, World, cases, request_of
 
+# One database is enough here: only auth's look for the session asks it, and tests/auth does that on both.
+pytestmark = pytest.mark.parametrize("pair", ["postgresql"], indirect=True, scope="session")
+
 SERVICES = ("auth", "books")
 CHALLENGE = 'Bearer realm="bookstore"'
 RUN = re.compile(r"[A-Za-z0-9_-]{16,}")  # what a segment of a token looks like
