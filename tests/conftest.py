@@ -1,11 +1,13 @@
 """The fixtures of all tests: both services on both databases, as they run for real."""
 
 import base64
+import functools
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -53,13 +55,27 @@ def migrated_database(postgres: PostgresServer, service: str) -> str:
     return postgres.create_database(f"{service}_{secrets.token_hex(4)}", template=template)
 
 
+@pytest.fixture(scope="session")
+def pairs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Pair]]:
+    """Return how to get the pair on a kind of database; each is started once and runs to the end."""
+    with ExitStack() as running:
+
+        @functools.cache
+        def pair_on(kind: str) -> Pair:
+            folder = tmp_path_factory.mktemp("pair")
+            pair = running.enter_context(make_pair(request, kind, folder))
+            key_file.rotate(folder / "keys.json", follow=0)  # one key signs, another only verifies
+            return pair.start()
+
+        yield pair_on
+
+
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def pair(request: pytest.FixtureRequest, pairs: Callable[[str], Pair]) -> Pair:
     """Both services, running; shared by the tests of one process, so that each brings its own people."""
-    folder = tmp_path_factory.mktemp("pair")
-    with make_pair(request, request.param, folder) as pair:
-        key_file.rotate(folder / "keys.json", follow=0)  # one key signs, another only verifies
-        yield pair.start()
+    return pairs(request.param)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -77,8 +93,11 @@ def person(pair: Pair) -> Person:
 
 @pytest.fixture(scope="session")
 def admin(pair: Pair) -> Person:
-    """Return an admin."""
-    return register_admin(pair)
+    """Return an admin, one for each pair."""
+    return admin_of(pair)
+
+
+admin_of = functools.cache(register_admin)
 
 
 @pytest.fixture(scope="session")

@@ -83,12 +83,12 @@ def test_what_is_no_request_shows_nothing_of_itself(pair: Pair, service: str, me
     ]
     + ["%ff%fe", "%ED%A0%80", "%F0%9F%98%80", "%5c%22", "%7f", "%0b%0c%1c%1d%1e"],
 )
-def test_a_path_cannot_break_a_line(person: Person, text: str) -> None:
-    headers = [f"X-Request-ID: {(request_id := new_id())}", f"x-access-tokens: {person.token}"]
+def test_a_path_cannot_break_a_line(reader: Person, text: str) -> None:
+    headers = [f"X-Request-ID: {(request_id := new_id())}", f"x-access-tokens: {reader.token}"]
 
-    send(person.pair, "books", f"GET /books/1{text}", headers)
+    send(reader.pair, "books", f"GET /books/1{text}", headers)
 
-    (line,) = lines_of(person.pair, "books", request_id)
+    (line,) = lines_of(reader.pair, "books", request_id)
     assert line["event"] == "request"
     assert line["path"].startswith("/books/1")
 
@@ -99,10 +99,10 @@ def test_a_path_cannot_break_a_line(person: Person, text: str) -> None:
 @pytest.mark.parametrize(
     "name", [b"User-Agent", b"X-Forwarded-For", b"Referer", b"X-Request-ID", b"Origin", b"Forwarded"]
 )
-def test_a_header_cannot_break_a_line_or_change_it(person: Person, name: bytes, value: bytes) -> None:
-    answer = send(person.pair, "books", "GET /nowhere", [name + b": " + value])
+def test_a_header_cannot_break_a_line_or_change_it(reader: Person, name: bytes, value: bytes) -> None:
+    answer = send(reader.pair, "books", "GET /nowhere", [name + b": " + value])
 
-    (line,) = lines_of(person.pair, "books", answer.headers["X-Request-ID"])
+    (line,) = lines_of(reader.pair, "books", answer.headers["X-Request-ID"])
     assert (line["event"], line["client"]) == ("request", "127.0.0.1")
 
 

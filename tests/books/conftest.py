@@ -1,0 +1,20 @@
+"""The fixtures of the tests of books."""
+
+import time
+import uuid
+
+import pytest
+
+from common.keys import read
+from common.tokens import issue
+from tests.pair import Pair
+from tests.people import Person
+
+
+@pytest.fixture
+def person(pair: Pair) -> Person:
+    """Return somebody whom books believes and of whom auth has never heard: a password costs time to hash."""
+    public_id = str(uuid.uuid4())
+    key = read(pair.folder / "keys.json").signing
+    token = issue(key, public_id=public_id, session_id=str(uuid.uuid4()), now=time.time())
+    return Person(pair, "somebody", public_id, token)
