@@ -1,6 +1,6 @@
 PYTHON ?= python3
 # How many processes run the tests: they wait more than they compute.
-TEST_PROCESSES ?= 3
+TEST_PROCESSES ?= 4
 ARGS ?=
 
 VENV := .venv

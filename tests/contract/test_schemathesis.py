@@ -11,7 +11,7 @@ from tests.pair import ROOT, SERVICES, Pair
 from tests.people import Person, book
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "8")  # an operation
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "5")  # an operation
 
 
 @pytest.mark.slow
