@@ -105,7 +105,7 @@ def pointer(name: str) -> str:
 
 def _flat(error: ValidationError, sent: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return name and complaint: what is missing first, then in the order in which it was sent."""
-    messages: dict[str, list[str]] = error.normalized_messages()  # type: ignore[no-untyped-call]
+    messages: dict[str, list[str]] = error.normalized_messages()  # type: ignore[no-untyped-call] # untyped in marshmallow
     places = {name: place for place, name in enumerate(sent)}
     names = sorted(messages, key=lambda name: places.get(name, -1))
     return [(name, detail) for name in names for detail in messages[name]]

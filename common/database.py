@@ -31,6 +31,7 @@ from common import metrics
 from common.connections import SchemaNotCurrent, engine_options, prepare_engine
 from common.problems import answer, answer_unexpected
 
+# To the letter: what is derived from them, such as IntegrityError, tells of a mistake of ours.
 NOT_SERVED = (DatabaseError, InternalError, OperationalError)
 
 log = structlog.get_logger()
@@ -79,11 +80,7 @@ def answer_database_error(error: Exception) -> Response:
     SQLAlchemy has a class for each kind of mistake of ours; what a driver calls plainly an error of the
     database is a file that is none, and its internal errors include a server that only reads.
     """
-    if isinstance(error, DatabaseError) and type(error) not in (
-        DatabaseError,
-        InternalError,
-        OperationalError,
-    ):
+    if isinstance(error, DatabaseError) and type(error) not in NOT_SERVED:
         return answer_unexpected(error)
     return answer_unavailable(error)
 

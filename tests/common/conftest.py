@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.common.bare import no_settings  # noqa: F401 - a fixture, found by its name
 from tests.pair import Pair
 from tests.people import Person, register
 

@@ -6,47 +6,10 @@ import pytest
 
 from auth_service.settings import AuthSettings
 from books_service.settings import BooksSettings
-from common.settings import Misconfigured
+from tests.common.bare import NUMBERS, refusal
 
 SECRET = "nBqJ3vY7pLw9sXc2zRt5uKm8hGd4fEa1"
-NUMBERS = [
-    *(
-        "AUTH_PORT",
-        "AUTH_METRICS_PORT",
-        "WEB_CONCURRENCY",
-        "THREADS",
-        "PASSWORD_MIN_LENGTH",
-        "ARGON2_MEMORY_KIB",
-    ),
-    *("ARGON2_TIME_COST", "ARGON2_PARALLELISM", "SESSION_IDLE_DAYS", "SESSION_MAX_DAYS"),
-]
-
-
-@pytest.fixture(autouse=True)
-def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Begin with an environment that says nothing, in a folder that holds nothing."""
-    for name in [
-        *NUMBERS,
-        "JWT_SECRET",
-        "JWT_KEYS_FILE",
-        "AUTH_DATABASE_URL",
-        "DATA_DIR",
-        "HOST",
-        "CORS_ORIGINS",
-    ]:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(f"{name}_FILE", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-
-def refusal() -> str:
-    """Return the line with which the settings of auth are refused."""
-    with pytest.raises(Misconfigured) as refused:
-        AuthSettings.read()
-    line = str(refused.value)
-    assert "\n" not in line
-    assert refused.value.code not in (None, 0)
-    return line
+pytestmark = pytest.mark.usefixtures("no_settings")
 
 
 def test_nothing_has_to_be_set(tmp_path: Path) -> None:
