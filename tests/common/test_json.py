@@ -1,29 +1,13 @@
 """JSON bodies: what is none is 400, what breaks the rules 422, with a pointer to each thing that is wrong."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
-import requests
 
-from tests.common.routes import ROUTES, Route, name_of
+from tests.common.routes import ROUTES, Route, name_of, post_json
 from tests.people import Person, assert_problem, complaints
 
 every_route = pytest.mark.parametrize("route", ROUTES, ids=name_of)
-
-
-def anonymous(
-    route: Route, person: Person, body: bytes | Iterator[bytes], **headers: str
-) -> requests.Response:
-    """Post to the route: with a token where one is needed, without one where none is looked at."""
-    sent = {name.replace("_", "-"): value for name, value in headers.items() if value}
-    if route.service == "books":
-        sent["x-access-tokens"] = person.token
-    return requests.post(person.pair.url(route.service) + route.path, data=body, headers=sent, timeout=30)
-
-
-def post_json(route: Route, person: Person, body: bytes) -> requests.Response:
-    return anonymous(route, person, body, Content_Type="application/json")
 
 
 @every_route

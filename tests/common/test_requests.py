@@ -1,29 +1,13 @@
 """What both services read: JSON bodies, strictly, and refused in one order."""
 
-from collections.abc import Iterator
-
 import pytest
 import requests
 
-from tests.common.routes import ROUTES, Route, name_of
+from tests.common.routes import ROUTES, Route, anonymous, name_of
 from tests.people import Person, assert_problem, complaints
 
 LIMIT = 64 * 1024  # bytes
 every_route = pytest.mark.parametrize("route", ROUTES, ids=name_of)
-
-
-def anonymous(
-    route: Route, person: Person, body: bytes | Iterator[bytes], **headers: str
-) -> requests.Response:
-    """Post to the route: with a token where one is needed, without one where none is looked at."""
-    sent = {name.replace("_", "-"): value for name, value in headers.items() if value}
-    if route.service == "books":
-        sent["x-access-tokens"] = person.token
-    return requests.post(person.pair.url(route.service) + route.path, data=body, headers=sent, timeout=30)
-
-
-def post_json(route: Route, person: Person, body: bytes) -> requests.Response:
-    return anonymous(route, person, body, Content_Type="application/json")
 
 
 def padded(size: int) -> bytes:
