@@ -1,6 +1,7 @@
 """Owns how a service is served: gunicorn's settings, its hooks and its log lines."""
 
 import functools
+import gc
 import os
 import resource
 import signal
@@ -51,7 +52,7 @@ def gunicorn_settings(settings: Settings) -> dict[str, Any]:
         "accesslog": None,  # the application logs its requests
         "loglevel": "warning",
         "logger_class": Logger,
-        "when_ready": stop_gently,
+        "when_ready": before_forks,
         "pre_fork": take_slot,
         "post_fork": after_fork,
         "post_worker_init": functools.partial(serve_metrics, metrics),
@@ -66,6 +67,14 @@ def allow_open_files(count: int) -> None:
         count = min(count, hard)
     if soft != resource.RLIM_INFINITY and soft < count:
         resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+
+
+def before_forks(arbiter: Any) -> None:
+    """Leave what was loaded out of every later search for garbage, so that the workers go on sharing it."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()  # the configuration turned it off
+    stop_gently(arbiter)
 
 
 def stop_gently(arbiter: Any) -> None:

@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions
@@ -25,6 +24,7 @@ SWITCHES = (
     "--disable-sync",
     "--window-size=1300,2000",
 )
+LOGS = ("browser", "performance")
 WAIT = 30  # seconds for a script to end
 
 
@@ -47,13 +47,22 @@ def programs() -> list[str]:
 
 
 @pytest.fixture
-def browser(programs: list[str], tmp_path: Path) -> Iterator[Chrome]:
+def browser(chromium: Chrome) -> Chrome:
+    """Return the browser, with nothing left of what another test did in it."""
+    chromium.get("about:blank")
+    for kind in LOGS:
+        chromium.get_log(kind)  # type: ignore[no-untyped-call] # reading empties it
+    return chromium
+
+
+@pytest.fixture(scope="session")
+def chromium(programs: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     """Return a browser that logs what its pages complain of and whom they ask."""
     options = ChromeOptions()
     options.binary_location, driver = programs
-    for switch in (*SWITCHES, f"--user-data-dir={tmp_path}"):
+    for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
         options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    options.set_capability("goog:loggingPrefs", dict.fromkeys(LOGS, "ALL"))
     with Chrome(options=options, service=Service(driver)) as browser:
         browser.set_script_timeout(WAIT)
         yield browser

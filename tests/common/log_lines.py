@@ -3,6 +3,8 @@
 import json
 import re
 import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.pair import Pair
@@ -23,10 +25,30 @@ def lines_of(pair: Pair, service: str, request_id: str) -> list[Line]:
 
 def all_lines(pair: Pair, service: str) -> list[Line]:
     """Return every line of a service; fail unless each is a JSON object with a time in UTC."""
-    lines: list[Line] = []
-    for text in pair.log(service).read_bytes().split(b"\n")[:-1]:
-        assert text.isascii()
-        line = json.loads(text)
-        assert TIME.fullmatch(line["time"])
-        lines.append(line)
-    return lines
+    path = pair.log(service)
+    log = _read.setdefault(path, Log())
+    with path.open("rb") as file:
+        file.seek(log.size)
+        for text in file:
+            if text.endswith(b"\n"):  # another may be half written
+                log.lines.append(line_of(text))
+                log.size += len(text)
+    return log.lines
+
+
+@dataclass
+class Log:
+    """How many bytes of a log were read, and their lines: a log of many tests is not read again for each."""
+
+    size: int = 0
+    lines: list[Line] = field(default_factory=list)
+
+
+_read: dict[Path, Log] = {}
+
+
+def line_of(text: bytes) -> Line:
+    assert text.isascii()
+    line: Line = json.loads(text)
+    assert TIME.fullmatch(line["time"])
+    return line

@@ -1,6 +1,8 @@
 """Pages of other origins: only those that CORS_ORIGINS names may read an answer."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from shutil import copytree
 
 import pytest
 import requests
@@ -16,10 +18,10 @@ PREFLIGHT = {
 
 
 @pytest.fixture(scope="module")
-def open_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def open_pair(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """Both services, open to the pages of two origins."""
-    folder = tmp_path_factory.mktemp("open")
-    with Pair(folder, CORS_ORIGINS=f"{SHOP}, {OTHER_SHOP}", WEB_CONCURRENCY="1").prepare() as pair:
+    folder = copytree(template, tmp_path_factory.mktemp("open"), dirs_exist_ok=True)
+    with Pair(folder, CORS_ORIGINS=f"{SHOP}, {OTHER_SHOP}", WEB_CONCURRENCY="1") as pair:
         yield pair.start()
 
 

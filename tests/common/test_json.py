@@ -7,6 +7,8 @@ import pytest
 from tests.common.routes import ROUTES, Route, name_of, post_json
 from tests.people import Person, assert_problem, complaints
 
+# What a body is, is decided before any database is asked.
+pytestmark = pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
 every_route = pytest.mark.parametrize("route", ROUTES, ids=name_of)
 
 

@@ -6,6 +6,9 @@ from tests.common.wire import send
 from tests.pair import SERVICES
 from tests.people import Person, assert_problem
 
+# An address is looked up in no database.
+pytestmark = pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
+
 NOWHERE = "there is nothing at this address"
 KNOWN = {
     "auth": ["/me", "/users", "/healthz", "/openapi.json", "/docs", "/readyz"],

@@ -7,6 +7,8 @@ from tests.common.routes import ROUTES, Route, anonymous, name_of
 from tests.people import Person, assert_problem, complaints
 
 LIMIT = 64 * 1024  # bytes
+# What a request is, is decided before any database is asked.
+pytestmark = pytest.mark.parametrize("pair", ["postgresql"], indirect=True, scope="session")
 every_route = pytest.mark.parametrize("route", ROUTES, ids=name_of)
 
 

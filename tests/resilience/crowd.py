@@ -8,7 +8,7 @@ import requests
 
 from tests.pair import Pair
 
-TIME_TO_REFUSE = 5  # seconds for a 503 because of the database: issue 2, "Both databases"
+TIME_TO_REFUSE = 5  # seconds for a 503 because of the database, as the README promises
 
 
 @dataclass(frozen=True)

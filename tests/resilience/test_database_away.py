@@ -63,11 +63,12 @@ class Town:
         yield Call(201, partial(self.reader.post, "/books", book()))
 
     def _of_auth(self) -> Iterator[Call]:
-        known, new = ({"name": name, "password": PASSWORD} for name in (self.user.name, new_name()))
+        names = (self.user.name, new_name(), new_name())
+        known, unknown, new = ({"name": name, "password": PASSWORD} for name in names)
         yield Call(200, partial(self.user.get, "/me", "auth"))
         yield Call(403, partial(self.user.get, "/users", "auth"))
         yield Call(200, partial(self.user.post, "/login", known, "auth", headers={}))
-        yield Call(401, partial(self.user.post, "/login", new, "auth", headers={}))
+        yield Call(401, partial(self.user.post, "/login", unknown, "auth", headers={}))
         yield Call(201, partial(self.user.post, "/register", new, "auth"))
 
     def needing_nothing(self) -> Iterator[Call]:

@@ -7,6 +7,8 @@ import stat
 import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
+from shutil import copytree
 
 import psutil
 import pytest
@@ -54,7 +56,14 @@ def terminate(run: Run) -> None:
     run.running.terminate()
 
 
-def test_it_makes_the_data_and_says_where_the_services_are(run: Run) -> None:
+@pytest.fixture
+def prepared(run: Run, template: Path) -> Run:
+    """What finds its keys and databases made, as all starts but the first do."""
+    copytree(template, run.data)
+    return run
+
+
+def test_it_makes_the_data_and_says_where_they_are_and_a_second_start_goes_on(run: Run) -> None:
     run.start()
     line = run.wait_ready()
 
@@ -65,17 +74,16 @@ def test_it_makes_the_data_and_says_where_the_services_are(run: Run) -> None:
     assert "Ctrl-C" in line
     assert stat.S_IMODE(run.data.stat().st_mode) == 0o700
     assert stat.S_IMODE(run.keys.stat().st_mode) == 0o600
+    assert_a_second_start_goes_on(run)
 
 
-def test_a_second_start_goes_on_with_the_same_data(run: Run) -> None:
+def assert_a_second_start_goes_on(run: Run) -> None:
+    """Start it again: fail unless the keys and what was registered are still there."""
     credentials = {"name": "Ann", "password": "the moon is made of paper"}
-    run.start()
-    run.wait_ready()
     token = requests.post(run.url("AUTH") + "/register", json=credentials, timeout=WAIT).json()["token"]
+    keys = run.keys.read_bytes()
     terminate(run)
     run.wait_end()
-    keys = run.keys.read_bytes()
-
     run.start()
     run.wait_ready()
 
@@ -86,8 +94,9 @@ def test_a_second_start_goes_on_with_the_same_data(run: Run) -> None:
 
 @pytest.mark.parametrize("stop", [press_ctrl_c, terminate])
 def test_stopping_finishes_what_is_under_way_and_ends_every_process(
-    run: Run, stop: Callable[[Run], None]
+    prepared: Run, stop: Callable[[Run], None]
 ) -> None:
+    run = prepared
     run.start()
     run.wait_ready()
     with closing(begin_request(run)) as connection:
@@ -112,15 +121,16 @@ def test_stopping_while_it_starts_ends_every_process(run: Run) -> None:
     assert run.processes() == []
 
 
-def test_killing_it_ends_the_services(run: Run) -> None:
-    run.start()
-    run.wait_ready()
-    run.running.kill()
+def test_killing_it_ends_the_services(prepared: Run) -> None:
+    prepared.start()
+    prepared.wait_ready()
+    prepared.running.kill()
 
-    wait_until(lambda: run.processes() == [], "the services end")
+    wait_until(lambda: prepared.processes() == [], "the services end")
 
 
-def test_a_service_that_dies_ends_the_other(run: Run) -> None:
+def test_a_service_that_dies_ends_the_other(prepared: Run) -> None:
+    run = prepared
     run.start()
     run.wait_ready()
     books = next(
