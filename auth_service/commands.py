@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 import click
@@ -113,13 +114,26 @@ def set_password(name: str, password_stdin: bool) -> None:
 
 
 @keys.command("init")
-def make_keys() -> None:
+@click.option(
+    "--password",
+    "passwords",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also make this file with a random password, for a database; can be repeated.",
+)
+def make_keys(passwords: tuple[Path, ...]) -> None:
     """Make the key file with one key; a file that is there is kept."""
     path = _settings().keys_file
-    made = _keys(lambda: key_file.make(path))
-    if not made:
-        _keys(lambda: parse(read_jwks(path)))
-    click.echo(f"{'made' if made else 'kept'} {path}")
+    if _settings().secret:
+        click.echo("the key is JWT_SECRET, so no key file is made")
+    else:
+        made = _keys(lambda: key_file.make(path))
+        if not made:
+            _keys(lambda: parse(read_jwks(path)))
+        click.echo(f"{'made' if made else 'kept'} {path}")
+    for password in passwords:
+        click.echo(f"{'made' if _make_password(password) else 'kept'} {password}")
 
 
 @keys.command("list")
@@ -159,6 +173,17 @@ def _read_keys() -> list[key_file.Jwk]:
 def _settings() -> AuthSettings:
     settings: AuthSettings = current_app.extensions["settings"]
     return settings
+
+
+def _make_password(path: Path) -> bool:
+    try:
+        made = key_file.make_password(path)
+        empty = path.stat().st_size == 0
+    except OSError as error:
+        raise click.ClickException(f"{path}: cannot be written: {error.strerror}") from error
+    if empty:
+        raise click.ClickException(f"{path}: is empty")
+    return made
 
 
 def _keys(action: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""Owns the writing of the key file: made once, rotated in two steps, replaced as a whole."""
+"""Owns the files with secrets: made once, the key file rotated in two steps and replaced as a whole."""
 
 import base64
 import fcntl
@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,22 @@ class NotYet(Exception):
 
 def make(path: Path) -> bool:
     """Make the file with one key, readable by its owner alone; return False and keep it if it is there."""
+    return _make(path, lambda: _jwk_set([_new_key(["sign", "verify"])]), mode=0o600)
+
+
+def make_password(path: Path) -> bool:
+    """Make the file with a random password; return False and keep it if it is there.
+
+    Everybody can read it whom the folder lets in: the database runs as another user.
+    """
+    return _make(path, lambda: secrets.token_urlsafe(SECRET_LENGTH), mode=0o444)
+
+
+def _make(path: Path, text: Callable[[], str], *, mode: int) -> bool:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists():
         return False
-    temporary = _write_aside(path, [_new_key(["sign", "verify"])])
+    temporary = _write_aside(path, text(), mode=mode)
     try:
         os.link(temporary, path)  # unlike a rename, this never replaces what another process just made
     except FileExistsError:
@@ -98,11 +110,16 @@ def _new_key(operations: list[str]) -> Jwk:
     }
 
 
-def _write_aside(path: Path, jwks: list[Jwk]) -> Path:
+def _jwk_set(jwks: list[Jwk]) -> str:
+    return json.dumps({"keys": jwks}, indent=1)
+
+
+def _write_aside(path: Path, text: str, *, mode: int = 0o600) -> Path:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w") as file:
-        json.dump({"keys": jwks}, file, indent=1)
+        os.fchmod(descriptor, mode)  # whatever the umask says
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     return temporary
@@ -110,7 +127,7 @@ def _write_aside(path: Path, jwks: list[Jwk]) -> Path:
 
 def _replace(path: Path, jwks: list[Jwk]) -> None:
     """Put a new file in the place of the old one: a reader sees the one or the other, whole."""
-    _write_aside(path, jwks).replace(path)
+    _write_aside(path, _jwk_set(jwks)).replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import os.path
 import re
 import stat
 import threading
@@ -23,6 +24,7 @@ PLACEHOLDER = re.compile(
     rb"change.?(me|this)|place.?holder|replace.?(me|this)|your.?(own.?)?secret", re.IGNORECASE
 )
 MIN_DISTINCT_BYTES = 8  # fewer in 32 is no random secret
+SECRETS = Path("/run/secrets")  # where Compose and Swarm mount secrets, readable by all in the container
 
 log = structlog.get_logger()
 
@@ -141,8 +143,7 @@ def read(path: Path) -> KeySet:
 def read_jwks(path: Path) -> list[dict[str, Any]]:
     """Return the JWKs in the file as they stand there, or raise `BadKeys`."""
     try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise BadKeys("the key file can be read by others; chmod it to 0600")
+        check_mode(path, stat.S_IMODE(path.stat().st_mode))
         text = path.read_bytes()
     except FileNotFoundError as error:
         raise BadKeys("the key file is missing; `flask --app auth_service keys init` makes one") from error
@@ -157,6 +158,20 @@ def read_jwks(path: Path) -> list[dict[str, Any]]:
     if not isinstance(jwks, list) or not all(isinstance(jwk, dict) for jwk in jwks):
         raise BadKeys("the key file is no JWK Set")
     return jwks
+
+
+def check_mode(path: Path, mode: int) -> None:
+    """Raise `BadKeys` if others than its owner can read the file, or for a mounted secret, write to it."""
+    if is_mounted_secret(path):
+        if mode & 0o022:
+            raise BadKeys("the key file can be written by others; chmod it to 0444")
+    elif mode & 0o077:
+        raise BadKeys("the key file can be read by others; chmod it to 0600")
+
+
+def is_mounted_secret(path: Path) -> bool:
+    """Tell whether the path, as it was given, leads into the folder of secrets of a container."""
+    return SECRETS in Path(os.path.normpath(path.absolute())).parents
 
 
 def parse(jwks: list[dict[str, Any]]) -> KeySet:

@@ -10,6 +10,7 @@ from flask.sessions import NullSession, SessionInterface
 from common import auth, docs, headers, logs, metrics, openapi, paths, problems
 from common.api import Blueprint
 from common.body_errors import BodyErrors
+from common.client_address import ClientAddress
 from common.settings import Settings
 
 VERSION = "1.0.0"
@@ -45,6 +46,8 @@ def start(app: Flask, settings: Settings) -> None:
     app.json = MsgspecProvider(app)
     # Nothing here is asynchronous: Flask would look for it at every function of every request.
     app.ensure_sync = lambda func: func  # type: ignore[method-assign]
+    if settings.trusted_proxies:
+        app.wsgi_app = ClientAddress(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     # What runs after a request runs in the opposite order: the log line is written last.
     logs.init_app(app)
     paths.init_app(app)

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from environs import EnvError, FileAwareEnv
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
+
+from common.client_address import Network, parse_network
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -30,6 +32,17 @@ class Environment:
         except (EnvError, ValueError, OSError) as error:
             raise Misconfigured(f"{name}_FILE does not name a readable text file") from error
 
+    def has(self, name: str) -> bool:
+        """Tell whether the setting is given, be it empty."""
+        return name in os.environ or f"{name}_FILE" in os.environ
+
+    def secret(self, name: str) -> str:
+        """Return a setting that is given, of which an empty value or an empty file is a mistake."""
+        value = self.text(name)
+        if not value:
+            raise Misconfigured(f"{name} is empty")
+        return value
+
     def integer(self, name: str, default: int, *, low: int, high: int) -> int:
         value = self.text(name, str(default))
         if not (value.isascii() and value.isdecimal() and low <= int(value[:19]) <= high):
@@ -41,6 +54,16 @@ class Environment:
 
     def items(self, name: str) -> tuple[str, ...]:
         return tuple(item.strip() for item in self.text(name).split(",") if item.strip())
+
+    def networks(self, name: str) -> tuple[Network, ...]:
+        """Return the networks of a list, in which an address is a network of one."""
+        items = self.items(name)
+        try:
+            return tuple(map(parse_network, items))
+        except ValueError as error:
+            raise Misconfigured(
+                f"{name} must hold addresses and networks (10.0.0.0/8, not 10.0.0.1/8), separated by commas"
+            ) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +82,7 @@ class Settings:
     workers: int
     threads: int  # a worker
     cors_origins: tuple[str, ...]
+    trusted_proxies: tuple[Network, ...]
     is_command: bool  # a `flask` command, which must run before there is a key file
 
     @property
@@ -77,9 +101,7 @@ def common_settings(
         "data_dir": data_dir,
         "keys_file": Path(environment.text("JWT_KEYS_FILE", str(data_dir / "keys.json"))).absolute(),
         "secret": secret(environment),
-        "database_url": database_url(
-            environment, f"{prefix}_DATABASE_URL", f"sqlite:///{data_dir / service}.db"
-        ),
+        "database_url": database_url(environment, prefix, f"sqlite:///{data_dir / service}.db"),
         "host": environment.text("HOST", "127.0.0.1"),
         "port": environment.port(f"{prefix}_PORT", port),
         "metrics_host": environment.text("METRICS_HOST", "127.0.0.1"),
@@ -87,6 +109,7 @@ def common_settings(
         "workers": environment.integer("WEB_CONCURRENCY", cores(), low=1, high=256),
         "threads": environment.integer("THREADS", 64, low=1, high=1024),
         "cors_origins": environment.items("CORS_ORIGINS"),
+        "trusted_proxies": environment.networks("TRUSTED_PROXIES"),
         "is_command": os.environ.get("FLASK_RUN_FROM_CLI") == "true" and "run" not in sys.argv,
     }
 
@@ -99,22 +122,20 @@ def cores() -> int:
 
 
 def secret(environment: Environment) -> str:
-    """Return JWT_SECRET, or "" where the keys are in a file; never both.
-
-    An empty value or an empty file is a mistake, not a missing setting.
-    """
-    if "JWT_SECRET" not in os.environ and "JWT_SECRET_FILE" not in os.environ:
+    """Return JWT_SECRET, or "" where the keys are in a file; never both."""
+    if not environment.has("JWT_SECRET"):
         return ""
     if environment.text("JWT_KEYS_FILE"):
         raise Misconfigured("JWT_SECRET and JWT_KEYS_FILE are both set; set one of them")
-    value = environment.text("JWT_SECRET")
-    if not value:
-        raise Misconfigured("JWT_SECRET is empty")
-    return value
+    return environment.secret("JWT_SECRET")
 
 
-def database_url(environment: Environment, name: str, default: str) -> str:
-    """Return a SQLAlchemy URL of SQLite or PostgreSQL (psycopg 3), or refuse without showing the value."""
+def database_url(environment: Environment, prefix: str, default: str) -> str:
+    """Return a SQLAlchemy URL of SQLite or PostgreSQL (psycopg 3), or refuse without showing the value.
+
+    A password that is given apart from it, in `<prefix>_DATABASE_PASSWORD`, is put into it.
+    """
+    name = f"{prefix}_DATABASE_URL"
     value = environment.text(name, default)
     try:
         url = make_url(value)
@@ -124,4 +145,21 @@ def database_url(environment: Environment, name: str, default: str) -> str:
         raise Misconfigured(f"{name} must begin with sqlite:/// or postgresql://")
     if not url.database or ":memory:" in url.database or url.query.get("mode") == "memory":
         raise Misconfigured(f"{name} must name a database that every worker finds")
-    return value
+    if not environment.has(f"{prefix}_DATABASE_PASSWORD"):
+        return value
+    return with_password(environment, url, f"{prefix}_DATABASE_PASSWORD", name)
+
+
+def with_password(environment: Environment, url: URL, name: str, url_name: str) -> str:
+    """Return `url` with the password of the setting `name`, or refuse without showing either."""
+    password = environment.secret(name)
+    if url.get_backend_name() == "sqlite":
+        raise Misconfigured(f"{name} is set, but {url_name} is SQLite, which has no password")
+    if url.password is not None or "password" in url.query:
+        raise Misconfigured(f"{name} is set, and {url_name} has a password too; set one of them")
+    if not url.username:  # without one SQLAlchemy would leave the password out
+        raise Misconfigured(f"{name} is set, but {url_name} names no user")
+    try:
+        return url.set(password=password).render_as_string(hide_password=False)
+    except UnicodeEncodeError as error:
+        raise Misconfigured(f"{name} is no UTF-8 text") from error

@@ -131,7 +131,14 @@ def test_rules_know_no_request(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["common/tokens.py", "common/keys.py", "common/pages.py", "auth_service/passwords.py"]
+    "name",
+    [
+        "common/tokens.py",
+        "common/keys.py",
+        "common/pages.py",
+        "common/client_address.py",
+        "auth_service/passwords.py",
+    ],
 )
 def test_what_can_be_used_without_flask_is(name: str) -> None:
     assert not [module for _, module in imports(ROOT / name) if module.split(".")[0] == "flask"]

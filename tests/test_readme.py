@@ -69,7 +69,7 @@ def test_the_tables_of_settings_are_complete(kind: type[Settings], title: str) -
     named = {
         f"{prefix}_{name.upper()}" if name in ("port", "metrics_port") else NAMES.get(name, name.upper())
         for name in members
-    } | {"JWT_SECRET", f"{prefix}_DATABASE_URL"}
+    } | {"JWT_SECRET", f"{prefix}_DATABASE_URL", f"{prefix}_DATABASE_PASSWORD"}
     settings = section("## Settings")
 
     assert shared >= {"data_dir", "keys_file"}

@@ -179,7 +179,40 @@ def test_a_file_that_others_can_read_is_refused(operator: Operator, path: Path, 
     assert "0600" in operator.fail("keys", *words)
 
 
-@pytest.mark.parametrize("words", [["init"], ["list"], ["rotate"], ["retire", "x"]])
+def test_passwords_are_made_once(operator: Operator, tmp_path: Path) -> None:
+    first, second = tmp_path / "first" / "password", tmp_path / "second"
+    second.write_text("of the operator")
+    words = ["keys", "init", "--password", str(first), "--password", str(second)]
+
+    assert operator.succeed(*words).splitlines()[1:] == [f"made {first}", f"kept {second}"]
+    made = first.read_text()
+    assert operator.succeed(*words).splitlines()[1:] == [f"kept {first}", f"kept {second}"]
+
+    assert (first.read_text(), second.read_text()) == (made, "of the operator")
+    assert len(made) >= 32
+    assert stat.S_IMODE(first.stat().st_mode) == 0o444  # the database is another user
+    assert list(first.parent.iterdir()) == [first]
+
+
+def test_an_empty_password_is_refused(operator: Operator, tmp_path: Path) -> None:
+    (tmp_path / "password").touch()
+
+    assert "is empty" in operator.fail("keys", "init", "--password", str(tmp_path / "password"))
+
+
+def test_beside_a_single_secret_init_makes_passwords_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    password = tmp_path / "password"
+    secret = {"DATA_DIR": str(tmp_path / "data"), "JWT_SECRET": "nBqJ3vY7pLw9sXc2zRt5uKm8hGd4fEa1"}
+    with Operator(secret, monkeypatch) as operator:
+        lines = operator.succeed("keys", "init", "--password", str(password)).splitlines()
+
+    assert lines == ["the key is JWT_SECRET, so no key file is made", f"made {password}"]
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("words", [["list"], ["rotate"], ["retire", "x"]])
 def test_a_single_secret_has_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:

@@ -28,9 +28,11 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "JWT_SECRET",
         "JWT_KEYS_FILE",
         "AUTH_DATABASE_URL",
+        "AUTH_DATABASE_PASSWORD",
         "DATA_DIR",
         "HOST",
         "CORS_ORIGINS",
+        "TRUSTED_PROXIES",
     ]:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(f"{name}_FILE", raising=False)

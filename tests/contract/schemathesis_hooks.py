@@ -76,5 +76,9 @@ def choose_uncommon_password(body: dict[str, Any]) -> None:
     if not isinstance(password, str) or len(password) < 8:
         return
     folded = password.casefold().strip()
-    if folded in COMMON_PASSWORDS or (isinstance(name, str) and folded == name.casefold().strip()):
+    if folded in COMMON_PASSWORDS or (isinstance(name, str) and looks_of(password) == looks_of(name)):
         body["password"] = secrets.token_hex(16)
+
+
+def looks_of(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold().strip()

@@ -1,0 +1,78 @@
+"""Owns whose address a request has: its peer's, or that of the client whom trusted proxies name."""
+
+import re
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+MAX_HOPS = 20  # of X-Forwarded-For, from the right; whoever sends more gets no further
+MAPPED = IPv6Network("::ffff:0:0/96")  # IPv4 as a socket for both sees it, RFC 4291 section 2.5.5.2
+
+# What a proxy may write: an address, alone or with a port (RFC 7239 section 6). A zone (fe80::1%eth0) means
+# nothing on another machine.
+_PORT, _IPV6 = r"(?::[0-9]{1,5})?", r"([0-9a-f]{0,4}:[0-9a-f:.]{1,44})"
+_HOP = re.compile(rf"\[{_IPV6}\]{_PORT}|{_IPV6}|([0-9.]{{7,15}}){_PORT}", re.IGNORECASE)
+
+
+class ClientAddress:
+    """WSGI middleware: the REMOTE_ADDR of a request is its client's address, not that of a trusted proxy."""
+
+    def __init__(self, app: "WSGIApplication", trusted: Sequence[Network]) -> None:
+        self.app = app
+        self.trusted = trusted
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        # Several lines of the header are one list, in their order: WSGI joins them with commas.
+        peer, forwarded = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")
+        environ["REMOTE_ADDR"] = client_address(peer, forwarded, self.trusted)
+        return self.app(environ, start_response)
+
+
+def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
+    """Return the nearest address that is not trusted, or the farthest that is known.
+
+    Each proxy adds the address that it was called from at the right of `forwarded` (X-Forwarded-For), so an
+    entry is worth as much as the one that wrote it: what stands left of an untrusted one, or of what is no
+    address, is not believed.
+    """
+    client = parse_address(peer)
+    if client is None:
+        return peer
+    for entry in reversed(forwarded.rsplit(",", MAX_HOPS)[-MAX_HOPS:]):
+        hop = _parse_hop(entry) if any(client in network for network in trusted) else None
+        if hop is None:
+            break
+        client = hop
+    return str(client)
+
+
+def parse_address(text: str) -> Address | None:
+    """Return the address that `text` is, IPv4 for a mapped one, or None."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped
+    return address
+
+
+def parse_network(text: str) -> Network:
+    """Return the network that `text` is, an address being one of itself, or raise `ValueError`."""
+    if "%" in text:
+        raise ValueError("a zone means nothing to others")
+    network = ip_network(text)
+    if isinstance(network, IPv6Network) and network.subnet_of(MAPPED):
+        return IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+    return network
+
+
+def _parse_hop(entry: str) -> Address | None:
+    found = _HOP.fullmatch(entry.strip(" \t"))
+    return parse_address(found[1] or found[2] or found[3]) if found else None

@@ -1,0 +1,121 @@
+"""Whose address a request has, by its peer, the header X-Forwarded-For and the proxies that are trusted."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.client_address import MAX_HOPS, client_address, parse_network
+
+PROXY = "10.0.0.1"  # the peer of the tests, and trusted
+CLIENT = "203.0.113.9"
+TRUSTED = [parse_network(text) for text in ("10.0.0.0/8", "192.168.7.7", "2001:db8:1::/48")]
+
+
+def address(forwarded: str, peer: str = PROXY) -> str:
+    return client_address(peer, forwarded, TRUSTED)
+
+
+@pytest.mark.parametrize("peer", ["203.0.113.1", "2001:db8::1", "11.0.0.1", "192.168.7.8"])
+@pytest.mark.parametrize("forwarded", ["", CLIENT, f"{CLIENT}, 10.0.0.2", "10.0.0.2", "x"])
+def test_a_peer_that_is_not_trusted_is_the_client(peer: str, forwarded: str) -> None:
+    assert address(forwarded, peer) == peer
+
+
+@pytest.mark.parametrize("peer", [PROXY, "10.255.255.255", "192.168.7.7", "2001:db8:1::5", "::ffff:10.0.0.1"])
+def test_a_trusted_peer_is_believed(peer: str) -> None:
+    assert address(CLIENT, peer) == CLIENT
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "expected"),
+    [
+        ("1.2.3.4, 203.0.113.9", CLIENT),  # the client wrote the first itself
+        ("10.0.0.9, 203.0.113.9", CLIENT),
+        ("203.0.113.9, 10.0.0.2", CLIENT),
+        ("1.2.3.4, 203.0.113.9, 192.168.7.7, 2001:db8:1::5, 10.0.0.2", CLIENT),
+        ("203.0.113.9,10.0.0.2", CLIENT),
+        ("  203.0.113.9\t ,\t10.0.0.2  ", CLIENT),
+        ("10.0.0.3, 10.0.0.2", "10.0.0.3"),  # all are trusted
+        ("10.0.0.2", "10.0.0.2"),
+        ("2001:db8::5, 10.0.0.2", "2001:db8::5"),
+    ],
+)
+def test_the_first_from_the_right_that_is_not_trusted_is_the_client(forwarded: str, expected: str) -> None:
+    assert address(forwarded) == expected
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    ["", " ", "unknown", "_hidden", "x", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4/32", "1"]
+    + ["1.2.3.4:", "1.2.3.4:x", "1.2.3.4:123456", "1.2.3.4:-1", "1.2.3.4 5", "1.2.3.4:5:6", ":80"]
+    + ["[1.2.3.4]:80", "[::1", "::1]", "[::1]80", "[::1]:", "[]", "[]:80", "[[::1]]", "::1::", "1::2::3"]
+    + ["fe80::1%eth0", "fe80::1%25\n", "[fe80::1%eth0]:80", "::ffff:1.2.3.256", '"1.2.3.4"', "for=1.2.3.4"]
+    + ["1.2.3.4;", "１.2.3.4", "1.2.3.4\n", "1.2.3.4\x00", "\xa01.2.3.4", "1" * 8000, ":" * 8000],
+    ids=lambda text: ascii(text)[:30],
+)
+def test_what_is_no_address_ends_the_walk_at_the_last_good_hop(garbage: str) -> None:
+    assert address(garbage) == PROXY
+    assert address(f"{CLIENT}, {garbage}") == PROXY
+    assert address(f"{CLIENT}, {garbage}, 10.0.0.2") == "10.0.0.2"
+    assert address(f"{garbage}, {CLIENT}, 10.0.0.2") == CLIENT
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("203.0.113.9:567", CLIENT),
+        ("203.0.113.9:1", CLIENT),
+        ("[2001:db8::1]:80", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("[::ffff:203.0.113.9]:80", CLIENT),
+        ("2001:DB8:0::1", "2001:db8::1"),
+        ("::", "::"),
+        ("::1", "::1"),
+        ("1111:2222:3333:4444:5555:6666:123.123.123.123", "1111:2222:3333:4444:5555:6666:7b7b:7b7b"),
+    ],
+)
+def test_an_address_may_come_with_a_port(entry: str, expected: str) -> None:
+    assert address(entry) == expected
+    assert address(f"{entry}, 10.0.0.2:8080, [2001:db8:1::5]:443") == expected
+
+
+@pytest.mark.parametrize("entry", ["::ffff:203.0.113.9", "::FFFF:cb00:7109", "0:0:0:0:0:ffff:203.0.113.9"])
+def test_a_mapped_address_is_one_of_ipv4(entry: str) -> None:
+    assert address(entry) == CLIENT
+    assert address("", entry) == CLIENT
+    assert address(f"{CLIENT}, ::ffff:10.0.0.2") == CLIENT
+
+
+def test_a_mapped_network_is_one_of_ipv4() -> None:
+    assert parse_network("::ffff:10.0.0.0/104") == parse_network("10.0.0.0/8")
+    assert parse_network("::ffff:10.0.0.1") == parse_network("10.0.0.1")
+    assert parse_network("::/0") != parse_network("0.0.0.0/0")
+
+
+@pytest.mark.parametrize("peer", ["", "unix:", "fe80::1%eth0"])
+def test_a_peer_of_another_kind_stays(peer: str) -> None:
+    assert address(CLIENT, peer) == peer
+
+
+def test_a_peer_on_a_link_can_be_trusted() -> None:
+    assert client_address("fe80::1%eth0", CLIENT, [parse_network("fe80::/10")]) == CLIENT
+
+
+def test_nobody_is_trusted_unless_somebody_is() -> None:
+    assert client_address(PROXY, CLIENT, []) == PROXY
+
+
+def test_the_walk_has_an_end() -> None:
+    hops = [f"10.0.1.{number}" for number in range(MAX_HOPS)]
+
+    assert address(", ".join(hops)) == "10.0.1.0"
+    assert address(", ".join([CLIENT, *hops[1:]])) == CLIENT
+    assert address(", ".join([CLIENT, *hops])) == "10.0.1.0"
+    assert address(",".join([CLIENT] + ["10.0.0.9"] * 7000)) == "10.0.0.9"
+
+
+@given(st.text(st.characters(max_codepoint=255)))
+def test_whatever_a_client_writes_it_gets_no_other_address_than_its_own(written: str) -> None:
+    assert address(f"{written}, {CLIENT}") == CLIENT
+    assert address(f"{written},{CLIENT}, 10.0.0.2") == CLIENT
+    assert address(written, CLIENT) == CLIENT

@@ -1,0 +1,125 @@
+"""TRUSTED_PROXIES: what may stand there, and where the address shows that those proxies tell."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from ipaddress import ip_network
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+import requests
+
+from auth_service.settings import AuthSettings
+from books_service.settings import BooksSettings
+from common.settings import Misconfigured
+from tests.common.log_lines import lines_of, new_id
+from tests.common.wire import send
+from tests.pair import SERVICES, Pair
+from tests.people import PASSWORD, Person, new_name
+
+CLIENT = "203.0.113.9"
+Kind = type[AuthSettings | BooksSettings]
+of_each_service = pytest.mark.parametrize("kind", [AuthSettings, BooksSettings])
+
+
+@pytest.fixture(scope="module")
+def behind_proxy(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Both services, to which the tests are a proxy that they trust."""
+    folder = copytree(template, tmp_path_factory.mktemp("behind"), dirs_exist_ok=True)
+    with Pair(folder, TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8", WEB_CONCURRENCY="1") as pair:
+        yield pair.start()
+
+
+def client_of(pair: Pair, service: str, *headers: str) -> str:
+    """Return whom the log names as the client of a request with these headers."""
+    request_id = new_id()
+    send(pair, service, "GET /nowhere", [f"X-Request-ID: {request_id}", *headers])
+    (line,) = lines_of(pair, service, request_id)
+    return str(line["client"])
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([], "127.0.0.1"),
+        (["X-Forwarded-For: 1.2.3.4, 203.0.113.9"], CLIENT),
+        (["x-forwarded-for: 203.0.113.9, 10.1.1.1:567"], CLIENT),
+        (["X-Forwarded-For: 1.2.3.4", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-For: 10.1.1.1"], CLIENT),
+        (["X-Forwarded-For: 203.0.113.9", "X-Forwarded-For: unknown"], "127.0.0.1"),
+        (["X-Forwarded-For: " + "10.1.1.1," * 800 + "203.0.113.9"], CLIENT),
+        (["X-Forwarded-For: " + "," * 8000], "127.0.0.1"),
+        (['X-Forwarded-For: "}{"event":"login"}'], "127.0.0.1"),
+        (["X_Forwarded_For: 203.0.113.9"], "127.0.0.1"),
+        (["Forwarded: for=203.0.113.9", "X-Real-IP: 203.0.113.9", "Client-IP: 203.0.113.9"], "127.0.0.1"),
+    ],
+    ids=lambda headers: str(headers)[:50],
+)
+def test_the_log_names_the_client_behind_the_proxy(
+    behind_proxy: Pair, service: str, headers: list[str], expected: str
+) -> None:
+    assert client_of(behind_proxy, service, *headers) == expected
+
+
+def test_a_security_event_and_a_session_name_the_client_behind_the_proxy(behind_proxy: Pair) -> None:
+    headers = {"X-Forwarded-For": CLIENT, "X-Request-ID": new_id()}
+    credentials = {"name": new_name(), "password": PASSWORD}
+
+    requests.post(behind_proxy.url("auth") + "/register", json=credentials, headers=headers, timeout=30)
+
+    lines = lines_of(behind_proxy, "auth", headers["X-Request-ID"])
+    assert {line["event"]: line["client"] for line in lines} == {"registered": CLIENT, "request": CLIENT}
+    with closing(sqlite3.connect(behind_proxy.folder / "auth.db")) as database:
+        assert database.execute("SELECT ip FROM sessions").fetchall() == [(CLIENT,)]
+
+
+def test_a_trusted_proxy_tells_no_scheme_and_no_host(behind_proxy: Pair) -> None:
+    forged = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example", "X-Forwarded-Prefix": "/x"}
+    url = behind_proxy.url("auth")
+
+    plain = requests.get(url + "/", timeout=30)
+    answer = requests.get(url + "/", headers=forged, timeout=30)
+
+    assert (answer.status_code, answer.text) == (plain.status_code, plain.text)
+
+
+def test_no_proxy_is_trusted_unless_a_setting_says_so(reader: Person) -> None:
+    assert client_of(reader.pair, "books", f"X-Forwarded-For: {CLIENT}") == "127.0.0.1"
+
+
+@of_each_service
+@pytest.mark.usefixtures("no_settings")
+@pytest.mark.parametrize(
+    ("value", "networks"),
+    [
+        ("", []),
+        (" , ", []),
+        ("10.0.0.1", ["10.0.0.1/32"]),
+        ("10.0.0.0/8,2001:db8::/32 , ::1,", ["10.0.0.0/8", "2001:db8::/32", "::1/128"]),
+        ("0.0.0.0/0", ["0.0.0.0/0"]),
+    ],
+)
+def test_addresses_and_networks_are_taken(
+    monkeypatch: pytest.MonkeyPatch,
+    kind: Kind,
+    value: str,
+    networks: list[str],
+) -> None:
+    monkeypatch.setenv("TRUSTED_PROXIES", value)
+
+    assert kind.read().trusted_proxies == tuple(map(ip_network, networks))
+
+
+@of_each_service
+@pytest.mark.usefixtures("no_settings")
+@pytest.mark.parametrize(
+    "value",
+    ["*", "x", "proxy.example", "10.0.0.1/8", "10.0.0.0/33", "10.0.0", "10.0.0.256", "1", "10.0.0.1:80"]
+    + ["[::1]", "::/129", "fe80::1%eth0", "10.0.0.1 10.0.0.2", "10.0.0.1;10.0.0.2", "10.0.0.1,x"],
+)
+def test_anything_else_is_refused(monkeypatch: pytest.MonkeyPatch, kind: Kind, value: str) -> None:
+    monkeypatch.setenv("TRUSTED_PROXIES", value)
+
+    with pytest.raises(Misconfigured, match=r"^TRUSTED_PROXIES [^\n]*$"):
+        kind.read()
