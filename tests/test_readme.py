@@ -11,8 +11,8 @@ from auth_service.settings import AuthSettings
 from books_service.settings import BooksSettings
 from common.settings import Settings
 from tests.pair import ROOT, Pair
+from tests.readme import section, walk
 
-README = (ROOT / "README.md").read_text()
 INTERNAL = {"service", "secret", "database_url", "is_command"}  # no settings, or named otherwise below
 NAMES = {  # where the variable is not the member in upper case
     "keys_file": "JWT_KEYS_FILE",
@@ -21,27 +21,10 @@ NAMES = {  # where the variable is not the member in upper case
 }
 
 
-def section(title: str) -> str:
-    """Return the text under a heading, up to the next of the same or a higher level."""
-    level = title.split(" ")[0]
-    found = re.search(rf"^{re.escape(title)}\n(.*?)(?=^#{{2,{len(level)}}} |\Z)", README, re.M | re.S)
-    assert found, title
-    return found[1]
-
-
 def test_the_walk_runs_from_registering_to_a_listed_book(own_pair: Pair) -> None:
     own_pair.start()
-    (walk, _) = re.findall(r"```sh\n(.*?)```", section("## A walk"), re.S)
 
-    environment = own_pair.environment | {"AUTH": own_pair.url("auth"), "BOOKS": own_pair.url("books")}
-    done = subprocess.run(
-        ["bash", "-eu"], input=walk, env=environment, capture_output=True, text=True, check=True
-    )
-
-    assert '"message":"registered successfully"' in done.stdout
-    assert '"name":"Ann","admin":false' in done.stdout
-    assert '"message":"new books created"' in done.stdout
-    assert re.search(r'\{"list_of_books":\[\{"id":1,"name":"Eric",[^\]]*\],"next":null\}$', done.stdout)
+    walk(auth=own_pair.url("auth"), books=own_pair.url("books"))
 
 
 @pytest.mark.parametrize(

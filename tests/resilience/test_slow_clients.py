@@ -1,89 +1,15 @@
 """Slow clients: two hundred of them keep nobody else waiting, and are answered when they are done."""
 
-import json
-import select
-import socket
-import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from http.client import HTTPResponse
 from pathlib import Path
 
-from tests.people import Person, book
 from tests.resilience.alone import make_pair, somebody
-
-SLOW = 100  # clients of each kind
-ASKED = 300  # times each route
-LIMIT = 1  # seconds for 99 of 100 answers: issue 2, "To show" 7
-PACE = 0.5  # seconds between two bytes of a slow client
-
-
-@dataclass
-class SlowClient:
-    """A client that has sent some of its request and goes on byte by byte."""
-
-    sock: socket.socket
-    rest: bytes
-
-    def send(self, count: int | None = None) -> None:
-        self.sock.sendall(self.rest[:count])
-        self.rest = self.rest[len(self.rest[:count]) :]
-
-    def status(self) -> int:
-        with HTTPResponse(self.sock) as response:
-            response.begin()
-            return response.status
+from tests.resilience.slow_clients import SLOW, assert_nobody_waits
 
 
 def test_slow_heads_and_bodies_keep_nobody_waiting(tmp_path: Path) -> None:
-    with make_pair(tmp_path, "books", THREADS="64") as pair, ExitStack() as stack:
+    with make_pair(tmp_path, "books", THREADS="64") as pair:
         reader = somebody(pair.start("books"))
-        clients = []
-        for begun, rest in [a_head(reader)] * SLOW + [a_body(reader) for _ in range(SLOW)]:
-            sock = stack.enter_context(socket.create_connection(("127.0.0.1", pair.ports["books"]), 30))
-            sock.sendall(begun)
-            clients.append(SlowClient(sock, rest))
 
-        with trickling(clients), ThreadPoolExecutor(4) as threads:
-            answers = list(threads.map(reader.get, ["/healthz", "/books"] * ASKED))
-            ended_early, _, _ = select.select([client.sock for client in clients], [], [], 0)
-        for client in clients:
-            client.send()
+        statuses = assert_nobody_waits(reader)
 
-        assert {answer.status_code for answer in answers} == {200}
-        assert sorted(answer.elapsed.total_seconds() for answer in answers)[-len(answers) // 100] < LIMIT
-        assert ended_early == []
-        assert [client.status() for client in clients] == [200] * SLOW + [201] * SLOW
-
-
-def a_head(reader: Person) -> tuple[bytes, bytes]:
-    """Return a request that has begun, and the rest of its head."""
-    return b"GET /books HTTP/1.1\r\nHost: x\r\n", f"x-access-tokens: {reader.token}\r\n\r\n".encode()
-
-
-def a_body(reader: Person) -> tuple[bytes, bytes]:
-    """Return the head of a request, and its body."""
-    body = json.dumps(book()).encode()
-    head = f"POST /books HTTP/1.1\r\nHost: x\r\nx-access-tokens: {reader.token}\r\n"
-    return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode(), body
-
-
-@contextmanager
-def trickling(clients: Sequence[SlowClient]) -> Iterator[None]:
-    """Let every client send a byte now and then."""
-    stopping = threading.Event()
-
-    def trickle() -> None:
-        while not stopping.wait(PACE):
-            for client in clients:
-                client.send(1)
-
-    thread = threading.Thread(target=trickle)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        thread.join()
+        assert statuses == [200] * SLOW + [201] * SLOW

@@ -12,17 +12,19 @@ from typing import Any, Self
 from tests.people import Person, book
 
 TIMEOUT = 30  # seconds
+PAUSE = 0.05  # seconds before a patient writer tries to connect again
 
 
 class Writers:
     """Put books on the shelf of `person` and look at them, from several threads, for a `with` block.
 
     A writer whose connection breaks opens another and goes on with the next book: whether the one
-    in flight was stored it cannot know. One that is refused a connection ends.
+    in flight was stored it cannot know. One that is refused a connection ends, unless it is patient.
     """
 
-    def __init__(self, person: Person, count: int = 8) -> None:
+    def __init__(self, person: Person, count: int = 8, *, patient: bool = False) -> None:
         self.person = person
+        self.patient = patient
         self.promised: set[int] = set()  # the ids of books answered with 201
         self.statuses: Counter[int] = Counter()
         self.broken: list[Exception] = []  # each of them an answer that did not come
@@ -61,6 +63,8 @@ class Writers:
                     connection.connect()
                 except ConnectionRefusedError:
                     self.refused += 1
+                    if self.patient and not self._stopping.wait(PAUSE):
+                        continue
                     return
                 try:
                     self._write_on(connection)

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Starts nginx on the two ports: with TLS if a certificate is mounted, and never without one that was asked for.
+set -eu
+
+here=/etc/nginx/bookstore
+tls=/etc/nginx/tls
+certificate=$tls/fullchain.pem
+key=$tls/privkey.pem
+
+fail() {
+    echo "edge: $1" >&2
+    exit 1
+}
+
+readable() {
+    [ -r "$1" ] || fail "$1 is missing, or user $(id -u) may not read it"
+}
+
+listen=''
+if [ -n "${TLS_FOLDER:-}" ] || ! [ -x "$tls" ] || [ -e "$certificate" ] || [ -e "$key" ]; then
+    readable "$certificate"
+    readable "$key"
+    listen=" ssl; ssl_certificate $certificate; ssl_certificate_key $key"
+fi
+for port in 5001 5002; do
+    echo "listen $port$listen;" >"/tmp/listen-$port.conf"
+done
+
+exec nginx -c "$here/nginx.conf" -g 'daemon off;'

@@ -1,0 +1,62 @@
+"""The fixtures of the tests of the containers. They need a Docker engine, and Docker Compose."""
+
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.e2e.stack import MakeStack, Stack, clean_environment, clone, remove_images
+from tests.pair import SERVICES
+
+
+def need_engine() -> None:
+    """Skip the test if this machine has no Docker engine; where everything has to run (CI), fail instead."""
+    for command in (["docker", "info"], ["docker", "compose", "version"]):
+        if complaint := _complaint(command):
+            refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+            refuse(f"no Docker engine with Compose: {' '.join(command)}: {complaint}")
+
+
+def _complaint(command: list[str]) -> str:
+    """Return why the command fails; nothing if it does not."""
+    try:
+        done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, check=False)
+    except OSError as error:
+        return str(error)
+    return done.stderr.strip() or "it fails" if done.returncode else ""
+
+
+@pytest.fixture(scope="session")
+def images() -> Iterator[dict[str, str]]:
+    """Return settings that name images of this run's own; the first stack to start builds them."""
+    need_engine()
+    tag = f"test-{secrets.token_hex(4)}"
+    names = {f"{service.upper()}_IMAGE": f"bookstore-{service}:{tag}" for service in SERVICES}
+    yield names
+    remove_images(names)
+
+
+@pytest.fixture(scope="module")
+def make_stack(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
+    """Return how to get a stack with settings of its own, not started; it ends with the module."""
+    with ExitStack() as ending:
+
+        def make(**settings: str) -> Stack:
+            stack = Stack(clone(tmp_path_factory.mktemp("clone")), **(images | settings))
+            ending.callback(stack.down)
+            return stack
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def stack(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack that the tests share: they bring their own people, and leave it running and healthy."""
+    stack = Stack(clone(tmp_path_factory.mktemp("clone")), **images)
+    try:
+        yield stack.up()
+    finally:
+        stack.down()

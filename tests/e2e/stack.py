@@ -1,0 +1,176 @@
+"""Owns a compose project of a test's own: the whole stack from a fresh clone, in real containers."""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self, cast
+
+import requests
+
+from tests.pair import ROOT, SERVICES, Pair, free_port
+from tests.people import Person, register
+
+UP = 180  # seconds for a stack to be healthy, on a busy machine
+HEALTHY = 60  # seconds for containers that run, likewise
+POLL = 0.1  # seconds
+
+
+def clean_environment() -> dict[str, str]:
+    """Return what docker needs of this process's environment, so that nobody's settings get in."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in ("PATH", "HOME") or name.startswith("DOCKER_")
+    }
+
+
+def docker(*words: str) -> str:
+    """Run a `docker` command and return what it printed; fail with what it complained of."""
+    done = subprocess.run(
+        ["docker", *words], env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def inspect(kind: str, *names: str) -> list[dict[str, Any]]:
+    """Return all that the engine knows of things of a kind: container, image."""
+    found: list[dict[str, Any]] = json.loads(docker(kind, "inspect", *names)) if names else []
+    return found
+
+
+def is_healthy(state: Mapping[str, Any]) -> bool:
+    """Tell whether a container runs and is healthy, or has no health check."""
+    return bool(state["Running"]) and state.get("Health", {}).get("Status", "healthy") == "healthy"
+
+
+def remove_images(settings: Mapping[str, str]) -> None:
+    """Remove those of the images named in settings that are there."""
+    for name in settings.values():
+        if docker("image", "ls", "--quiet", name):
+            docker("image", "rm", name)
+
+
+def clone(folder: Path) -> Path:
+    """Copy into `folder` what a clone of this repository would have, and return it."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).exists():  # or else it is removed, but not yet committed so
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+class Stack:
+    """The stack of the compose file in `folder`, on free ports; `settings` are its environment."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.project = f"bookstore-test-{secrets.token_hex(4)}"
+        self.ports = {service: free_port() for service in SERVICES}
+        self.environment = {
+            **clean_environment(),
+            "COMPOSE_PROJECT_NAME": self.project,
+            **{f"{service.upper()}_PORT": str(port) for service, port in self.ports.items()},
+            **settings,
+        }
+
+    def url(self, service: str) -> str:
+        return f"http://127.0.0.1:{self.ports[service]}"
+
+    def register(self, name: str | None = None) -> Person:
+        """Register somebody; all that a person needs of a pair is its URLs."""
+        person = register(cast(Pair, self), name)
+        person.session.headers["Connection"] = "close"  # a service that stops waits for idle connections
+        return person
+
+    def attempt(self, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a `docker compose` command, however it ends."""
+        return subprocess.run(
+            ["docker", "compose", "--ansi=never", *words],
+            cwd=self.folder,
+            env=self.environment,
+            input=typed,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def compose(self, *words: str, typed: str = "") -> str:
+        """Run a `docker compose` command and return what it printed; fail with what it complained of."""
+        done = self.attempt(*words, typed=typed)
+        assert done.returncode == 0, f"docker compose {' '.join(words)}: {done.stderr}"
+        return done.stdout.strip()
+
+    def up(self, *arguments: str) -> Self:
+        """Start it all, as with `--scale books=3`, and wait until it is healthy; missing images are built."""
+        done = self.attempt("up", "--detach", "--wait", f"--wait-timeout={UP}", *arguments)
+        assert done.returncode == 0, f"{done.stderr}\n{self.logs()}"
+        return self
+
+    def down(self) -> None:
+        """Remove it all with its data."""
+        self.compose("down", "--volumes", "--remove-orphans", "--timeout=5")
+
+    def run(self, service: str, *command: str) -> str:
+        """Run a service once, with a command of its own if one is given, and return what it printed."""
+        return self.compose("run", "--rm", "--no-deps", "-T", service, *command)
+
+    def execute(self, service: str, *command: str, typed: str = "") -> str:
+        """Run a command in the running container of a service and return what it printed."""
+        return self.compose("exec", "-T", service, *command, typed=typed)
+
+    def containers(self, *services: str, ended: bool = False) -> list[dict[str, Any]]:
+        """Return what the engine knows of the containers of services, or of all; `ended` too if asked."""
+        listed = self.compose("ps", "--quiet", *(["--all"] if ended else []), *services)
+        return inspect("container", *listed.split())
+
+    def container(self, service: str) -> dict[str, Any]:
+        """Return what the engine knows of the one container of a service."""
+        (found,) = self.containers(service, ended=True)
+        return found
+
+    def main_process(self, service: str) -> int:
+        """Return the process of this machine that is the first in the one container of a service."""
+        return int(self.container(service)["State"]["Pid"])
+
+    def logs(self, *services: str) -> str:
+        return self.attempt("logs", "--no-color", *services).stdout
+
+    def wait_healthy(self, *services: str, within: float = HEALTHY) -> None:
+        """Wait until each container of these services, or of all that go on running, is healthy."""
+        deadline = time.monotonic() + within
+        while unhealthy := self._unhealthy(*services):
+            assert time.monotonic() < deadline, f"not healthy: {unhealthy}\n{self.logs()}"
+            time.sleep(POLL)
+
+    def _unhealthy(self, *services: str) -> list[str]:
+        """Return the names of containers that are to be healthy and are not."""
+        return [
+            container["Name"]
+            for container in self.containers(*services, ended=True)
+            if container["HostConfig"]["RestartPolicy"]["Name"] != "no"
+            if not is_healthy(container["State"])
+        ]
+
+    def is_ready(self, service: str) -> bool:
+        """Tell whether a service can be asked from outside and says that it is ready."""
+        try:
+            return requests.get(self.url(service) + "/readyz", timeout=5).status_code == 200
+        except requests.RequestException:
+            return False
+
+    def left_behind(self) -> list[str]:
+        """Return the containers, volumes and networks of the project that are there."""
+        mine = f"--filter=label=com.docker.compose.project={self.project}"
+        listings = (["ps", "--all"], ["volume", "ls"], ["network", "ls"])
+        return [line for listing in listings for line in docker(*listing, "--quiet", mine).split()]
+
+
+MakeStack = Callable[..., Stack]  # what the fixture make_stack returns; it takes settings

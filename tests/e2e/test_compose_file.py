@@ -1,0 +1,91 @@
+"""The compose file takes its settings, all optional, from the environment or .env."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auth_service import key_file
+from tests.e2e.stack import MakeStack, Stack
+from tests.pair import ROOT
+
+pytestmark = pytest.mark.compose
+
+USER = 10001  # whom the images run as
+SECRET = """
+secrets:
+  jwt_keys: {file: ./keys.json}
+services:
+  keys: {secrets: [jwt_keys]}
+"""
+
+
+def every_setting() -> str:
+    """Return the example of a .env with each setting that has a value there."""
+    text = re.sub(r"^#(?=[A-Z_]+=.)", "", (ROOT / ".env.example").read_text(), flags=re.M)
+    assert len(re.findall("^[A-Z_]+=", text, re.M)) > 15
+    return text
+
+
+def settings(stack: Stack, service: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(stack.compose("config", "--format=json"))
+    environment: dict[str, Any] = found["services"][service]["environment"]
+    return environment
+
+
+@pytest.mark.parametrize("text", ["", every_setting()], ids=["without a .env", "with a .env"])
+def test_the_configuration_is_clean(make_stack: MakeStack, text: str) -> None:
+    stack = make_stack()
+    (stack.folder / ".env").write_text(text)
+
+    done = stack.attempt("config", "--quiet")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_setting_in_dotenv_reaches_the_service(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    before = settings(stack, "auth")
+    (stack.folder / ".env").write_text("THREADS=7\nPASSWORD_MIN_LENGTH=12\n")
+
+    after = settings(stack, "auth")
+
+    assert "7" not in before.values()
+    assert (after["THREADS"], after["PASSWORD_MIN_LENGTH"]) == ("7", "12")
+
+
+def assert_used_and_kept(stack: Stack, path: Path, inside: str) -> None:
+    """Fail unless the containers take the keys at this path, as the file `inside`, and leave them alone."""
+    text = path.read_text()
+
+    said = stack.run("keys").splitlines()
+    listed = stack.run("keys", "flask", "--app=auth_service", "keys", "list")
+
+    assert f"kept {inside}" in said
+    assert json.loads(text)["keys"][0]["kid"] in listed
+    assert path.read_text() == text
+
+
+@pytest.mark.usefixtures("stack")  # it builds the images
+def test_keys_in_a_folder_of_the_operators_own_are_used_and_kept(make_stack: MakeStack) -> None:
+    stack = make_stack(KEYS_FOLDER="./my-keys")
+    path = stack.folder / "my-keys" / "keys.json"
+    key_file.make(path)
+    for owned in (path.parent, path):
+        os.chown(owned, USER, USER)
+
+    assert_used_and_kept(stack, path, "/run/bookstore/keys/keys.json")
+
+
+@pytest.mark.usefixtures("stack")  # it builds the images
+def test_keys_in_a_compose_secret_are_used_and_kept(make_stack: MakeStack) -> None:
+    stack = make_stack(KEYS_FILE="/run/secrets/jwt_keys")
+    path = stack.folder / "keys.json"
+    key_file.make(path)
+    path.chmod(0o444)
+    (stack.folder / "docker-compose.override.yml").write_text(SECRET)
+
+    assert_used_and_kept(stack, path, "/run/secrets/jwt_keys")

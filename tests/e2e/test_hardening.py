@@ -1,0 +1,110 @@
+"""What the containers may do: next to nothing, and not without limit."""
+
+import re
+from typing import Any
+
+import pytest
+
+from common.server import GRACE
+from tests.e2e.stack import Stack
+
+pytestmark = pytest.mark.compose
+
+RUNNING = ["auth", "books", "db"]
+MEMBERS = {
+    "auth": {"docker-init", "gunicorn"},
+    "books": {"docker-init", "gunicorn"},
+    "db": {"docker-init", "postgres"},
+}
+FOLDERS = "/ /etc /home /opt /opt/venv /root /run /srv /srv/bookstore /usr/local/bin /var/lib /var/tmp"
+
+in_each_running_container = pytest.mark.parametrize("service", RUNNING)
+
+
+@pytest.fixture(scope="module")
+def containers(stack: Stack) -> dict[str, dict[str, Any]]:
+    """Return what the engine knows of every container by the name of its service, ended ones too."""
+    found = stack.containers(ended=True)
+    return {container["Config"]["Labels"]["com.docker.compose.service"]: container for container in found}
+
+
+def processes(stack: Stack, service: str) -> list[dict[str, str]]:
+    """Return what the kernel says of each process in a container."""
+    printed = stack.execute(service, "sh", "-c", "cat /proc/[0-9]*/status 2>/dev/null || true")
+    return [
+        dict(re.findall(r"^(\w+):\t(.*)$", text, re.M))
+        for text in re.split("^(?=Name:)", printed, flags=re.M)[1:]
+    ]
+
+
+@in_each_running_container
+def test_no_process_is_root_or_can_become_it(stack: Stack, service: str) -> None:
+    found = processes(stack, service)
+
+    assert {process["Name"] for process in found} >= MEMBERS[service]
+    for process in found:
+        assert "0" not in process["Uid"].split() + process["Gid"].split()
+        assert {process[f"Cap{kind}"].strip("0") for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {""}
+        assert process["NoNewPrivs"] == "1"
+
+
+@in_each_running_container
+def test_not_even_root_could_write_to_the_root_file_system(stack: Stack, service: str) -> None:
+    script = f'for folder in {FOLDERS}; do test -d "$folder" && touch "$folder/new"; done'
+
+    done = stack.attempt("exec", "-T", "--user=0:0", service, "sh", "-c", script)
+
+    complaints = done.stderr.splitlines()
+    assert len(complaints) >= 10
+    assert [line for line in complaints if not line.endswith(": Read-only file system")] == []
+
+
+@in_each_running_container
+def test_temporary_files_are_in_memory_and_cannot_be_run(stack: Stack, service: str) -> None:
+    stack.execute(service, "sh", "-c", "echo 'exit 0' >/tmp/new && chmod +x /tmp/new")
+    run = stack.attempt("exec", "-T", service, "/tmp/new")  # noqa: S108 - the container's
+    mounts = stack.execute(service, "grep", " /tmp tmpfs ", "/proc/mounts")
+
+    assert run.returncode != 0
+    assert {"nosuid", "nodev", "noexec"} <= set(mounts.split()[3].split(","))
+
+
+def test_every_container_is_hardened(containers: dict[str, dict[str, Any]]) -> None:
+    assert len(containers) == 7
+    for container in containers.values():
+        host = container["HostConfig"]
+        assert host["ReadonlyRootfs"]
+        assert host["CapDrop"] == ["ALL"]
+        assert not host["CapAdd"]
+        assert not host["Privileged"]
+        assert "no-new-privileges:true" in host["SecurityOpt"]
+        assert host["Init"]
+        assert container["Config"]["User"] not in ("", "root", "0")
+
+
+def test_every_container_has_limits(containers: dict[str, dict[str, Any]]) -> None:
+    for container in containers.values():
+        host = container["HostConfig"]
+        assert 0 < host["Memory"] <= 1024**3
+        assert 0 < host["PidsLimit"] <= 512
+        assert 0 < host["CpuQuota"] <= 2 * host["CpuPeriod"]
+        assert host["LogConfig"]["Type"] == "json-file"
+        assert set(host["LogConfig"]["Config"]) == {"max-size", "max-file"}
+
+
+def test_what_goes_on_running_is_restarted_and_what_runs_once_is_not(
+    containers: dict[str, dict[str, Any]],
+) -> None:
+    policies = {
+        name: container["HostConfig"]["RestartPolicy"]["Name"] for name, container in containers.items()
+    }
+
+    assert {name for name, policy in policies.items() if policy == "unless-stopped"} == set(RUNNING)
+    assert {policy for name, policy in policies.items() if name not in RUNNING} == {"no"}
+
+
+def test_a_service_is_given_more_time_to_stop_than_gunicorn_takes(
+    containers: dict[str, dict[str, Any]],
+) -> None:
+    assert containers["auth"]["Config"]["StopTimeout"] > GRACE + 5
+    assert containers["books"]["Config"]["StopTimeout"] > GRACE + 5

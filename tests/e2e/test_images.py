@@ -1,0 +1,94 @@
+"""What is in the images, and what is not."""
+
+import pytest
+
+from tests.e2e.stack import MakeStack, Stack, docker, inspect, remove_images
+from tests.pair import SERVICES
+
+pytestmark = pytest.mark.compose
+
+BASE = "python:3.13-slim-trixie"
+ABOVE_BASE = 120 * 1024 * 1024  # bytes that an image may add to its base
+TOOLS = ["gcc", "cc", "make", "git", "pytest", "ruff", "mypy", "Makefile", "Dockerfile", "pyproject.toml"]
+
+of_each_service = pytest.mark.parametrize("service", SERVICES)
+
+
+def image(stack: Stack, service: str) -> str:
+    return stack.environment[f"{service.upper()}_IMAGE"]
+
+
+def find(stack: Stack, service: str, *tests: str) -> list[str]:
+    """Return what `find` finds in an image, as root."""
+    words = ["--network=none", "--user=0", "--entrypoint=find", image(stack, service)]
+    return docker("run", "--rm", *words, *tests).splitlines()
+
+
+@of_each_service
+def test_an_image_has_the_code_of_one_service(stack: Stack, service: str) -> None:
+    (other,) = set(SERVICES) - {service}
+
+    assert set(stack.execute(service, "ls", "-A", "/srv/bookstore").split()) == {
+        "common",
+        f"{service}_service",
+    }
+    assert find(stack, service, "/", "-xdev", "-name", f"{other}_service*") == []
+
+
+@of_each_service
+def test_an_image_has_nothing_to_build_or_test_with(stack: Stack, service: str) -> None:
+    names = [word for tool in TOOLS for word in ("-o", "-name", tool)][1:]
+    pip = stack.attempt("exec", "-T", service, "python", "-m", "pip", "--version")
+
+    assert find(stack, service, "/srv", "/opt", "/usr/bin", "/usr/local/bin", "(", *names, ")") == []
+    assert "No module named pip" in pip.stderr
+
+
+def test_an_image_runs_that_was_built_from_a_clone_only_its_owner_can_read(
+    images: dict[str, str], make_stack: MakeStack
+) -> None:
+    names = {setting: f"{name}-umask" for setting, name in images.items()}
+    stack = make_stack(**names)
+    for path in stack.folder.rglob("*"):
+        path.chmod(path.stat().st_mode & 0o700)
+    stack.compose("build")
+    try:
+        for service in SERVICES:
+            code = f"import {service}_service"
+            docker("run", "--rm", "--network=none", image(stack, service), "python", "-c", code)
+    finally:
+        remove_images(names)
+
+
+@of_each_service
+def test_every_module_of_an_image_is_compiled(stack: Stack, service: str) -> None:
+    modules = stack.execute(service, "find", "/srv/bookstore", "-name", "*.py").splitlines()
+    compiled = stack.execute(service, "find", "/srv/bookstore", "-name", "*.cpython-313.pyc").splitlines()
+
+    assert len(modules) > 30
+    assert len(compiled) == len(modules)
+
+
+@of_each_service
+def test_an_image_adds_at_most_120_mib_to_its_base(stack: Stack, service: str) -> None:
+    ours, base = inspect("image", image(stack, service), BASE)
+    layers = base["RootFS"]["Layers"]
+
+    assert ours["RootFS"]["Layers"][: len(layers)] == layers
+    assert ours["Size"] - base["Size"] <= ABOVE_BASE
+
+
+@of_each_service
+def test_an_image_says_what_it_is_and_runs_as_a_numbered_user(stack: Stack, service: str) -> None:
+    (found,) = inspect("image", image(stack, service))
+    config = found["Config"]
+    labels = {
+        name.removeprefix("org.opencontainers.image."): value for name, value in config["Labels"].items()
+    }
+
+    assert labels["title"] == f"bookstore-{service}"
+    assert labels["licenses"] == "MIT"
+    assert {"description", "version", "revision"} <= set(labels)
+    assert config["User"].replace(":", "").isdecimal()
+    assert config["Cmd"][0] == "gunicorn"
+    assert config["Healthcheck"]["Test"][0] == "CMD"

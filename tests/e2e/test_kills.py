@@ -1,0 +1,91 @@
+"""kill -9 of what the stack is made of, under load: it comes back by itself and has lost nothing."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Sized
+
+import psutil
+import pytest
+
+from tests.e2e.load import Newcomers
+from tests.e2e.stack import POLL, Stack
+from tests.pair import SERVICES
+from tests.resilience.writers import Writers
+
+pytestmark = pytest.mark.compose
+
+BACK = 15  # seconds from a kill until everything is healthy
+PROGRESS = 30  # seconds for the load to be served once more, on a busy machine
+
+
+def wait_until(done: Callable[[], object], *, deadline: float, what: str) -> None:
+    while not done():
+        assert time.monotonic() < deadline, what
+        time.sleep(POLL)
+
+
+def wait_for_more(promised: Sized) -> None:
+    """Wait until a service has gone on promising things."""
+    enough, deadline = len(promised) + 5, time.monotonic() + PROGRESS
+    wait_until(lambda: len(promised) >= enough, deadline=deadline, what="nothing more was promised")
+
+
+def init_of(stack: Stack, service: str) -> int:
+    """Return the process that the engine started, of this machine's."""
+    return stack.main_process(service)
+
+
+def server_of(stack: Stack, service: str) -> int:
+    """Return the process that the init started: the head of gunicorn or PostgreSQL."""
+    (child,) = psutil.Process(stack.main_process(service)).children()
+    return child.pid
+
+
+def kill(stack: Stack, service: str, victim: Callable[[Stack, str], int]) -> None:
+    """Kill a process of a container from outside, and wait until everything is healthy."""
+    before = stack.main_process(service)
+    os.kill(victim(stack, service), signal.SIGKILL)
+    deadline = time.monotonic() + BACK
+    wait_until(
+        lambda: stack.main_process(service) not in (before, 0), deadline=deadline, what="not restarted"
+    )
+    stack.wait_healthy(within=deadline - time.monotonic())
+    wait_until(lambda: all(map(stack.is_ready, SERVICES)), deadline=deadline, what="not ready")
+
+
+@pytest.mark.parametrize("service", ["auth", "books", "db"])
+@pytest.mark.parametrize("victim", [init_of, server_of])
+def test_what_is_killed_comes_back_and_takes_nothing_promised_with_it(
+    stack: Stack, service: str, victim: Callable[[Stack, str], int]
+) -> None:
+    with Writers(stack.register(), count=4, patient=True) as writers, Newcomers(stack) as newcomers:
+        wait_for_more(writers.promised)
+        wait_for_more(newcomers.promised)
+        kill(stack, service, victim)
+        wait_for_more(writers.promised)
+        wait_for_more(newcomers.promised)
+
+    refusals = {503} if service == "db" else set()
+    assert set(writers.statuses) - refusals == {200, 201}
+    assert set(newcomers.statuses) - refusals == {201}
+    assert writers.lost() == set()
+    assert newcomers.lost() == []
+    if service != "books":
+        assert (writers.broken, writers.refused) == ([], 0), "books was not killed"
+    if service != "auth":
+        assert newcomers.broken == 0, "auth was not killed"
+
+
+def test_books_goes_on_while_auth_is_stopped(stack: Stack) -> None:
+    person = stack.register()
+    stack.compose("stop", "auth")
+    try:
+        made = person.add_book()
+        listed = person.get("/books").json()["list_of_books"]
+        assert not stack.is_ready("auth")
+    finally:
+        stack.compose("start", "auth")
+        stack.wait_healthy("auth")
+
+    assert [found["id"] for found in listed] == [made["id"]]

@@ -1,0 +1,60 @@
+"""Nobody learns a secret from what the engine shows of the containers and images, or from the logs."""
+
+import base64
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e.stack import Stack, docker, inspect
+
+pytestmark = pytest.mark.compose
+
+PASSWORDS = {"auth": "auth", "books": "books", "db": "postgres"}  # whose container has which
+
+
+def spellings(value: bytes) -> set[str]:
+    """Return how a value may be written."""
+    coded = {base64.b64encode(value).decode(), base64.urlsafe_b64encode(value).decode()}
+    return {value.hex(), *(text.rstrip("=") for text in coded)}
+
+
+@pytest.fixture(scope="module")
+def secrets(stack: Stack) -> list[str]:
+    """Return everything that must not be seen, in all its spellings."""
+    passwords = [
+        stack.execute(service, "cat", f"/run/bookstore/{name}/password")
+        for service, name in PASSWORDS.items()
+    ]
+    (jwk,) = json.loads(stack.execute("auth", "cat", "/run/bookstore/keys/keys.json"))["keys"]
+    key = base64.urlsafe_b64decode(jwk["k"] + "==")
+    assert min(map(len, [*passwords, key])) >= 32
+    assert len(set(passwords)) == 3
+    coded = [spelling for value in [*passwords, jwk["k"]] for spelling in spellings(value.encode())]
+    return [*passwords, *coded, jwk["k"], *spellings(key)]
+
+
+def shown_of_containers(stack: Stack) -> str:
+    containers = stack.containers(ended=True)
+    assert len(containers) == 7
+    return json.dumps(containers)
+
+
+def shown_of_images(stack: Stack) -> str:
+    names = [stack.environment[f"{service}_IMAGE"] for service in ("AUTH", "BOOKS")]
+    histories = [docker("history", "--no-trunc", name) for name in names]
+    return json.dumps([*inspect("image", *names), *histories])
+
+
+def shown_of_logs(stack: Stack) -> str:
+    logs = stack.logs()
+    assert "made /run/bookstore/keys/keys.json" in logs
+    return logs
+
+
+@pytest.mark.parametrize("shown", [shown_of_containers, shown_of_images, shown_of_logs])
+def test_no_secret_is_shown(stack: Stack, secrets: list[str], shown: Callable[[Stack], str]) -> None:
+    text = shown(stack)
+
+    assert len(text) > 1000
+    assert [secret for secret in secrets if secret in text] == []
