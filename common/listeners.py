@@ -1,10 +1,8 @@
 """Owns the listening sockets: one a worker, kept by the master, so that none is lost with a worker."""
 
-import ctypes
 import errno
 import mmap
 import socket
-import struct
 import sys
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -13,12 +11,13 @@ from common.settings import Misconfigured
 
 BACKLOG = 1024  # connections a socket may have waiting to be accepted
 
-# Linux's number, and a filter that drops a packet with the SYN bit: load the flags, test, drop, keep.
-SO_ATTACH_FILTER = 26
-NO_SYN = b"".join(
-    struct.pack("HBBI", *line)
-    for line in [(0x30, 0, 0, 13), (0x45, 0, 1, 2), (6, 0, 0, 0), (6, 0, 0, 0xFFFFFFFF)]
-)
+# Linux's numbers, by address family: what arrives with fewer hops left than so many is dropped (RFC 5082).
+LEAST_HOPS = {
+    socket.AF_INET: [(socket.IPPROTO_IP, 21)],  # IP_MINTTL
+    # IPV6_MINHOPCOUNT; an IPv6 socket may take IPv4, too
+    socket.AF_INET6: [(socket.IPPROTO_IPV6, 73), (socket.IPPROTO_IP, 21)],
+}
+ALL_HOPS = 255  # a packet is sent with 64 or 128 by nearly everybody
 
 _stopping = mmap.mmap(-1, 1)  # one byte that the master and its workers share
 
@@ -71,14 +70,24 @@ def refuse_connections(listeners: list[socket.socket]) -> None:
 
     Closing a listening socket resets the connections queued in it. A packet that opens one is dropped
     instead, so that its sender tries again a second later, and then is refused or finds the next server.
+    A packet filter would do the same, but newer kernels want CAP_NET_ADMIN for one.
     """
     _stopping[0] = 1
+    for listener in listeners:
+        _demand_hops(listener, ALL_HOPS)
+
+
+def welcome(sock: socket.socket) -> None:
+    """Let data in on an accepted connection, which may have inherited that nothing is let in."""
+    if _stopping[0]:
+        _demand_hops(sock, 0)
+
+
+def _demand_hops(sock: socket.socket, hops: int) -> None:
     if sys.platform == "linux":
-        code = ctypes.create_string_buffer(NO_SYN)
-        program = struct.pack("HP", len(NO_SYN) // 8, ctypes.addressof(code))
-        with suppress(OSError):  # a sandbox may not know it; stopping then resets a few at worst
-            for listener in listeners:
-                listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+        for level, option in LEAST_HOPS.get(sock.family, []):
+            with suppress(OSError):  # a sandbox may not know it; stopping then resets a few at worst
+                sock.setsockopt(level, option, hops)
 
 
 def is_stopping() -> bool:

@@ -5,6 +5,7 @@ import gc
 import os
 import resource
 import signal
+import time
 from typing import Any
 
 from gunicorn import glogging
@@ -20,6 +21,7 @@ from common.worker import Worker
 CONNECTIONS = 1000  # a worker
 GRACE = 25  # seconds for a worker to stop
 KEEPALIVE = 75  # seconds that a connection may be idle: longer than the 60 of common load balancers
+HANDSHAKE = 0.2  # seconds for connections that are being opened when a stop begins to end up in the queue
 SILENCE = 30  # seconds without a sign of life after which the master kills a worker
 
 
@@ -84,6 +86,7 @@ def stop_gently(arbiter: Any) -> None:
         if os.getpid() != arbiter.pid:
             os._exit(0)  # a fork that has no connections yet; gunicorn would not hear it
         refuse_connections(arbiter.LISTENERS)
+        time.sleep(HANDSHAKE)
         arbiter.signal(number, frame)
 
     signal.signal(signal.SIGTERM, stop)

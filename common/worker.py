@@ -24,7 +24,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER
 from common.arrival import Verdict
 from common.connection import Connection
 from common.dispatcher import Dispatcher
-from common.listeners import is_stopping
+from common.listeners import is_stopping, welcome
 
 REQUEST_TIME = 20.0  # seconds from the first byte of a request to the last that is gathered
 STOP_TIME = 3.0  # the same while the worker stops
@@ -94,6 +94,7 @@ class Worker(Dispatcher):
         """Take a connection, if there is one."""
         try:
             sock, client = listener.accept()
+            welcome(sock)
             conn = Connection(self.cfg, sock, client, listener.getsockname())
         except (BlockingIOError, ConnectionAbortedError):
             return False

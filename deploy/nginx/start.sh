@@ -26,4 +26,4 @@ for port in 5001 5002; do
     echo "listen $port$listen;" >"/tmp/listen-$port.conf"
 done
 
-exec nginx -c "$here/nginx.conf" -g 'daemon off;'
+exec nginx -e stderr -c "$here/nginx.conf" -g 'daemon off;'

@@ -161,7 +161,6 @@ def test_a_killed_replica_takes_no_more_than_what_it_was_asked(edge: Stack) -> N
 
     assert failures(writers) <= clients, (writers.statuses, writers.broken)
     assert set(writers.statuses) <= {200, 201, 503}
-    assert writers.broken == []
     assert writers.lost() == set()
     assert len(pids(edge)) == SIZE["books"]
 
