@@ -26,12 +26,13 @@ def secrets(stack: Stack) -> list[str]:
         stack.execute(service, "cat", f"/run/bookstore/{name}/password")
         for service, name in PASSWORDS.items()
     ]
-    (jwk,) = json.loads(stack.execute("auth", "cat", "/run/bookstore/keys/keys.json"))["keys"]
-    key = base64.urlsafe_b64decode(jwk["k"] + "==")
-    assert min(map(len, [*passwords, key])) >= 32
+    jwks = json.loads(stack.execute("auth", "cat", "/run/bookstore/keys/keys.json"))["keys"]
+    texts = [jwk["k"] for jwk in jwks]
+    keys = [base64.urlsafe_b64decode(text + "==") for text in texts]
+    assert min(map(len, [*passwords, *keys])) >= 32
     assert len(set(passwords)) == 3
-    coded = [spelling for value in [*passwords, jwk["k"]] for spelling in spellings(value.encode())]
-    return [*passwords, *coded, jwk["k"], *spellings(key)]
+    values = [*(text.encode() for text in [*passwords, *texts]), *keys]
+    return [*passwords, *texts, *(spelling for value in values for spelling in spellings(value))]
 
 
 def shown_of_containers(stack: Stack) -> str:
