@@ -4,10 +4,11 @@ from pathlib import Path
 
 from flask import Flask
 
-from auth_service import commands, hashing
+from auth_service import audit_commands, commands, event_commands, hashing, limiting
 from auth_service.models import db
 from auth_service.settings import AuthSettings
-from auth_service.views import me, register_login, users
+from auth_service.views import events as event_views
+from auth_service.views import me, refresh_logout, register_login, sessions, users
 from common import health
 from common.service import finish, start
 
@@ -20,6 +21,22 @@ def create_app(settings: AuthSettings | None = None) -> Flask:
     db.init_database(app, url=settings.database_url, migrations=Path(__file__).parent / "migrations")
     health.init_app(app, db)
     hashing.init_app(app, settings)
+    limiting.init_app(app)
+    event_views.init_app(app, settings)
     commands.init_app(app)
-    finish(app, blueprints=[health.blueprint, register_login.blueprint, me.blueprint, users.blueprint])
+    event_commands.init_app(app)
+    audit_commands.init_app(app)
+    finish(
+        app,
+        blueprints=[
+            health.blueprint,
+            register_login.blueprint,
+            refresh_logout.blueprint,
+            me.blueprint,
+            me.leaving,
+            sessions.blueprint,
+            users.blueprint,
+            event_views.blueprint,
+        ],
+    )
     return app

@@ -1,4 +1,4 @@
-"""Owns the commands of an operator: `flask --app auth_service users …` and `… keys …`."""
+"""Owns the commands of an operator: `flask --app auth_service users …`, `… sessions …` and `… keys …`."""
 
 import sys
 from collections.abc import Callable
@@ -9,14 +9,16 @@ from typing import TypeVar
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
-from sqlalchemy.exc import OperationalError
 
-from auth_service import key_file, names
+from auth_service import audit, key_file, names
+from auth_service.audit_commands import note_key
+from auth_service.changes import LastAdmin, by_name, change_user
 from auth_service.models import db
 from auth_service.passwords import complaint
+from auth_service.purging import purge
 from auth_service.settings import AuthSettings
-from auth_service.users import NameTaken, add_user, change_user, list_users
-from common.connections import SchemaNotCurrent
+from auth_service.users import NameTaken, add_user, list_users
+from common.commands import Commands
 from common.keys import BadKeys, parse, read_jwks
 
 PAGE = 500  # users read at a time
@@ -24,19 +26,8 @@ PAGE = 500  # users read at a time
 T = TypeVar("T")
 
 
-class Commands(AppGroup):
-    """Commands that say in one line why the database does not serve them."""
-
-    def invoke(self, context: click.Context) -> object:
-        try:
-            return super().invoke(context)
-        except SchemaNotCurrent as error:
-            raise click.ClickException("the schema is not current; run `db upgrade` first") from error
-        except OperationalError as error:
-            raise click.ClickException("the database cannot be reached") from error
-
-
 users = Commands("users", help="Make, list and change users.")
+sessions = Commands("sessions", help="Look after the sessions of all users.")
 keys = AppGroup("keys", help="Make, list, rotate and retire the keys that sign tokens.")
 
 password_stdin = click.option(
@@ -47,6 +38,7 @@ password_stdin = click.option(
 def init_app(app: Flask) -> None:
     """Add the commands to `app`."""
     app.cli.add_command(users)
+    app.cli.add_command(sessions)
     app.cli.add_command(keys)
 
 
@@ -62,6 +54,7 @@ def create_user(name: str, admin: bool, password_stdin: bool) -> None:
         _, public_id = add_user(normal, password_hash, admin=admin, now=datetime.now(UTC))
     except NameTaken as error:
         raise click.ClickException("name is already taken") from error
+    audit.note(audit.USER_MADE, now=datetime.now(UTC), public_id=public_id, detail=str(audit.OPERATOR))
     db.session.commit()
     click.echo(public_id)
 
@@ -113,6 +106,17 @@ def set_password(name: str, password_stdin: bool) -> None:
     _change(name, password_hash=_hash(_normal_name(name), password_stdin))
 
 
+@sessions.command("purge")
+def purge_sessions() -> None:
+    """Delete sessions that ended or expired more than a day ago; new sessions do it too, a few at a time."""
+    count = 0
+    while any(purged := purge(now=datetime.now(UTC))):
+        db.session.commit()
+        count += purged.sessions
+    db.session.rollback()
+    click.echo(f"{count} deleted")
+
+
 @keys.command("init")
 @click.option(
     "--password",
@@ -129,8 +133,9 @@ def make_keys(passwords: tuple[Path, ...]) -> None:
         click.echo("the key is JWT_SECRET, so no key file is made")
     else:
         made = _keys(lambda: key_file.make(path))
-        if not made:
-            _keys(lambda: parse(read_jwks(path)))
+        key_set = _keys(lambda: parse(read_jwks(path)))
+        if made:
+            note_key(audit.KEY_MADE, key_set.signing.id)
         click.echo(f"{'made' if made else 'kept'} {path}")
     for password in passwords:
         click.echo(f"{'made' if _make_password(password) else 'kept'} {password}")
@@ -148,7 +153,9 @@ def show_keys() -> None:
 @keys.command("rotate")
 def rotate_keys() -> None:
     """Let a new key sign; the old ones go on verifying."""
-    click.echo(_keys(lambda: key_file.rotate(_settings().keys_file)))
+    kid = _keys(lambda: key_file.rotate(_settings().keys_file))
+    click.echo(kid)
+    note_key(audit.KEY_ROTATED, kid)
 
 
 @keys.command("retire")
@@ -162,6 +169,7 @@ def retire_key(kid: str, force: bool) -> None:
         raise click.ClickException(
             f"tokens of this key may live for {error.seconds} s more; --force retires it all the same"
         ) from error
+    note_key(audit.KEY_RETIRED, kid)
 
 
 def _read_keys() -> list[key_file.Jwk]:
@@ -216,6 +224,10 @@ def _hash(name: str, from_stdin: bool) -> str:
 
 
 def _change(name: str, **changes: object) -> None:
-    if not change_user(_normal_name(name), **changes):
+    try:
+        user = change_user(by_name(_normal_name(name)), changes, by=audit.OPERATOR, now=datetime.now(UTC))
+    except LastAdmin as error:
+        raise click.ClickException(str(error)) from error
+    if user is None:
         raise click.ClickException("there is no user of this name")
     click.echo("done")

@@ -1,9 +1,16 @@
-"""Owns the reading of HTTP Basic credentials (RFC 7617, UTF-8)."""
+"""Owns HTTP Basic credentials (RFC 7617, UTF-8): how they are read, and how wrong ones are refused."""
 
 import base64
 import binascii
+from typing import Never
 
 from flask import request
+
+from auth_service import security
+from common.problems import Refusal
+
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="bookstore", charset="UTF-8"'}
+COULD_NOT_VERIFY = "could not verify"
 
 
 def basic_credentials() -> tuple[str, str] | None:
@@ -16,3 +23,9 @@ def basic_credentials() -> tuple[str, str] | None:
     except (ValueError, binascii.Error):
         return None
     return (name, password) if colon else None
+
+
+def refuse_login(public_id: str | None, reason: str) -> Never:
+    """Refuse with one and the same answer, whatever the reason; only the log tells it."""
+    security.warn("login_failed", reason=reason, public_id=public_id)
+    raise Refusal(401, COULD_NOT_VERIFY, headers=CHALLENGE)

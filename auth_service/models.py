@@ -1,9 +1,9 @@
-"""Owns the tables of users, their sessions and the refresh tokens that were issued for them."""
+"""Owns the tables of users, their sessions and refresh tokens, and of what other services are told."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from common.columns import CodePointText, RowId, UtcDateTime
@@ -32,6 +32,15 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
+    __table_args__: tuple[Any, ...] = (
+        Index(
+            "ix_users_enabled_admins",
+            "id",
+            postgresql_where=text("admin IS true AND disabled IS false"),
+            sqlite_where=text("admin IS 1 AND disabled IS 0"),
+        ),
+    )
+
 
 class Session(Base):
     """One login, from the right password to logout or expiry; `id` is the `sid` of its tokens."""
@@ -42,12 +51,16 @@ class Session(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)  # the earlier of the idle and the absolute end
+    # The earlier of the idle and the absolute end, or when it was ended: what is behind it is purged.
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     user_agent: Mapped[str] = mapped_column(Text)
     ip: Mapped[str] = mapped_column(Text)
 
-    __table_args__: tuple[Any, ...] = (Index("ix_sessions_user_id", "user_id"),)
+    __table_args__: tuple[Any, ...] = (
+        Index("ix_sessions_user_id", "user_id"),
+        Index("ix_sessions_expires_at", "expires_at"),
+    )
 
 
 class RefreshToken(Base):
@@ -59,6 +72,102 @@ class RefreshToken(Base):
     session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
     successor: Mapped[bytes | None] = mapped_column(LargeBinary)  # the digest issued when this one was used
     issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # or, without a successor, replaced unused
 
     __table_args__: tuple[Any, ...] = (Index("ix_refresh_tokens_session_id", "session_id"),)
+
+
+class Event(Base):
+    """Something that other services have to hear; which members there are is a matter of `type`."""
+
+    __tablename__ = "events"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    type: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    session_id: Mapped[str | None] = mapped_column(String(36))
+    public_id: Mapped[str | None] = mapped_column(String(36))
+    until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    __table_args__: tuple[Any, ...] = (Index("ix_events_type_at", "type", "at"),)
+
+
+class Feed(Base):
+    """The one row that numbers the events: the last id given, and the highest that was purged."""
+
+    __tablename__ = "feed"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last: Mapped[int] = mapped_column(BigInteger)
+    purged: Mapped[int] = mapped_column(BigInteger)
+
+
+class PasswordTry(Base):
+    """A password that is being compared, or was wrong; whether somebody has the name plays no part."""
+
+    __tablename__ = "password_tries"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    name_key: Mapped[bytes] = mapped_column(LargeBinary)  # SHA-256 of the folded name
+    network: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)  # when it began, or failed
+    failed: Mapped[bool]
+
+    __table_args__: tuple[Any, ...] = (
+        Index("ix_password_tries_name_key_at", "name_key", "at"),
+        Index("ix_password_tries_network_at", "network", "at"),
+        Index("ix_password_tries_at", "at"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class KnownNetwork(Base):
+    """A network from which somebody logged in."""
+
+    __tablename__ = "known_networks"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    name_key: Mapped[bytes] = mapped_column(LargeBinary)  # as above
+    network: Mapped[str] = mapped_column(Text)
+    last_login_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__: tuple[Any, ...] = (
+        Index("ix_known_networks_name_key_network", "name_key", "network", unique=True),
+        Index("ix_known_networks_last_login_at", "last_login_at"),
+    )
+
+
+class Registration(Base):
+    """When somebody registered from a network."""
+
+    __tablename__ = "registrations"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    network: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__: tuple[Any, ...] = (
+        Index("ix_registrations_network_at", "network", "at"),
+        Index("ix_registrations_at", "at"),
+    )
+
+
+class AuditEntry(Base):
+    """What somebody did or tried, for operators; it outlives the user and the session that it names."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    event: Mapped[str] = mapped_column(String(40))
+    public_id: Mapped[str | None] = mapped_column(String(36))
+    name: Mapped[str | None] = mapped_column(Text)  # as it was, of users that there were
+    folded_name: Mapped[str | None] = mapped_column(CodePointText)
+    ip: Mapped[str | None] = mapped_column(Text)
+    session_id: Mapped[str | None] = mapped_column(String(36))
+    detail: Mapped[str | None] = mapped_column(Text)  # words of ours, never of strangers
+
+    __table_args__: tuple[Any, ...] = (
+        Index("ix_audit_at", "at"),
+        Index("ix_audit_folded_name_at", "folded_name", "at"),
+    )

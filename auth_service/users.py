@@ -1,16 +1,17 @@
-"""Owns the rules of a user: registration, the check of a password, and the changes an operator makes."""
+"""Owns the rules of a user: registration, the check of a password, and how users are found."""
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from auth_service import names
+from auth_service.hash_queue import Busy
 from auth_service.models import User, db
 from auth_service.passwords import Hasher
-from auth_service.sessions import USER_COLUMNS, LiveUser, end_sessions
+from auth_service.sessions import USER_COLUMNS, LiveUser
 from common.database import is_duplicate
 
 _credentials = select(User.id, User.public_id, User.password_hash, User.disabled).where(
@@ -75,14 +76,29 @@ def check_password(hasher: Hasher, name: str, password: str) -> Checked:
     return Checked(user_id, public_id, password_hash, refusal)
 
 
-def note_login(user: Checked, *, now: datetime) -> bool:
-    """Set `last_login_at` in the transaction; return False if the user was changed since the check."""
-    statement = (
-        update(User)
-        .where(User.id == user.id, User.password_hash == user.password_hash, User.disabled.is_(False))
-        .values(last_login_at=now)
-    )
+def stronger_hash(hasher: Hasher, user: Checked, password: str) -> str:
+    """Return a hash of the right password by the parameters of today: the old one if none of them grew.
+
+    A new one is worth no refusal, so if no core comes free it is the old one too.
+    """
+    if not hasher.needs_rehash(user.password_hash):
+        return user.password_hash
+    try:
+        return hasher.hash(password)
+    except Busy:
+        return user.password_hash
+
+
+def note_login(user: Checked, password_hash: str, *, now: datetime) -> bool:
+    """Set `last_login_at` and the hash in the transaction; return False if the user was changed meanwhile."""
+    statement = update(User).where(unchanged_since(user))
+    statement = statement.values(last_login_at=now, password_hash=password_hash)
     return db.session.execute(statement.returning(User.id)).first() is not None
+
+
+def unchanged_since(user: Checked) -> ColumnElement[bool]:
+    """Return the condition that finds a user only as it was when its password was checked."""
+    return and_(User.id == user.id, User.password_hash == user.password_hash, User.disabled.is_(False))
 
 
 def _find_credentials(name: str) -> tuple[int, str, str, bool] | None:
@@ -109,16 +125,3 @@ def list_users(*, after: int, limit: int, name: str) -> list[LiveUser]:
         statement = statement.where(User.folded_name.startswith(names.fold(name), autoescape=True))
     with db.read() as connection:
         return [LiveUser(*row) for row in connection.execute(statement)]
-
-
-def change_user(name: str, **changes: object) -> bool:
-    """Set `admin`, `disabled` or `password_hash` of the user of this name; return whether there is one.
-
-    Whoever is disabled or gets another password is logged out everywhere.
-    """
-    statement = update(User).where(User.folded_name == names.fold(names.normalise(name)))
-    user_id = db.session.execute(statement.values(**changes).returning(User.id)).scalar_one_or_none()
-    if user_id is not None and (changes.get("disabled") or "password_hash" in changes):
-        end_sessions(user_id, now=datetime.now(UTC))
-    db.session.commit()
-    return user_id is not None

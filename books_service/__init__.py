@@ -4,6 +4,7 @@ from pathlib import Path
 
 from flask import Flask
 
+from books_service import commands, ended
 from books_service.models import db
 from books_service.settings import BooksSettings
 from books_service.views import books
@@ -17,6 +18,7 @@ def create_app(settings: BooksSettings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     start(app, settings)
     db.init_database(app, url=settings.database_url, migrations=Path(__file__).parent / "migrations")
-    health.init_app(app, db)
+    health.init_app(app, db, feed=ended.init_app(app, settings).state)
+    commands.init_app(app)
     finish(app, blueprints=[health.blueprint, books.blueprint])
     return app

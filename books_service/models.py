@@ -1,4 +1,4 @@
-"""Owns the table of books."""
+"""Owns the tables of books and of what was heard from auth."""
 
 import hashlib
 import unicodedata
@@ -40,6 +40,54 @@ class Book(Base):
     __table_args__: tuple[Any, ...] = (
         Index("ix_books_owner_id", "owner", "id", info={"only": "sqlite"}),
         Index("uq_books_owner_title", "owner", "title", unique=True),
+    )
+
+
+class Feed(Base):
+    """The one row that says how far auth's feed is applied, and when auth was last heard of."""
+
+    __tablename__ = "feed"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    cursor: Mapped[int] = mapped_column(BigInteger)  # the id of the last event that was applied
+    position: Mapped[int] = mapped_column(BigInteger)  # of the newest row of the two tables below
+    heard_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    event_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when auth wrote the last event,
+    applied_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # and when it was applied here
+    sessions_ended: Mapped[int] = mapped_column(BigInteger)  # events applied
+    users_deleted: Mapped[int] = mapped_column(BigInteger)
+
+
+class EndedSession(Base):
+    """A session whose tokens are refused, for as long as one of them could be alive."""
+
+    __tablename__ = "ended_sessions"
+
+    sid: Mapped[str] = mapped_column(Text, primary_key=True)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+    position: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__: tuple[Any, ...] = (Index("ix_ended_sessions_position", "position"),)
+
+
+class DeletedUser(Base):
+    """A user who gets no further book, ever; from `swept_at` on there is none left that came late."""
+
+    __tablename__ = "deleted_users"
+
+    public_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger)
+    deleted_at: Mapped[datetime] = mapped_column(UtcDateTime)  # here
+    swept_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    __table_args__: tuple[Any, ...] = (
+        Index("ix_deleted_users_position", "position"),
+        Index(
+            "ix_deleted_users_unswept",
+            "deleted_at",
+            postgresql_where=swept_at.is_(None),
+            sqlite_where=swept_at.is_(None),
+        ),
     )
 
 

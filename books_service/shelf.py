@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, exists, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from books_service.models import Book, db, title_of
+from books_service.models import Book, DeletedUser, db, title_of
 from common.database import is_duplicate
 from common.members import Moment, RowId
 from common.statements import Statement
@@ -33,6 +33,10 @@ class BookPayload(msgspec.Struct):
 
 class AlreadyThere(Exception):
     """The shelf holds a book of this name and author."""
+
+
+class OwnerDeleted(Exception):
+    """The owner was deleted: there is no shelf any more."""
 
 
 COLUMNS = (
@@ -66,7 +70,18 @@ LIST = Statement(
     .limit(bindparam("limit")),
 )
 FIND = Statement(db, select(*COLUMNS).where(*_one))
-INSERT = Statement(db, insert(Book).values({name: bindparam(name) for name in NEW}).returning(Book.id))
+# Whoever is known to be deleted puts nothing on a shelf, whatever the token says: the statement itself looks.
+INSERT = Statement(
+    db,
+    insert(Book)
+    .from_select(
+        NEW,
+        select(*(bindparam(name, type_=Book.__table__.c[name].type) for name in NEW)).where(
+            ~exists().where(DeletedUser.public_id == bindparam("owner", type_=Book.owner.type))
+        ),
+    )
+    .returning(Book.id),
+)
 DELETE = Statement(db, delete(Book).where(*_one))
 
 
@@ -82,7 +97,10 @@ def find_book(owner: str, book_id: int) -> BookPayload | None:
 
 
 def put_book(owner: str, book: Mapping[str, Any]) -> BookPayload:
-    """Put a book (`name`, `Author`, `Publisher`, `book_prize`) on the shelf, or raise `AlreadyThere`."""
+    """Put a book (`name`, `Author`, `Publisher`, `book_prize`) on the shelf.
+
+    Raises `AlreadyThere` and `OwnerDeleted`.
+    """
     now = datetime.now(UTC)
     row = {
         "owner": owner,
@@ -96,12 +114,14 @@ def put_book(owner: str, book: Mapping[str, Any]) -> BookPayload:
         "updated_at": now,
     }
     try:
-        (book_id,) = INSERT.rows(**row)[0]
+        made = INSERT.first(**row)
     except IntegrityError as error:
         if not is_duplicate(error):
             raise
         raise AlreadyThere from error
-    return BookPayload(book_id, row["name"], row["Author"], row["Publisher"], row["book_prize"], now, now)
+    if made is None:
+        raise OwnerDeleted
+    return BookPayload(made[0], row["name"], row["Author"], row["Publisher"], row["book_prize"], now, now)
 
 
 def take_book(owner: str, book_id: int) -> bool:

@@ -20,8 +20,16 @@ class Answer(Response):
 
     def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002 - werkzeug's signature
         """Return the headers as they are, with the length of the body."""
-        self.headers["Content-Length"] = str(len(self.get_data()))
+        if self.status_code != 204:  # RFC 9110 section 8.6
+            self.headers["Content-Length"] = str(len(self.get_data()))
         return self.headers
+
+
+def no_content() -> Response:
+    """Return 204, which has no body and says nothing of one."""
+    response = Answer(status=204)
+    del response.headers["Content-Type"]
+    return response
 
 
 def answer(payload: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Never
+from typing import Any, Never, TypeVar
 
 import structlog
 from flask import Flask, current_app, g, request
@@ -10,11 +10,14 @@ from flask import Flask, current_app, g, request
 from common import metrics
 from common.keys import BadKeys, KeyFile, Keys, KeySet, SingleKey
 from common.problems import Refusal
+from common.service_tokens import verify_service_token
 from common.settings import Misconfigured, Settings
 from common.tokens import Claims, InvalidToken, UnknownKey, check_times, verify
 
 CHALLENGE = 'Bearer realm="bookstore"'
 MAX_REMEMBERED = 4096  # verified tokens a worker, about 1 KiB each
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -40,19 +43,23 @@ class Verifier:
         if claims is not None:
             check_times(claims, now=now)
             return claims
-        claims = self._verify(token, keys, now)
+        claims = self._verify(verify, token, keys, now)
         if len(known) >= MAX_REMEMBERED:
             known.clear()
         known[token] = claims
         return claims
 
-    def _verify(self, token: str, keys: KeySet, now: float) -> Claims:
+    def verify_service(self, token: str) -> None:
+        """Raise `InvalidToken` unless a service of ours made `token` for this one; it is shown once."""
+        self._verify(verify_service_token, token, self.keys.current(), time.time())
+
+    def _verify(self, rules: Callable[..., T], token: str, keys: KeySet, now: float) -> T:
         try:
-            return verify(token, keys, now=now)
+            return rules(token, keys, now=now)
         except UnknownKey:
             if not self.keys.look_again():
                 raise
-            return verify(token, self.keys.current(), now=now)
+            return rules(token, self.keys.current(), now=now)
 
     def _remembered(self, keys: KeySet) -> dict[str, Claims]:
         known_under, known = self._known
@@ -64,14 +71,17 @@ class Verifier:
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Load the keys, or raise `Misconfigured` naming the variable they come from."""
-    if settings.is_command:
-        return
+    if not settings.is_command:
+        app.extensions["verifier"] = Verifier(load_keys(settings))
+
+
+def load_keys(settings: Settings) -> Keys:
+    """Return the keys of a service, or raise `Misconfigured` naming the variable they come from."""
     name = "JWT_SECRET" if settings.secret else "JWT_KEYS_FILE"
     try:
-        keys: Keys = SingleKey(settings.secret) if settings.secret else KeyFile(settings.keys_file)
+        return SingleKey(settings.secret) if settings.secret else KeyFile(settings.keys_file)
     except BadKeys as error:
         raise Misconfigured(f"{settings.service}: {name}: {error}") from error
-    app.extensions["verifier"] = Verifier(keys)
 
 
 def verifier() -> Verifier:
@@ -84,12 +94,20 @@ def require_token() -> None:
     """Set `g.identity` from the request's token, or refuse with 401; a CORS preflight carries no token."""
     if request.method == "OPTIONS":
         return
-    token = _token(request.environ)
-    if token is None:
-        metrics.token_rejected("missing")
-        raise Refusal(401, "a valid token is missing", headers={"WWW-Authenticate": CHALLENGE})
+    token = _token(request.environ) or _refuse_missing()
     try:
         g.identity = verifier().verify(token)
+    except InvalidToken as error:
+        refuse_token(error.reason)
+
+
+def require_service_token() -> None:
+    """Refuse with 401 whoever is no service of ours; its token comes as `Bearer` and in no other way."""
+    if request.method == "OPTIONS":
+        return
+    token = _bearer(request.environ) or _refuse_missing()
+    try:
+        verifier().verify_service(token)
     except InvalidToken as error:
         refuse_token(error.reason)
 
@@ -104,6 +122,11 @@ def require(check: Callable[[], str | None]) -> Callable[[], None]:
     return guard
 
 
+def _refuse_missing() -> Never:
+    metrics.token_rejected("missing")
+    raise Refusal(401, "a valid token is missing", headers={"WWW-Authenticate": CHALLENGE})
+
+
 def refuse_token(reason: str) -> Never:
     """Refuse the request's token with 401; `reason` goes to log and metrics, not to the client."""
     metrics.token_rejected(reason)
@@ -114,9 +137,13 @@ def refuse_token(reason: str) -> Never:
 
 def _token(environ: Mapping[str, Any]) -> str | None:
     """Return the token of the request, or None; two that differ are no valid token (RFC 6750 section 2)."""
-    scheme, _, bearer = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    bearer = bearer.strip(" ") if scheme.lower() == "bearer" else ""
+    bearer = _bearer(environ)
     header = environ.get("HTTP_X_ACCESS_TOKENS", "").strip(" ")
     if bearer and header and bearer != header:
         refuse_token("two_tokens")
     return bearer or header or None
+
+
+def _bearer(environ: Mapping[str, Any]) -> str:
+    scheme, _, bearer = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return bearer.strip(" ") if scheme.lower() == "bearer" else ""

@@ -88,6 +88,15 @@ class Text(PlainText):
         return text
 
 
+class Flag(Strict[bool]):
+    """A JSON boolean: no number and no string stands for one."""
+
+    def read(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("must be true or false")
+        return value
+
+
 class WholeNumber(Strict[int]):
     """A JSON integer from `low` to `high`: no string, fraction or boolean stands for one.
 

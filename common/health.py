@@ -1,5 +1,6 @@
 """Owns the open routes that say what a service is and how it is: `/`, `/healthz`, `/readyz`."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from typing import Literal
@@ -17,6 +18,7 @@ from common.database import Database
 CHECK_WAIT = 1.5  # seconds, so that the whole answer takes less than 2
 
 State = Literal["ok", "degraded", "failing"]
+Check = Callable[[], State]
 
 
 class Service(msgspec.Struct):
@@ -51,9 +53,10 @@ blueprint = Blueprint("service", __name__, description="What the service is and 
 _looks = ThreadPoolExecutor(max_workers=1, thread_name_prefix="readiness")
 
 
-def init_app(app: Flask, db: Database) -> None:
-    """Let `/readyz` of `app` look at `db`."""
+def init_app(app: Flask, db: Database, **checks: Check) -> None:
+    """Let `/readyz` of `app` look at `db`, and ask each of `checks`, which asks nobody else."""
     app.extensions["readiness_database"] = db
+    app.extensions["readiness_checks"] = checks
 
 
 @blueprint.operation("GET /", answers={200: Service("books_service")})
@@ -71,7 +74,8 @@ def show_health() -> Response:
 @blueprint.operation("GET /readyz", answers={200: READY, 503: NOT_READY})
 def show_readiness() -> Response:
     """Say whether the service can serve: the database answers, its schema is current, the keys are loaded."""
-    checks = {**_database_checks(), "keys": _keys_check()}
+    others: dict[str, Check] = current_app.extensions["readiness_checks"]
+    checks = {**_database_checks(), "keys": _keys_check()} | {name: others[name]() for name in others}
     worst: State = max(checks.values(), key=["ok", "degraded", "failing"].index)
     if worst == "failing":
         return answer(Readiness(worst, checks), 503, {"Retry-After": "1"})

@@ -20,6 +20,7 @@ LEAST_HOPS = {
 ALL_HOPS = 255  # a packet is sent with 64 or 128 by nearly everybody
 
 _stopping = mmap.mmap(-1, 1)  # one byte that the master and its workers share
+_latest: list[Any] = []  # the worker that was made last, which in a worker is itself
 
 
 def open_listeners(host: str, port: int, count: int, *, prefix: str) -> list[socket.socket]:
@@ -95,8 +96,14 @@ def is_stopping() -> bool:
     return bool(_stopping[0])
 
 
+def is_ending() -> bool:
+    """Tell a request that waits whether its worker is about to stop, alone or with the whole server."""
+    return is_stopping() or not all(worker.alive for worker in _latest)
+
+
 def take_slot(arbiter: Any, worker: Any) -> None:
     """Give a new worker the listener that the fewest others have; in the master, before the fork."""
+    _latest[:] = [worker]
     taken = [other.slot for other in arbiter.WORKERS.values()]
     worker.slot = min(range(len(arbiter.LISTENERS)), key=taken.count)
     worker.sockets = [arbiter.LISTENERS[worker.slot]]

@@ -9,12 +9,13 @@ from flask import Flask
 from flask_smorest.spec.plugins import FlaskPlugin
 from marshmallow import fields
 
-from common.fields import AnyText, StrictSchema, WholeNumber
+from common.fields import AnyText, Flag, StrictSchema, WholeNumber
 from common.paths import PublicId, RowNumber
 from common.problems import DETAILS
 from common.responses import REFERENCE, Complaint, Problem, as_answered, problem, success
 
 TOKEN = ("bearer", "accessToken")
+SERVICE = ("service",)
 DESCRIPTION = (
     "JSON in UTF-8 both ways. Every error is `application/problem+json` (RFC 9457). Members and query"
     " parameters that are not listed here are refused with 422."
@@ -31,6 +32,12 @@ SCHEMES = {
         "in": "header",
         "name": "x-access-tokens",
         "description": "The same token in a header of its own, without a word before it.",
+    },
+    "service": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A token that another service signed with the shared key, good for a minute.",
     },
     "basic": {"type": "http", "scheme": "basic", "description": "Name and password (RFC 7617, UTF-8)."},
 }
@@ -103,7 +110,7 @@ def document(
 def _common_refusals(body: type[StrictSchema] | None, security: list[str]) -> list[int]:
     """Return the statuses with which any route of this kind may refuse."""
     statuses = [422, 500]
-    if set(security) & set(TOKEN):
+    if set(security) & {*TOKEN, *SERVICE}:
         statuses.append(401)
     if body:
         statuses += [400, 408, 413, 415]
@@ -116,6 +123,7 @@ def _teach(api: Api) -> None:
     """Tell flask-smorest what our own fields and path variables are in OpenAPI."""
     api.register_field(AnyText, "string", None)
     api.register_field(WholeNumber, "integer", None)
+    api.register_field(Flag, "boolean", None)
     for converter in (PublicId, RowNumber):
         api.register_converter(converter, lambda variable: dict(variable.schema))
     api.ma_plugin.converter.add_attribute_function(_without_null_default)

@@ -28,6 +28,8 @@ MAX_LENGTH = 4096  # bytes
 FORBIDDEN_PARAMETERS = frozenset({"crit", "jku", "jwk", "zip", "b64"})
 CANONICAL_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
+Rules = Mapping[str, Callable[[object], bool]]
+
 _jws = jwt.PyJWS(algorithms=["HS256"], options={"verify_signature": True, "enforce_minimum_key_length": True})
 
 
@@ -43,16 +45,22 @@ class UnknownKey(InvalidToken):
     """A token whose `kid` is in no key: a reason to look at the key file again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """What a verified token says; times are seconds since the epoch."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """When a verified token is good, in seconds since the epoch."""
+
+    issued_at: float
+    expires_at: float
+    not_before: float  # -inf if the token does not say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims(Times):
+    """What a verified access token says."""
 
     public_id: str
     session_id: str
     token_id: str
-    issued_at: float
-    expires_at: float
-    not_before: float  # -inf if the token does not say
 
 
 def issue(key: Key, *, public_id: str, session_id: str, now: float) -> str:
@@ -72,11 +80,18 @@ def issue(key: Key, *, public_id: str, session_id: str, now: float) -> str:
 
 
 def verify(token: str, keys: KeySet, *, now: float) -> Claims:
-    """Return the claims of `token`, or raise `InvalidToken`; `now` is in seconds since the epoch."""
+    """Return the claims of the access token, or raise `InvalidToken`; `now` is in seconds since the epoch."""
+    claims = _claims(open_token(token, keys, TYPE))
+    check_times(claims, now=now)
+    return claims
+
+
+def open_token(token: str, keys: KeySet, kind: str) -> Mapping[str, Any]:
+    """Return what a token of the type `kind` says, once its signature is verified."""
     if len(token) > MAX_LENGTH:
         raise InvalidToken("size")
     header = _object(token.partition(".")[0])
-    key = _key(header, keys)
+    key = _key(header, keys, kind)
     try:
         payload = _jws.decode(token, key.secret, algorithms=["HS256"])
     except jwt.InvalidSignatureError as error:
@@ -85,12 +100,10 @@ def verify(token: str, keys: KeySet, *, now: float) -> Claims:
         raise InvalidToken("malformed") from error
     if token.count(".") != 2 or "=" in token:
         raise InvalidToken("malformed")
-    claims = _claims(_parse(payload))
-    check_times(claims, now=now)
-    return claims
+    return _parse(payload)
 
 
-def check_times(claims: Claims, *, now: float) -> None:
+def check_times(claims: Times, *, now: float) -> None:
     """Raise `InvalidToken` unless `now` lies within the token's times, give or take `LEEWAY`."""
     if now >= claims.expires_at + LEEWAY:
         raise InvalidToken("expired")
@@ -129,10 +142,10 @@ def _refuse_constant(name: str) -> Never:
     raise ValueError(f"{name} is not JSON")
 
 
-def _key(header: Mapping[str, Any], keys: KeySet) -> Key:
+def _key(header: Mapping[str, Any], keys: KeySet, kind: str) -> Key:
     if header.get("alg") != "HS256":
         raise InvalidToken("algorithm")
-    if header.get("typ") != TYPE:
+    if header.get("typ") != kind:
         raise InvalidToken("type")
     if any(name in FORBIDDEN_PARAMETERS or name.startswith("x5") for name in header):
         raise InvalidToken("header")
@@ -145,13 +158,9 @@ def _key(header: Mapping[str, Any], keys: KeySet) -> Key:
 
 
 def _claims(members: Mapping[str, Any]) -> Claims:
-    for name, is_right in _RULES.items():
-        if not is_right(members.get(name)):
-            raise InvalidToken(f"claim_{name}")
+    check_claims(members, _RULES)
     if members["sub"] != members["public_id"]:
         raise InvalidToken("claim_sub")
-    if "nbf" in members and not _is_time(members["nbf"]):
-        raise InvalidToken("claim_nbf")
     return Claims(
         public_id=members["public_id"],
         session_id=members["sid"],
@@ -162,11 +171,21 @@ def _claims(members: Mapping[str, Any]) -> Claims:
     )
 
 
+def check_claims(members: Mapping[str, Any], rules: Rules) -> None:
+    """Raise `InvalidToken` for a claim that is not there or breaks its rule; `nbf` need not be there."""
+    for name, is_right in rules.items():
+        if not is_right(members.get(name)):
+            raise InvalidToken(f"claim_{name}")
+    if "nbf" in members and not is_time(members["nbf"]):
+        raise InvalidToken("claim_nbf")
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value)
 
 
-def _is_time(value: object) -> bool:
+def is_time(value: object) -> bool:
+    """Tell whether the value is a finite number (RFC 7519 section 2, NumericDate)."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:
@@ -179,19 +198,24 @@ def _is_user(value: object) -> bool:
     return isinstance(value, str) and CANONICAL_UUID4.fullmatch(value) is not None
 
 
-def _is_audience(value: object) -> bool:
-    if isinstance(value, list):
-        return all(_is_text(item) for item in value) and AUDIENCE in value
-    return value == AUDIENCE
+def holds(audience: str) -> Callable[[object], bool]:
+    """Return the rule of an `aud` that is `audience`, or a list with it."""
+
+    def is_right(value: object) -> bool:
+        if isinstance(value, list):
+            return all(_is_text(item) for item in value) and audience in value
+        return value == audience
+
+    return is_right
 
 
-_RULES: Mapping[str, Callable[[object], bool]] = {
+_RULES: Rules = {
     "iss": lambda value: value == ISSUER,
-    "aud": _is_audience,
+    "aud": holds(AUDIENCE),
     "sub": _is_user,
     "public_id": _is_user,
     "sid": _is_text,
     "jti": _is_text,
-    "iat": _is_time,
-    "exp": _is_time,
+    "iat": is_time,
+    "exp": is_time,
 }

@@ -16,6 +16,7 @@ import requests
 ROOT = Path(__file__).parents[1]
 START = 30  # seconds for a service to be ready, on a busy machine
 SERVICES = ("auth", "books")
+FOLLOWER = "follower"  # of books, started if it is named
 
 
 def free_port() -> int:
@@ -49,6 +50,7 @@ class Pair:
             "FLASK_SKIP_DOTENV": "1",  # the settings of whoever works here are not the tests'
             "DATA_DIR": str(folder),
             "WEB_CONCURRENCY": "2",
+            "REGISTRATIONS_PER_HOUR": "0",  # all people of the tests come from one address
             **{f"{service.upper()}_PORT": str(port) for service, port in self.ports.items()},
             **{f"{service.upper()}_METRICS_PORT": str(port) for service, port in self.metrics_ports.items()},
             **{f"{service.upper()}_DATABASE_URL": url for service, url in (databases or {}).items()},
@@ -76,7 +78,8 @@ class Pair:
         for service in services or SERVICES:
             self.processes[service] = self._spawn(service)
         for service in services or SERVICES:
-            self._wait(service)
+            if service != FOLLOWER:  # which nobody can ask
+                self._wait(service)
         return self
 
     def stop(self, *services: str, number: signal.Signals = signal.SIGTERM) -> None:
@@ -102,6 +105,8 @@ class Pair:
         self._logs.append(log)
         configuration = f"{service}_service/gunicorn_conf.py"
         command = [sys.executable, "-m", "gunicorn", "-c", configuration, f"{service}_service:create_app()"]
+        if service == FOLLOWER:
+            command = [sys.executable, "-m", "flask", "--app", "books_service", "follow"]
         # The metrics go where everything else is, so that they go with it even after a kill.
         environment = self.environment | {"PROMETHEUS_MULTIPROC_DIR": str(self.folder)}
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)

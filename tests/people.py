@@ -21,6 +21,7 @@ class Person:
     public_id: str
     token: str
     password: str = PASSWORD
+    refresh_token: str = ""
     session: requests.Session = field(default_factory=requests.Session)
 
     def request(self, method: str, service: str, path: str, **options: Any) -> requests.Response:
@@ -64,7 +65,10 @@ def register(pair: Pair, name: str | None = None) -> Person:
     credentials = {"name": name or new_name(), "password": PASSWORD}
     answer = requests.post(pair.url("auth") + "/register", json=credentials, timeout=30)
     assert answer.status_code == 201, answer.text
-    return Person(pair, credentials["name"], answer.json()["public_id"], answer.json()["token"])
+    told = answer.json()
+    return Person(
+        pair, credentials["name"], told["public_id"], told["token"], refresh_token=told["refresh_token"]
+    )
 
 
 def register_admin(pair: Pair) -> Person:

@@ -16,7 +16,11 @@ SOURCES = sorted(
 )
 # The layers of a service, from the outside inwards; a module may import its own layer and those behind it.
 ENTRANCES = {"__init__", "gunicorn_conf", "env"}  # what puts the parts together
-HTTP = {"views", "commands", "guards", "credentials", "fields", "payloads", "hashing"}
+HTTP = {"views", "guards", "credentials", "fields", "payloads", "hashing", "limiting"} | {
+    "commands",
+    "audit_commands",
+    "event_commands",
+}
 FACTS = {"models", "settings"}
 ENVIRONMENT = {"common/settings.py"}
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client takes it from nowhere else

@@ -1,13 +1,11 @@
 """What many do at once: the database lets one win, and the others are told so."""
 
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 
 import pytest
 import requests
 
+from tests.at_once import Ask, at_once
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, book, new_name, register
 
@@ -19,18 +17,9 @@ def four_workers(own_pair: Pair) -> Pair:
     return own_pair.start()
 
 
-def at_once(count: int, url: str, ask: Callable[[requests.Session, int], requests.Response]) -> Counter[int]:
-    """Ask `count` times at once, each over an open connection; return how often each status came."""
-    barrier = Barrier(count)
-
-    def one(number: int) -> int:
-        with requests.Session() as session:
-            session.get(f"{url}/healthz", timeout=30)
-            barrier.wait(timeout=60)
-            return ask(session, number).status_code
-
-    with ThreadPoolExecutor(count) as threads:
-        return Counter(threads.map(one, range(count)))
+def statuses(count: int, url: str, ask: Ask) -> Counter[int]:
+    """Ask `count` times at once; return how often each status came."""
+    return Counter(answer.status_code for answer in at_once(count, url, ask))
 
 
 def test_whatever_many_do_at_once_one_wins(four_workers: Pair) -> None:
@@ -57,7 +46,7 @@ def same_name_at_once(pair: Pair) -> Counter[int]:
         body = {"name": names[number], "password": PASSWORD}
         return session.post(pair.url("auth") + "/register", json=body, timeout=30)
 
-    return at_once(12, pair.url("auth"), ask)
+    return statuses(12, pair.url("auth"), ask)
 
 
 def same_book_at_once(person: Person) -> Counter[int]:
@@ -68,7 +57,7 @@ def same_book_at_once(person: Person) -> Counter[int]:
         url = person.pair.url("books") + ("/book", "/books")[number % 2]
         return session.post(url, json=sent, headers={"x-access-tokens": person.token}, timeout=30)
 
-    return at_once(20, person.pair.url("books"), ask)
+    return statuses(20, person.pair.url("books"), ask)
 
 
 def same_deletion_at_once(person: Person) -> Counter[int]:
@@ -78,7 +67,7 @@ def same_deletion_at_once(person: Person) -> Counter[int]:
     def ask(session: requests.Session, _: int) -> requests.Response:
         return session.delete(url, headers={"x-access-tokens": person.token}, timeout=30)
 
-    return at_once(20, person.pair.url("books"), ask)
+    return statuses(20, person.pair.url("books"), ask)
 
 
 def different_books_at_once(person: Person) -> Counter[int]:
@@ -88,4 +77,4 @@ def different_books_at_once(person: Person) -> Counter[int]:
         url = person.pair.url("books") + "/books"
         return session.post(url, json=book(), headers={"x-access-tokens": person.token}, timeout=30)
 
-    return at_once(20, person.pair.url("books"), ask)
+    return statuses(20, person.pair.url("books"), ask)

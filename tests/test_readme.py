@@ -62,7 +62,7 @@ def test_the_tables_of_settings_are_complete(kind: type[Settings], title: str) -
 def test_the_table_of_commands_is_complete() -> None:
     text = section("## Commands of an operator")
     done = subprocess.run(
-        ["grep", "-hoE", r'^@(users|keys)\.command\("[a-z-]+"\)', "auth_service/commands.py"],
+        ["grep", "-hoE", r'^@(users|sessions|keys)\.command\("[a-z-]+"\)', "auth_service/commands.py"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -71,4 +71,4 @@ def test_the_table_of_commands_is_complete() -> None:
     commands = re.findall(r'@(\w+)\.command\("([a-z-]+)"\)', done.stdout)
 
     assert commands
-    assert [word for _, word in commands if not re.search(rf"(users|keys|…) {word}\b", text)] == []
+    assert [word for _, word in commands if not re.search(rf"(users|sessions|keys|…) {word}\b", text)] == []

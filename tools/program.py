@@ -18,11 +18,15 @@ LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 @dataclass(frozen=True)
 class Program:
-    """A Python module to run, and the address that answers 200 once it is ready."""
+    """A Python module to run, and the address that answers 200 once it is ready, if it has one.
+
+    One that stays writes logs, which go where ours go.
+    """
 
     name: str
     arguments: Sequence[str]
     ready: str | None = None
+    stays: bool = False
 
 
 class Process:
@@ -35,7 +39,7 @@ class Process:
         self._popen = subprocess.Popen(
             [sys.executable, "-m", *program.arguments],
             stdin=subprocess.DEVNULL,
-            stdout=None if program.ready else pipe,  # a service's logs go straight through
+            stdout=None if program.stays else pipe,
             stderr=pipe,
             start_new_session=True,
             preexec_fn=_end_with_parent,  # noqa: PLW1509  # there are no threads that a fork could disturb

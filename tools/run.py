@@ -1,7 +1,8 @@
-"""Runs both services on the data of one folder until Ctrl-C or TERM, or until one of them ends: `make run`.
+"""Runs both services and the follower on the data of one folder until Ctrl-C or TERM: `make run`.
 
-The line that it prints when both are ready goes to standard output, among the services' logs; what went
-wrong goes to standard error, and the exit status is then 1. No process is left behind, whatever happens.
+It also ends when one of them does. The line that it prints when all are ready goes to standard output, among
+the services' logs; what went wrong goes to standard error, and the exit status is then 1. No process is left
+behind, whatever happens.
 """
 
 import os
@@ -60,6 +61,7 @@ def start(processes: Processes, environment: Mapping[str, str]) -> None:
     processes.run(list(key_commands(environment)))
     processes.run([flask("auth_service", "db", "upgrade"), flask("books_service", "db", "upgrade")])
     processes.start([gunicorn("auth_service", auth[0]), gunicorn("books_service", books[0])])
+    processes.start([follower()])  # only now, so that it finds auth at once
     say(f"Ready: auth is at {auth[0].url}, books at {books[0].url}, each with its /docs; Ctrl-C stops them.")
 
 
@@ -69,7 +71,11 @@ def flask(package: str, *command: str) -> Program:
 
 def gunicorn(package: str, place: Place) -> Program:
     arguments = ["gunicorn", "--config", f"{package}/gunicorn_conf.py", f"{package}:create_app()"]
-    return Program(package, arguments, ready=f"{place.url}/readyz")
+    return Program(package, arguments, ready=f"{place.url}/readyz", stays=True)
+
+
+def follower() -> Program:
+    return Program("the follower of books", ["flask", "--app", "books_service", "follow"], stays=True)
 
 
 def key_commands(environment: Mapping[str, str]) -> Iterator[Program]:

@@ -1,13 +1,25 @@
-"""Owns what a user reads of itself."""
+"""Owns what a user reads and changes of itself."""
 
-from flask import Response, g
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any, Never
 
-from auth_service.guards import require_session
-from auth_service.payloads import ANN, user_payload
-from common.answers import answer
+from flask import Response, current_app, g, request
+from marshmallow import ValidationError, validates_schema
+
+from auth_service import audit, changes, limiting, security, throttle
+from auth_service.credentials import COULD_NOT_VERIFY, refuse_login
+from auth_service.fields import NewPassword, check_new_password
+from auth_service.guards import check_basic, refuse_last_admin, require_password, require_session
+from auth_service.payloads import ANN, SOME_TOKENS, Tokens, user_payload
+from auth_service.users import Checked, unchanged_since
+from auth_service.views import granting
+from common.answers import answer, no_content
 from common.api import Blueprint
 from common.auth import require_token
+from common.fields import AnyText, StrictSchema
 from common.openapi import TOKEN
+from common.problems import Refusal
 
 blueprint = Blueprint(
     "me",
@@ -16,9 +28,93 @@ blueprint = Blueprint(
     guards=[require_token, require_session],
     security=TOKEN,
 )
+leaving = Blueprint(
+    "leaving",
+    __name__,
+    description="The user whom HTTP Basic names: a token that was left lying about is not enough",
+    guards=[require_password],
+    security=["basic"],
+)
+leaving.register_error_handler(changes.LastAdmin, refuse_last_admin)
+
+
+class PasswordChange(StrictSchema):
+    """The password so far, whatever it is, and one that keeps the rules and is another."""
+
+    current_password = AnyText(required=True, metadata={"examples": ["a long and private phrase"]})
+    new_password = NewPassword(required=True, metadata={"examples": ["a longer and more private phrase"]})
+
+    @validates_schema(skip_on_field_errors=False)
+    def check_password(self, data: dict[str, Any], **_: Any) -> None:
+        """Complain about a password that may not be chosen."""
+        if "new_password" not in data:
+            return
+        check_new_password(data["new_password"], name=g.user.name, member="new_password")
+        if _composed(data["new_password"]) == _composed(data.get("current_password", "")):
+            raise ValidationError("must not be the current password", "new_password")
 
 
 @blueprint.operation("GET /me", answers={200: ANN})
 def show_me() -> Response:
     """Show the user whom the token names."""
     return answer(user_payload(g.user))
+
+
+@blueprint.operation(
+    "PUT /me/password",
+    body=PasswordChange,
+    answers={200: SOME_TOKENS},
+    refuses={403: COULD_NOT_VERIFY, 429: throttle.MESSAGE},
+)
+def change_my_password(body: dict[str, Any]) -> Response:
+    """Change the password; every session ends, and a new one begins."""
+    current, new = body["current_password"], body["new_password"]
+    # A login at the same moment may give the same password a stronger hash: then it is checked once more.
+    tokens = _change_password(current, new) or _change_password(current, new) or _refuse("changed_meanwhile")
+    return answer(tokens)
+
+
+def _change_password(current: str, new: str) -> Tokens | None:
+    """Change the password or refuse; return None if the user was changed after `current` was found right."""
+    with limiting.checked(g.user.name, current, failure=audit.PASSWORD_REFUSED) as (user, attempt):
+        if user.refusal:
+            _refuse(user.refusal)
+        password_hash, now = current_app.extensions["hasher"].hash(new), datetime.now(UTC)
+        ended = changes.replace_password(user, password_hash, now=now)
+        if ended is None:
+            return None
+        attempt.succeeded(now=now)
+        event = audit.PASSWORD_CHANGED
+        tokens = granting.start(user.id, user.public_id, event=event, now=now, ended=ended)
+    security.note("password_changed", sessions_ended=len(ended))
+    return tokens
+
+
+@leaving.operation(
+    "DELETE /me",
+    answers={204: None},
+    refuses={401: COULD_NOT_VERIFY, 409: changes.THE_LAST_ADMIN_STAYS, 429: throttle.MESSAGE},
+)
+def delete_me() -> Response:
+    """Delete the user with everything there is of it, here and in the services that hear of it."""
+    # As above: whoever was changed since the guard looked is checked once more.
+    if not (_delete(g.checked) or _delete(check_basic())):
+        refuse_login(g.checked.public_id, "changed_meanwhile")
+    security.note("user_deleted", public_id=g.checked.public_id)
+    return no_content()
+
+
+def _delete(user: Checked) -> bool:
+    """Delete the user; return False if it was changed after its password was found right."""
+    by = audit.By("the user", request.remote_addr)
+    return changes.delete_user(unchanged_since(user), by=by, now=datetime.now(UTC)) is not None
+
+
+def _refuse(reason: str) -> Never:
+    security.warn("password_refused", reason=reason)
+    raise Refusal(403, COULD_NOT_VERIFY)
+
+
+def _composed(password: str) -> str:
+    """Return the form in which passwords are compared."""
+    return unicodedata.normalize("NFC", password)

@@ -1,14 +1,20 @@
-"""Owns what admins read of users."""
+"""Owns what admins read of users, and change."""
 
-from flask import Response, abort
+from datetime import UTC, datetime
+from typing import Any
 
-from auth_service import users
-from auth_service.guards import require_admin, require_session
+from flask import Response, abort, current_app, g, request
+from marshmallow import validates_schema
+
+from auth_service import audit, changes, security, users
+from auth_service.fields import NewPassword, check_new_password
+from auth_service.guards import refuse_last_admin, require_admin, require_session
 from auth_service.payloads import ANN, UserList, user_payload
-from common.answers import answer
+from auth_service.sessions import LiveUser
+from common.answers import answer, no_content
 from common.api import Blueprint
 from common.auth import require_token, verifier
-from common.fields import Cursor, PlainText, QueryNumber, StrictSchema
+from common.fields import Cursor, Flag, PlainText, QueryNumber, StrictSchema
 from common.openapi import TOKEN
 from common.pages import page_after, page_end
 
@@ -22,6 +28,7 @@ blueprint = Blueprint(
     guards=[require_token, require_session, require_admin],
     security=TOKEN,
 )
+blueprint.register_error_handler(changes.LastAdmin, refuse_last_admin)
 
 
 class Page(StrictSchema):
@@ -30,6 +37,21 @@ class Page(StrictSchema):
     limit = QueryNumber(low=1, high=200, load_default=50, metadata={"description": "Users a page."})
     cursor = Cursor()
     name = PlainText(load_default="", metadata={"description": "The start of the name, in any case."})
+
+
+class UserChange(StrictSchema):
+    """What is to become of a user; what is left out stays as it is."""
+
+    admin = Flag(metadata={"examples": [True]})
+    disabled = Flag(metadata={"description": "A disabled user is logged out everywhere and cannot log in."})
+    password = NewPassword()
+
+    @validates_schema(skip_on_field_errors=False)
+    def check_password(self, data: dict[str, Any], **_: Any) -> None:
+        """Complain about a password that may not be chosen, such as the name of the user."""
+        if "password" in data:
+            user = users.find_user((request.view_args or {})["public_id"])
+            check_new_password(data["password"], name=user.name if user else "", member="password")
 
 
 @blueprint.operation(
@@ -49,3 +71,48 @@ def list_users(limit: int, cursor: str | None, name: str) -> Response:
 def show_user(public_id: str) -> Response:
     """Show one user."""
     return answer(user_payload(users.find_user(public_id) or abort(404, NO_SUCH_USER)))
+
+
+@blueprint.operation(
+    "PATCH /users/<public_id:public_id>",
+    body=UserChange,
+    answers={200: ANN},
+    refuses={403: ONLY_ADMINS, 404: NO_SUCH_USER, 409: changes.THE_LAST_ADMIN_STAYS},
+)
+def change_user(public_id: str, body: dict[str, Any]) -> Response:
+    """Change a user's role, disable or enable it, or give it another password.
+
+    Whoever is disabled or gets another password is logged out everywhere.
+    """
+    user = users.find_user(public_id) or abort(404, NO_SUCH_USER)
+    if body:
+        user = _change(public_id, body)
+    return answer(user_payload(user))
+
+
+def _change(public_id: str, members: dict[str, Any]) -> LiveUser:
+    changed = {name: value for name, value in members.items() if name != "password"}
+    told = dict(changed)
+    if "password" in members:
+        changed["password_hash"] = current_app.extensions["hasher"].hash(members["password"])
+    which, now = changes.by_public_id(public_id), datetime.now(UTC)
+    user = changes.change_user(which, changed, by=_admin(), now=now) or abort(404, NO_SUCH_USER)
+    security.note("user_changed", user=public_id, has_new_password="password" in members, **told)
+    return user
+
+
+@blueprint.operation(
+    "DELETE /users/<public_id:public_id>",
+    answers={204: None},
+    refuses={403: ONLY_ADMINS, 404: NO_SUCH_USER, 409: changes.THE_LAST_ADMIN_STAYS},
+)
+def delete_user(public_id: str) -> Response:
+    """Delete a user with everything there is of it, here and in the services that hear of it."""
+    if changes.delete_user(changes.by_public_id(public_id), by=_admin(), now=datetime.now(UTC)) is None:
+        abort(404, NO_SUCH_USER)
+    security.note("user_deleted", user=public_id)
+    return no_content()
+
+
+def _admin() -> audit.By:
+    return audit.By(g.identity.public_id, request.remote_addr)

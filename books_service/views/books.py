@@ -7,10 +7,11 @@ import msgspec
 from flask import Response, abort, g
 
 from books_service import shelf
+from books_service.guards import require_not_ended
 from books_service.shelf import BookPayload
 from common.answers import answer
 from common.api import Blueprint
-from common.auth import require_token, verifier
+from common.auth import refuse_token, require_token, verifier
 from common.fields import Cursor, QueryNumber, StrictSchema, Text, WholeNumber
 from common.openapi import TOKEN
 from common.pages import page_after, page_end
@@ -19,7 +20,7 @@ blueprint = Blueprint(
     "books",
     __name__,
     description="The books of the user whom the token names",
-    guards=[require_token],
+    guards=[require_token, require_not_ended],
     security=TOKEN,
 )
 
@@ -74,6 +75,8 @@ def create_book(body: dict[str, Any]) -> Response:
         book = shelf.put_book(g.identity.public_id, body)
     except shelf.AlreadyThere:
         abort(409, KNOWN_BOOK)
+    except shelf.OwnerDeleted:
+        refuse_token("user")
     return answer(Created("new books created", book), 201, {"Location": f"/books/{book.id}"})
 
 

@@ -18,7 +18,7 @@ class Operator:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("FLASK_RUN_FROM_CLI", "true")
-        self._app = create_app()
+        self.app = create_app()
 
     def __enter__(self) -> Self:
         return self
@@ -26,19 +26,19 @@ class Operator:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._app.app_context():
+        with self.app.app_context():
             db.session.remove()
             db.engine.dispose()
 
     def run(self, *words: str, typed: str = "") -> Result:
         """Run a command and return what became of it."""
-        return self._app.test_cli_runner().invoke(args=words, input=typed)
+        return self.app.test_cli_runner().invoke(args=words, input=typed)
 
     def succeed(self, *words: str, typed: str = "") -> str:
-        """Run a command that has to succeed, and return what it printed."""
+        """Run a command that has to succeed, and return what it printed to standard output."""
         done = self.run(*words, typed=typed)
         assert done.exit_code == 0, done.output
-        return done.output.strip()
+        return done.stdout.strip()
 
     def fail(self, *words: str, typed: str = "") -> str:
         """Run a command that has to fail with one line, and return that line without its prefix."""

@@ -100,6 +100,7 @@ def test_the_list_shows_everybody_and_no_hash(operator: Operator, person: Person
     assert "argon2" not in shown
 
 
+@pytest.mark.usefixtures("admin")  # another one, for the last admin stays
 def test_an_admin_is_made_and_unmade(operator: Operator, pair: Pair) -> None:
     person = register(pair)
 

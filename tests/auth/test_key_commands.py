@@ -194,7 +194,8 @@ def test_passwords_are_made_once(operator: Operator, tmp_path: Path) -> None:
     assert list(first.parent.iterdir()) == [first]
 
 
-def test_an_empty_password_is_refused(operator: Operator, tmp_path: Path) -> None:
+def test_an_empty_password_is_refused(operator: Operator, path: Path, tmp_path: Path) -> None:
+    key_file.make(path)
     (tmp_path / "password").touch()
 
     assert "is empty" in operator.fail("keys", "init", "--password", str(tmp_path / "password"))

@@ -93,6 +93,7 @@ def test_users_are_for_admins(person: Person, path: str) -> None:
     assert_problem(person.get(path, "auth"), 403, "only an admin may do this")
 
 
+@pytest.mark.usefixtures("admin")  # another one, for the last admin stays
 def test_who_is_an_admin_is_asked_at_every_request(pair: Pair, operator: Operator) -> None:
     person = register(pair)
 

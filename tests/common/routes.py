@@ -29,6 +29,8 @@ class Route:
 ROUTES = [
     Route("auth", "/register", "name"),
     Route("auth", "/login", "name"),
+    Route("auth", "/refresh", "refresh_token"),
+    Route("auth", "/logout", "refresh_token"),
     Route("books", "/book", "Author"),
     Route("books", "/books", "Author"),
 ]

@@ -128,6 +128,20 @@ def test_the_time_of_password_hashes_is_shown(pair: Pair, person: Person) -> Non
     assert after["password_hash_waiting"] == 0
 
 
+def test_security_events_and_ends_of_sessions_are_counted(pair: Pair, person: Person) -> None:
+    names = [f'security_events_total{{event="{event}"}}' for event in ("login", "refresh", "logout")]
+    names.append("sessions_ended_total")
+    before = [counted(pair, "auth", name) for name in names]
+
+    url, body = pair.url("auth"), {"refresh_token": person.refresh_token}
+    requests.post(f"{url}/login", auth=(person.name, person.password), timeout=30)
+    for path in ("/refresh", "/logout", "/logout"):
+        requests.post(url + path, json=body, timeout=30)
+
+    gained = [counted(pair, "auth", name) - number for name, number in zip(names, before, strict=True)]
+    assert gained == [1, 1, 2, 1]
+
+
 @pytest.mark.parametrize(("service", "path"), [("auth", "/me"), ("books", "/books")])
 def test_connections_to_the_database_are_shown(person: Person, service: str, path: str) -> None:
     person.get(path, service)

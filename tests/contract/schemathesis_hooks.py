@@ -18,6 +18,16 @@ from schemathesis.core import NOT_SET
 
 from auth_service.passwords import COMMON_PASSWORDS
 
+OF_ONESELF = {"DELETE /sessions", "DELETE /sessions/{session_id}", "PUT /me/password"}
+# The members of bodies that hold a new password.
+PASSWORD_OF = {
+    "POST /register": "password",
+    "PUT /me/password": "new_password",
+    "PATCH /users/{public_id}": "password",
+}
+UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+CHANGES_USERS = {"PATCH /users/{public_id}", "DELETE /users/{public_id}"}
+
 
 @schemathesis.hook
 def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
@@ -27,9 +37,15 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         take_real_cursor(case)
     if case.operation.label == "POST /login":
         log_in_without_a_body(case)
-    if case.operation.label == "POST /register" and isinstance(case.body, dict):
+    if case.operation.label in OF_ONESELF:
+        act_as_somebody_else(case)
+    if case.operation.label in CHANGES_USERS:
+        leave_others_alone(case)
+    if isinstance(case.body, dict) and case.operation.label in PASSWORD_OF:
         write_in_normal_form(case.body)
-        choose_uncommon_password(case.body)
+        choose_uncommon_password(case.body, PASSWORD_OF[case.operation.label])
+    if isinstance(case.body, dict) and case.operation.label == "POST /refresh":
+        show_real_token(case.body)
 
 
 def take_real_cursor(case: Case[Any]) -> None:
@@ -50,6 +66,51 @@ def take_real_cursor(case: Case[Any]) -> None:
         del case.query["cursor"]
 
 
+def act_as_somebody_else(case: Case[Any]) -> None:
+    """The run's own session must not end, or every later request is 401, nor may the admin have to wait
+    for wrong passwords: somebody new ends a session of its own, and changes a password that it knows.
+
+    What comes without a good token is sent as it is.
+    """
+    if (token := os.environ["SCHEMATHESIS_TOKEN"]) not in str(case.headers):
+        return
+    person = register()
+    for name in {"Authorization", "x-access-tokens"} & set(case.headers):
+        case.headers[name] = case.headers[name].replace(token, person["token"])
+    if UUID.fullmatch(str(case.path_parameters.get("session_id"))):
+        case.path_parameters["session_id"] = person["refresh_token"].partition(".")[0]
+    if isinstance(case.body, dict) and isinstance(case.body.get("current_password"), str):
+        case.body["current_password"] = person["password"]
+
+
+def leave_others_alone(case: Case[Any]) -> None:
+    """The run's admin, and the people of other tests, must not be changed or deleted: let somebody new be.
+
+    The run finds their ids in the lists of users. An id that nobody has is sent as it is.
+    """
+    public_id = str(case.path_parameters.get("public_id"))
+    if not UUID.fullmatch(public_id):
+        return
+    address = f"{os.environ['SCHEMATHESIS_URL']}/users/{public_id}"
+    headers = {"Authorization": f"Bearer {os.environ['SCHEMATHESIS_TOKEN']}"}
+    if requests.get(address, headers=headers, timeout=30).ok:
+        case.path_parameters["public_id"] = register()["public_id"]
+
+
+def show_real_token(body: dict[str, Any]) -> None:
+    """A refresh token is good only if it was issued: ask for one, unless this one breaks its own rule."""
+    token = body.get("refresh_token")
+    if isinstance(token, str) and token.isprintable() and token.strip():
+        body["refresh_token"] = register()["refresh_token"]
+
+
+def register() -> dict[str, Any]:
+    """Register somebody and return the answer, and the password."""
+    credentials = {"name": secrets.token_hex(16), "password": secrets.token_hex(16)}
+    answer = requests.post(os.environ["SCHEMATHESIS_URL"] + "/register", json=credentials, timeout=30)
+    return {**answer.json(), "password": credentials["password"]}
+
+
 def log_in_without_a_body(case: Case[Any]) -> None:
     """Basic credentials are what a login without a body needs; beside them a body is not read at all."""
     if case.body is NOT_SET:
@@ -62,22 +123,24 @@ def write_in_normal_form(body: dict[str, Any]) -> None:
     if isinstance(name := body.get("name"), str):
         seen = "".join(character for character in name if not is_invisible(character))
         body["name"] = unicodedata.normalize("NFKC", " ".join(unicodedata.normalize("NFKC", seen).split(" ")))
-    if isinstance(password := body.get("password"), str):
-        body["password"] = unicodedata.normalize("NFC", password)
+    for member in PASSWORD_OF.values():
+        if isinstance(password := body.get(member), str):
+            body[member] = unicodedata.normalize("NFC", password)
 
 
 def is_invisible(character: str) -> bool:
     return unicodedata.category(character) in ("Cf", "Cn", "Co", "Cs")
 
 
-def choose_uncommon_password(body: dict[str, Any]) -> None:
-    """A password of the right length may still be one of the common ones, or the name."""
-    password, name = body.get("password"), body.get("name")
+def choose_uncommon_password(body: dict[str, Any], member: str) -> None:
+    """A password of the right length may still be one of the common ones, the name, or the one there is."""
+    password, name = body.get(member), body.get("name")
     if not isinstance(password, str) or len(password) < 8:
         return
     folded = password.casefold().strip()
-    if folded in COMMON_PASSWORDS or (isinstance(name, str) and looks_of(password) == looks_of(name)):
-        body["password"] = secrets.token_hex(16)
+    is_name = isinstance(name, str) and looks_of(password) == looks_of(name)
+    if folded in COMMON_PASSWORDS or is_name or password == body.get("current_password"):
+        body[member] = secrets.token_hex(16)
 
 
 def looks_of(text: str) -> str:

@@ -24,7 +24,9 @@ from tests.people import Person
 TIME = 60  # seconds for a migration, or for new workers, on a busy machine
 
 forks = multiprocessing.get_context("forkserver")
-forks.set_forkserver_preload(["auth_service", "books_service", "alembic.command", __name__])
+forks.set_forkserver_preload(
+    ["auth_service", "books_service", "books_service.follower", "alembic.command", __name__]
+)
 
 
 def make_pair(

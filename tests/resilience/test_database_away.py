@@ -125,7 +125,8 @@ def test_what_needs_the_database_answers_503_soon_and_the_rest_goes_on(town: Tow
     for answer in answers[-2:]:
         assert answer.elapsed.total_seconds() < TIME_TO_SAY_UNREADY
         failing = {"database": "failing", "schema": "failing", "keys": "ok"}
-        assert answer.json() == {"status": "failing", "checks": failing}
+        assert answer.json()["status"] == "failing"
+        assert answer.json()["checks"].items() >= failing.items()
     assert_all_is_well(town)
 
 
@@ -180,4 +181,4 @@ def assert_all_is_well(town: Town) -> None:
     """Ask for as many connections as the pools hold: none of them may be a dead one."""
     assert_right(town.needing(2))
     for service in SERVICES:
-        assert town.reader.get("/readyz", service).json()["status"] == "ok"
+        assert town.reader.get("/readyz", service).status_code == 200

@@ -129,15 +129,16 @@ def test_killing_it_ends_the_services(prepared: Run) -> None:
     wait_until(lambda: prepared.processes() == [], "the services end")
 
 
-def test_a_service_that_dies_ends_the_other(prepared: Run) -> None:
+@pytest.mark.parametrize(
+    ("word", "name"), [("books_service:create_app()", "books_service"), ("follow", "the follower of books")]
+)
+def test_one_that_dies_ends_the_others(prepared: Run, word: str, name: str) -> None:
     run = prepared
     run.start()
     run.wait_ready()
-    books = next(
-        child for child in psutil.Process(run.running.pid).children() if "books" in str(child.cmdline())
-    )
-    books.kill()
+    (victim,) = [child for child in psutil.Process(run.running.pid).children() if word in child.cmdline()]
+    victim.kill()
 
     assert run.wait_end() == 1
-    assert any("books_service ended" in line for line in run.errors)
+    assert any(f"{name} ended" in line for line in run.errors)
     assert run.processes() == []

@@ -1,0 +1,123 @@
+"""Owns the feed as other services read it: `GET /events`, which can wait for something to tell."""
+
+import time
+from threading import Semaphore
+
+import msgspec
+from flask import Flask, Response, abort, current_app
+
+from auth_service import events
+from auth_service.events import SESSION_ENDED, USER_DELETED, Told
+from auth_service.payloads import AN_ID, MADE_AT
+from auth_service.settings import AuthSettings
+from common.answers import answer
+from common.api import Blueprint
+from common.auth import require_service_token
+from common.fields import QueryNumber, StrictSchema
+from common.listeners import is_ending
+from common.members import Moment, PublicId
+from common.openapi import SERVICE
+
+LOOK_EVERY = 0.15  # seconds between two looks of a request that waits
+MAX_EVENTS = 1000  # in one answer
+MAX_ID = 2**63 - 1
+
+NO_LONGER_KEPT = (
+    "events behind this id are no longer kept: read again from 0, which tells every deleted user"
+    " (flask --app books_service feed reset)"
+)
+
+blueprint = Blueprint(
+    "events",
+    __name__,
+    description="What other services have to hear, for them alone",
+    guards=[require_service_token],
+    security=SERVICE,
+)
+
+
+class Behind(StrictSchema):
+    """Which events are wanted."""
+
+    after = QueryNumber(
+        low=0, high=MAX_ID, load_default=0, metadata={"description": "`last` of the answer before."}
+    )
+    wait = QueryNumber(
+        low=0, high=30, load_default=0, metadata={"description": "Seconds to wait if there is no event."}
+    )
+    limit = QueryNumber(
+        low=1, high=MAX_EVENTS, load_default=100, metadata={"description": "Events in the answer."}
+    )
+
+
+class SessionEnded(msgspec.Struct, tag_field="type", tag=SESSION_ENDED):
+    """A session ended; its last access token is dead at `until`."""
+
+    id: int
+    at: Moment
+    sid: str
+    until: Moment
+
+
+class UserDeleted(msgspec.Struct, tag_field="type", tag=USER_DELETED):
+    """A user was deleted."""
+
+    id: int
+    at: Moment
+    public_id: PublicId
+
+
+class EventList(msgspec.Struct):
+    """Events by id, oldest first; `last` is the next `after`."""
+
+    events: list[SessionEnded | UserDeleted]
+    last: int
+
+
+EXAMPLE = EventList(
+    [SessionEnded(6, MADE_AT, AN_ID, MADE_AT.replace(hour=4)), UserDeleted(7, MADE_AT, AN_ID)], 7
+)
+
+
+def init_app(app: Flask, settings: AuthSettings) -> None:
+    """Let a part of the threads of each worker wait, so that there is always one for other requests."""
+    count = 0 if settings.threads == 1 else max(1, settings.threads // 4)
+    app.extensions["event_waits"] = Semaphore(count)
+
+
+@blueprint.operation("GET /events", query=Behind, answers={200: EXAMPLE}, refuses={410: NO_LONGER_KEPT})
+def list_events(after: int, wait: int, limit: int) -> Response:
+    """List the events behind `after`; if there is none, wait for one, but no longer than `wait`."""
+    found = events.find_events(after=after, limit=limit) or wait_for_events(after, wait, limit)
+    try:
+        events.check_kept(after)
+    except events.NoLongerKept:
+        abort(410, NO_LONGER_KEPT)
+    return answer(EventList([payload(event) for event in found], found[-1].id if found else after))
+
+
+def wait_for_events(after: int, wait: int, limit: int) -> list[Told]:
+    """Look again and again for `wait` seconds at most; no database connection is held between two looks."""
+    waits: Semaphore = current_app.extensions["event_waits"]
+    if not wait or not waits.acquire(blocking=False):
+        return []
+    try:
+        return look_again(after, limit, until=time.monotonic() + wait)
+    finally:
+        waits.release()
+
+
+def look_again(after: int, limit: int, *, until: float) -> list[Told]:
+    """Return events as soon as there are any, and nothing once the time is over or the worker has to stop."""
+    found: list[Told] = []
+    while not found and time.monotonic() < until and not is_ending():
+        time.sleep(LOOK_EVERY)
+        found = events.find_events(after=after, limit=limit)
+    return found
+
+
+def payload(event: Told) -> SessionEnded | UserDeleted:
+    """Return the event as other services read it; which members it has its type says."""
+    if event.type == SESSION_ENDED:
+        return SessionEnded(event.id, event.at, event.session_id or "", event.until or event.at)
+    return UserDeleted(event.id, event.at, event.public_id or "")

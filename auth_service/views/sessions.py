@@ -1,0 +1,54 @@
+"""Owns what a user sees of its sessions, and how it ends them."""
+
+from datetime import UTC, datetime
+
+from flask import Response, abort, g
+
+from auth_service import security, sessions
+from auth_service.guards import require_session
+from auth_service.payloads import A_SESSION, SessionList, SessionPayload
+from common.answers import answer, no_content
+from common.api import Blueprint
+from common.auth import require_token
+from common.openapi import TOKEN
+
+NO_SUCH_SESSION = "session does not exist"
+
+blueprint = Blueprint(
+    "sessions",
+    __name__,
+    description="Where the user is logged in",
+    guards=[require_token, require_session],
+    security=TOKEN,
+)
+
+
+@blueprint.operation("GET /sessions", answers={200: SessionList([A_SESSION])})
+def list_sessions() -> Response:
+    """List the live sessions of the user."""
+    found = sessions.list_sessions(g.user.id, now=datetime.now(UTC))
+    return answer(SessionList([_payload(session) for session in found]))
+
+
+def _payload(session: sessions.LiveSession) -> SessionPayload:
+    is_current = session.id == g.identity.session_id
+    return SessionPayload(current=is_current, **{name: getattr(session, name) for name in session.__slots__})
+
+
+@blueprint.operation("DELETE /sessions", answers={204: None})
+def end_all_sessions() -> Response:
+    """End every session of the user, this one too."""
+    ended = sessions.end_all_sessions(g.user.id, now=datetime.now(UTC))
+    security.note("session_ended", count=ended)
+    return no_content()
+
+
+@blueprint.operation(
+    "DELETE /sessions/<public_id:session_id>", answers={204: None}, refuses={404: NO_SUCH_SESSION}
+)
+def end_session(session_id: str) -> Response:
+    """End one live session of the user."""
+    if not sessions.end_own_session(g.user.id, session_id, now=datetime.now(UTC)):
+        abort(404, NO_SUCH_SESSION)
+    security.note("session_ended", count=1)
+    return no_content()

@@ -1,0 +1,109 @@
+"""DELETE /me: whoever shows name and password is erased, and whoever shows less is not."""
+
+import base64
+from typing import Any
+
+import pytest
+import requests
+from sqlalchemy import select
+
+from auth_service.models import Event
+from tests.auth.database import kept, rows
+from tests.auth.logins import Login, assert_refused, log_in, refresh
+from tests.pair import Pair
+from tests.people import PASSWORD, Person, assert_problem, complaints, register
+
+CHALLENGE = 'Basic realm="bookstore", charset="UTF-8"'
+
+
+def delete_me(person: Person, path: str = "/me", **options: Any) -> requests.Response:
+    """Send the request with the right credentials, unless the options say otherwise."""
+    if "headers" not in options:
+        options.setdefault("auth", (person.name, PASSWORD))
+    return requests.delete(person.pair.url("auth") + path, timeout=30, **options)
+
+
+def basic(name: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+def test_a_user_is_erased_with_all_there_is_of_it(person: Person) -> None:
+    first, second = Login(person.pair, person.token, person.refresh_token), log_in(person)
+    second.successor()
+
+    answer = delete_me(person)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert not first.is_live
+    assert_refused(refresh(person.pair, second.refresh_token))
+    assert kept(person.pair, first.session_id) == kept(person.pair, second.session_id) == (0, 0)
+    again = requests.post(person.pair.url("auth") + "/login", auth=(person.name, PASSWORD), timeout=30)
+    assert_problem(again, 401, "could not verify")
+
+
+def test_the_deletion_is_told(person: Person) -> None:
+    delete_me(person)
+
+    found = select(Event.type).where(Event.public_id == person.public_id)
+    assert rows(person.pair, found) == [("user.deleted",)]
+
+
+def test_the_name_is_free_and_its_next_user_is_another(person: Person) -> None:
+    delete_me(person)
+
+    another = register(person.pair, person.name)
+
+    assert another.public_id != person.public_id
+    assert another.get("/me", "auth").json()["public_id"] == another.public_id
+    assert_refused(person.get("/me", "auth"))
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Basic",
+        "Basic !!!!",
+        "Bearer {token}",
+        "Bearer {basic}",
+        "Digest {basic}",
+        "Basic {wrong}",
+        "Basic {nobody}",
+    ],
+)
+def test_less_than_name_and_password_erases_nobody(regular: Person, authorization: str | None) -> None:
+    words = {
+        "token": regular.token,
+        "basic": basic(regular.name, PASSWORD).partition(" ")[2],
+        "wrong": basic(regular.name, "wrong").partition(" ")[2],
+        "nobody": basic(f"{regular.name} x", PASSWORD).partition(" ")[2],
+    }
+    headers = {} if authorization is None else {"Authorization": authorization.format(**words)}
+
+    answer = delete_me(regular, "/me?x=1", headers={**headers, "x-access-tokens": regular.token})
+
+    assert_problem(answer, 401, "could not verify")
+    assert answer.headers["WWW-Authenticate"] == CHALLENGE
+    assert regular.get("/me", "auth").status_code == 200
+
+
+def test_a_body_with_credentials_is_not_read(regular: Person) -> None:
+    body = {"name": regular.name, "password": PASSWORD}
+
+    assert_problem(delete_me(regular, headers={}, json=body), 401, "could not verify")
+
+
+def test_a_query_is_refused_once_the_password_is_right(regular: Person) -> None:
+    assert complaints(delete_me(regular, "/me?x=1")) == ["x"]
+
+    assert regular.get("/me", "auth").status_code == 200
+
+
+def test_a_disabled_user_cannot_leave(pair: Pair, admin: Person) -> None:
+    person = register(pair)
+    admin.request("PATCH", "auth", f"/users/{person.public_id}", json={"disabled": True})
+
+    assert_problem(delete_me(person), 401, "could not verify")
+
+    assert admin.get(f"/users/{person.public_id}", "auth").status_code == 200

@@ -1,0 +1,123 @@
+"""How many people may register from one network in an hour."""
+
+import secrets
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from auth_service import create_app, registrations
+from auth_service.limits import TooMany
+from auth_service.models import db
+from tests.pair import Pair
+from tests.people import PASSWORD, new_name
+
+LIMIT = 3
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(scope="module")
+def app(pair: Pair) -> Iterator[Flask]:
+    """Return auth with a limit, in this process and on the database of the pair."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in (pair.environment | {"REGISTRATIONS_PER_HOUR": str(LIMIT)}).items():
+            environment.setenv(name, value)
+        app = create_app()
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def address() -> str:
+    return new_address()
+
+
+def new_address() -> str:
+    return f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"
+
+
+def register(app: Flask, address: str, name: str | None = None) -> TestResponse:
+    body = {"name": name or new_name(), "password": PASSWORD}
+    return app.test_client().post("/register", json=body, environ_base={"REMOTE_ADDR": address})
+
+
+def test_past_the_limit_a_network_has_to_wait(app: Flask, address: str) -> None:
+    answers = [register(app, address) for _ in range(LIMIT)]
+
+    refused = register(app, address[:-1] + "2")
+
+    assert [answer.status_code for answer in answers] == [201] * LIMIT
+    assert refused.status_code == 429
+    assert refused.mimetype == "application/problem+json"
+    assert refused.json["message"] == "too many registrations from this network"  # type: ignore[index]
+    assert 3500 < int(refused.headers["Retry-After"]) <= 3600
+    assert register(app, new_address()).status_code == 201
+
+
+def test_only_who_was_registered_counts(app: Flask, address: str) -> None:
+    name = new_name()
+    first = register(app, address, name)
+    taken = [register(app, address, name) for _ in range(LIMIT)]
+    wrong = [register(app, address, "a:b") for _ in range(LIMIT)]
+
+    answers = [register(app, address) for _ in range(LIMIT)]
+
+    assert first.status_code == 201
+    assert {answer.status_code for answer in taken} == {409}
+    assert {answer.status_code for answer in wrong} == {422}
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+
+
+def test_of_many_at_once_no_more_get_in(app: Flask, address: str) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: register(app, address).status_code, range(8)))
+
+    assert Counter(answers) == {201: LIMIT, 429: 8 - LIMIT}
+
+
+def test_a_place_is_free_an_hour_after_the_registration_that_took_it(app: Flask, address: str) -> None:
+    with app.app_context():
+        for minutes in (0, 10, 20):
+            registrations.admit(address, limit=LIMIT, now=NOW + minutes * MINUTE)
+            db.session.commit()
+
+        waits = [refused(address, at=NOW + minutes * MINUTE) for minutes in (20, 59)]
+        registrations.admit(address, limit=LIMIT, now=NOW + 60 * MINUTE)
+        db.session.commit()
+
+        assert waits == [40 * 60, 60]
+        assert refused(address, at=NOW + 60 * MINUTE) == 10 * 60
+
+
+def test_a_lower_limit_counts_what_was_registered_before(app: Flask, address: str) -> None:
+    with app.app_context():
+        for minutes in (0, 10, 20):
+            registrations.admit(address, limit=LIMIT, now=NOW + minutes * MINUTE)
+            db.session.commit()
+
+        assert refused(address, at=NOW + 30 * MINUTE, limit=1) == 50 * 60
+
+
+def test_0_is_no_limit(app: Flask, address: str) -> None:
+    with app.app_context():
+        for _ in range(50):
+            registrations.check(address, limit=0, now=NOW)
+            registrations.admit(address, limit=0, now=NOW)
+
+
+def refused(address: str, *, at: datetime, limit: int = LIMIT) -> int:
+    """Register when that has to be refused; return the seconds to wait, which both checks tell alike."""
+    seconds = set()
+    for ask in (registrations.check, registrations.admit):
+        with pytest.raises(TooMany) as told:
+            ask(address, limit=limit, now=at)
+        seconds.add(told.value.retry_after)
+    (wait,) = seconds
+    return wait

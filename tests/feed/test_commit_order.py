@@ -1,0 +1,64 @@
+"""No event ever appears behind a cursor, however transactions overlap."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+from auth_service import events
+from auth_service.models import db
+from tests.feed.tellers import Teller
+from tests.feed.waiting import wait_until
+
+WRITERS, EVENTS = 6, 15
+WAITING = "SELECT count(*) AS count FROM pg_locks WHERE NOT granted"
+
+
+def read_all(teller: Teller, cursor: int = 0) -> list[int]:
+    with teller.app.app_context():
+        return [event.id for event in events.find_events(after=cursor, limit=1000)]
+
+
+@pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
+def test_who_comes_second_waits_for_a_transaction_that_is_held_open(own_teller: Teller) -> None:
+    with ThreadPoolExecutor() as threads, own_teller.app.app_context():
+        events.session_ended(["first"], now=datetime.now(UTC))
+        second = threads.submit(own_teller.end, "second")
+        wait_until(lambda: own_teller.execute(WAITING)[0].count, "the second waits")
+        assert read_all(own_teller) == []
+        assert not second.done()
+        db.session.commit()
+
+    found = own_teller.execute("SELECT id, session_id FROM events ORDER BY id")
+    assert [tuple(row) for row in found] == [(1, "first"), (2, "second")]
+
+
+def test_a_transaction_that_is_rolled_back_leaves_no_gap(own_teller: Teller) -> None:
+    with own_teller.app.app_context():
+        events.session_ended(["lost"], now=datetime.now(UTC))
+        db.session.rollback()
+    own_teller.end("kept")
+
+    assert read_all(own_teller) == [1]
+
+
+def test_a_reader_beside_many_writers_misses_nothing(own_teller: Teller) -> None:
+    found: list[int] = []
+    over = threading.Event()
+
+    def read_on() -> None:
+        while not over.is_set() or read_all(own_teller, len(found)):
+            found.extend(read_all(own_teller, found[-1] if found else 0))
+
+    def write_on(writer: int) -> None:
+        for number in range(EVENTS):
+            own_teller.end(*(f"{writer}-{number}-{each}" for each in range(1 + number % 3)))
+
+    with ThreadPoolExecutor() as threads:
+        reader = threads.submit(read_on)
+        list(threads.map(write_on, range(WRITERS)))
+        over.set()
+        reader.result()
+
+    assert found == list(range(1, WRITERS * EVENTS * 2 + 1))

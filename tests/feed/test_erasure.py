@@ -1,0 +1,153 @@
+"""Deleted users keep nothing: whatever was being written when it was heard, and whatever is tried later."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from books_service import feed, shelf
+from books_service.feed import Heard
+from tests.feed.tellers import Shelves
+from tests.feed.waiting import wait_until
+from tests.pair import Pair
+from tests.people import assert_problem, book, register
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+WAITING = "SELECT count(*) AS count FROM pg_locks WHERE NOT granted"
+
+
+def deletion(public_id: str, number: int = 1) -> Heard:
+    return Heard(number, "user.deleted", NOW, public_id=public_id)
+
+
+def apply(shelves: Shelves, *events: Heard, cursor: int = 0, now: datetime = NOW) -> None:
+    with shelves.transactions() as connection:
+        feed.apply(connection, events, cursor=cursor, now=now)
+
+
+def sweep(shelves: Shelves, *, now: datetime) -> int:
+    with shelves.transactions() as connection:
+        return feed.sweep(connection, now=now)
+
+
+def put(shelves: Shelves, owner: str, members: dict[str, Any]) -> None:
+    with shelves.app.app_context():
+        shelf.put_book(owner, members)
+
+
+@pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
+def test_a_book_that_was_being_written_is_swept_away(own_shelves: Shelves) -> None:
+    """Its statement began before the deletion and ends after it: a title that another writes holds it up."""
+    owner, written = str(uuid.uuid4()), book()
+    with ThreadPoolExecutor() as threads, own_shelves.transactions() as other:
+        with other.begin() as rival:
+            other.execute(text(own_copy(own_shelves, owner, written)))
+            late = threads.submit(put, own_shelves, owner, written)
+            wait_until(lambda: own_shelves.execute(WAITING)[0].count, "the statement has begun")
+            apply(own_shelves, deletion(owner))
+            rival.rollback()
+        late.result()
+    assert own_shelves.count(owner) == 1  # this is what sweeping is for
+
+    assert sweep(own_shelves, now=NOW + feed.SWEEP_AFTER - timedelta(seconds=1)) == 0
+    assert sweep(own_shelves, now=NOW + feed.SWEEP_AFTER + timedelta(seconds=1)) == 1
+    assert own_shelves.count(owner) == 0
+    assert sweep(own_shelves, now=NOW + timedelta(days=1)) == 0
+    with pytest.raises(shelf.OwnerDeleted):
+        put(own_shelves, owner, written)
+
+
+def own_copy(shelves: Shelves, owner: str, written: dict[str, Any]) -> str:
+    """Return the statement that puts the same book there."""
+    put(shelves, owner, written)
+    shelves.execute("CREATE TABLE copies AS SELECT * FROM books WHERE owner = :owner", owner=owner)
+    shelves.execute("DELETE FROM books WHERE owner = :owner", owner=owner)
+    columns = 'owner, name, "Author", "Publisher", book_prize, title, version, created_at, updated_at'
+    return f"INSERT INTO books ({columns}) SELECT {columns} FROM copies"  # noqa: S608 - names of ours
+
+
+def test_a_deleted_user_gets_no_further_book(own_shelves: Shelves) -> None:
+    owner, other = str(uuid.uuid4()), str(uuid.uuid4())
+    apply(own_shelves, deletion(owner))
+
+    with pytest.raises(shelf.OwnerDeleted):
+        put(own_shelves, owner, book())
+    put(own_shelves, other, book())
+
+    assert (own_shelves.count(owner), own_shelves.count(other)) == (0, 1)
+
+
+def test_a_worker_that_has_not_heard_of_it_refuses_the_token_all_the_same(
+    own_pair: Pair, own_shelves: Shelves
+) -> None:
+    own_pair.start()
+    person = register(own_pair)
+    own_shelves.execute(
+        "INSERT INTO deleted_users (public_id, position, deleted_at) VALUES (:id, 0, :now)",
+        id=person.public_id,
+        now="2026-01-02 00:00:00",
+    )
+
+    assert_problem(person.post("/books", book()), 401, "token is invalid")
+
+    assert own_shelves.count(person.public_id) == 0
+
+
+def test_what_a_crash_left_is_swept(own_shelves: Shelves) -> None:
+    owner = str(uuid.uuid4())
+    apply(own_shelves, deletion(owner))
+    own_shelves.fill(owner, 2 * feed.BATCH + 1)  # as if it had ended between two batches
+
+    assert sweep(own_shelves, now=NOW + timedelta(minutes=1)) == 1
+
+    assert own_shelves.count(owner) == 0
+
+
+def test_an_event_is_applied_once(own_shelves: Shelves) -> None:
+    owner = str(uuid.uuid4())
+    ended = Heard(2, "session.ended", NOW, sid="a-session", until=NOW + timedelta(hours=1))
+    apply(own_shelves, deletion(owner), ended)
+
+    with pytest.raises(feed.CursorMoved):
+        apply(own_shelves, deletion(owner), ended)
+
+    found = own_shelves.feed()
+    assert (found.cursor, found.position, found.users_deleted, found.sessions_ended) == (2, 2, 1, 1)
+
+
+def test_to_hear_all_again_changes_nothing(own_shelves: Shelves) -> None:
+    events = [
+        deletion(str(uuid.uuid4())),
+        Heard(2, "session.ended", NOW, sid="a-session", until=NOW + timedelta(hours=1)),
+        Heard(3, "something.new", NOW),
+    ]
+    apply(own_shelves, *events)
+    before = remembered(own_shelves)
+    with own_shelves.transactions() as connection:
+        feed.reset(connection)
+
+    apply(own_shelves, *events)
+
+    assert remembered(own_shelves) == before
+    assert own_shelves.feed().cursor == 3
+
+
+def remembered(shelves: Shelves) -> list[Any]:
+    sessions = shelves.execute("SELECT * FROM ended_sessions")
+    return [*sessions, *shelves.execute("SELECT * FROM deleted_users")]
+
+
+def test_ended_sessions_are_forgotten_once_their_tokens_are_dead(own_shelves: Shelves) -> None:
+    events = [
+        Heard(number, "session.ended", NOW, sid=f"session-{number}", until=NOW + timedelta(hours=number))
+        for number in (1, 2)
+    ]
+    apply(own_shelves, *events)
+
+    with own_shelves.transactions() as connection:
+        assert feed.forget(connection, now=NOW + timedelta(minutes=90)) == 1
+
+    assert own_shelves.execute("SELECT sid FROM ended_sessions") == [("session-2",)]

@@ -1,0 +1,200 @@
+"""What auth tells reaches books: by a follower of which one is at work, through kills and absences."""
+
+import base64
+import json
+import os
+import random
+import time
+import uuid
+from collections.abc import Callable
+
+import pytest
+import requests
+
+from tests.feed.followers import Followers
+from tests.feed.tellers import Shelves, Teller
+from tests.feed.waiting import wait_until
+from tests.pair import FOLLOWER, Pair, run_flask
+from tests.people import Person, assert_problem, register
+
+KILLS = int(os.environ.get("BOOKSTORE_TEST_FOLLOWER_KILLS", "10"))
+DELETIONS = 10  # a kill
+on_sqlite = pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # the same on both
+
+
+def session_of(person: Person) -> str:
+    payload = person.token.split(".")[1]
+    session: str = json.loads(base64.urlsafe_b64decode(payload + "=="))["sid"]
+    return session
+
+
+def refused_everywhere(person: Person) -> bool:
+    """Tell whether books refuses the token, whichever worker answers."""
+    answers = [ask(person) for _ in range(8)]
+    for answer in answers:
+        if answer.status_code != 200:
+            assert_problem(answer, 401, "token is invalid")
+    return {answer.status_code for answer in answers} == {401}
+
+
+def ask(person: Person) -> requests.Response:
+    """Ask over a new connection, so that any worker may answer."""
+    headers = {"x-access-tokens": person.token}
+    return requests.get(person.pair.url("books") + "/books", headers=headers, timeout=30)
+
+
+def log_out(person: Person) -> None:
+    body = {"refresh_token": person.refresh_token}
+    answer = requests.post(person.pair.url("auth") + "/logout", json=body, timeout=30)
+    assert answer.status_code == 200, answer.text
+
+
+def disable(person: Person) -> None:
+    run_flask("auth", "users", "disable", person.name, environment=person.pair.environment)
+
+
+def leave(person: Person) -> None:
+    credentials = (person.name, person.password)
+    answer = requests.delete(person.pair.url("auth") + "/me", auth=credentials, timeout=30)
+    assert answer.status_code == 204, answer.text
+
+
+@pytest.mark.parametrize("end", [log_out, disable, leave])
+def test_a_token_is_refused_once_books_hears_of_the_end(
+    followed: Pair, end: Callable[[Person], None]
+) -> None:
+    person, other = register(followed), register(followed)
+    person.add_book()  # so that the token is one that was verified before
+
+    end(person)
+
+    wait_until(lambda: refused_everywhere(person), "books hears of it")
+    assert ask(other).status_code == 200
+
+
+def test_a_deleted_user_leaves_no_book(followed: Pair, shelves: Shelves) -> None:
+    person, other = register(followed), register(followed)
+    for each in (person, other):
+        each.add_book()
+    shelves.fill(person.public_id, 1200)  # more than one statement deletes
+
+    leave(person)
+
+    wait_until(lambda: refused_everywhere(person), "books hears of it")
+    wait_until(lambda: shelves.count(person.public_id) == 0, "the books are deleted")
+    assert shelves.count(other.public_id) == 1
+    assert ask(other).status_code == 200
+
+
+def test_a_worker_that_starts_knows_what_ended_before(own_pair: Pair, own_shelves: Shelves) -> None:
+    own_pair.start()
+    person = register(own_pair)
+    own_shelves.execute(
+        "INSERT INTO ended_sessions (sid, until, position) VALUES (:sid, :until, 1)",
+        sid=session_of(person),
+        until="2100-01-01 00:00:00",
+    )
+    own_shelves.execute("UPDATE feed SET position = 1")
+    own_pair.stop("books")
+    own_pair.start("books")
+
+    assert refused_everywhere(person)
+
+
+@on_sqlite
+def test_events_of_a_time_when_auth_was_away_arrive_when_it_is_back(
+    own_pair: Pair, own_teller: Teller, own_shelves: Shelves, followers: Followers
+) -> None:
+    own_pair.start("auth")
+    follower = followers.start()
+    own_teller.end("before")
+    wait_until(lambda: own_shelves.feed().cursor == 1, "it is applied")
+    own_pair.stop("auth")
+    own_teller.end("between")
+    wait_until(lambda: "feed_away" in followers.events(), "the follower finds nobody")
+
+    own_pair.start("auth")
+
+    wait_until(lambda: own_shelves.feed().cursor == 2, "it is applied")
+    assert follower.is_alive()
+    assert [row.sid for row in own_shelves.execute("SELECT sid FROM ended_sessions ORDER BY position")] == [
+        "before",
+        "between",
+    ]
+
+
+def test_of_two_followers_one_is_at_work(
+    own_pair: Pair, own_teller: Teller, own_shelves: Shelves, followers: Followers
+) -> None:
+    own_pair.start("auth")
+    first = followers.start("first")
+    wait_until(lambda: "feed_followed" in followers.events("first"), "the first is at work")
+    second = followers.start("second", FOLLOWER_HEARTBEAT=str(own_pair.folder / "heartbeat"))
+    wait_until((own_pair.folder / "heartbeat").exists, "the second runs")
+    own_teller.end("a-session")
+    wait_until(lambda: own_shelves.feed().cursor == 1, "it is applied")
+    assert second.is_alive()
+    assert followers.events("second") == ""
+
+    followers.kill(first)
+    own_teller.end("another-session")
+
+    wait_until(lambda: own_shelves.feed().cursor == 2, "it is applied")
+    assert "feed_applied" in followers.events("second")
+
+
+@pytest.mark.slow
+def test_kills_lose_no_event_and_apply_none_twice(
+    own_pair: Pair, own_teller: Teller, own_shelves: Shelves, followers: Followers
+) -> None:
+    own_pair.start("auth")
+    gone = [str(uuid.uuid4()) for _ in range(KILLS * DELETIONS)]
+    stay = [str(uuid.uuid4()) for _ in range(20)]
+    for owner in gone + stay:
+        own_shelves.fill(owner, 3)
+    for start in range(0, len(gone), DELETIONS):
+        follower = followers.start()
+        for owner in gone[start : start + DELETIONS]:
+            own_teller.delete(owner)
+            time.sleep(random.uniform(0, 0.06))
+        followers.kill(follower)
+
+    followers.start()
+
+    wait_until(lambda: own_shelves.feed().cursor == len(gone), "all is applied")
+    assert own_shelves.feed().users_deleted == len(gone)
+    assert own_shelves.execute("SELECT count(*) AS count FROM deleted_users")[0].count == len(gone)
+    assert own_shelves.execute("SELECT count(*) AS count FROM books")[0].count == 3 * len(stay)
+
+
+@on_sqlite
+def test_a_follower_too_far_behind_says_what_to_do_and_goes_on_after_it(
+    own_pair: Pair, own_teller: Teller, own_shelves: Shelves, followers: Followers
+) -> None:
+    own_teller.end(*(f"session-{number}" for number in range(5)))
+    own_teller.delete("a-user")
+    own_teller.execute("DELETE FROM events WHERE id < 6")
+    own_teller.execute("UPDATE feed SET purged = 5")
+    own_shelves.execute("UPDATE feed SET cursor = 2")
+    own_pair.start("auth")
+    followers.start()
+    wait_until(lambda: "feed_no_longer_kept" in followers.events(), "it says so")
+    assert "flask --app books_service feed reset" in followers.events()
+
+    assert run_flask("books", "feed", "reset", environment=own_pair.environment) == "done"
+
+    wait_until(lambda: own_shelves.feed().cursor == 6, "it goes on")
+    assert own_shelves.execute("SELECT public_id FROM deleted_users") == [("a-user",)]
+    assert "1 user.deleted" in run_flask("books", "feed", "show", environment=own_pair.environment)
+
+
+@on_sqlite
+def test_a_follower_ends_at_term(own_pair: Pair) -> None:
+    own_pair.start(FOLLOWER)
+    wait_until(lambda: "feed_away" in own_pair.log(FOLLOWER).read_text(), "it runs")
+    process = own_pair.processes[FOLLOWER]
+
+    own_pair.stop(FOLLOWER)
+
+    assert process.returncode == 0
+    assert "Traceback" not in own_pair.log(FOLLOWER).read_text()
