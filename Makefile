@@ -20,7 +20,7 @@ CODE := auth_service books_service common tests tools
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run migrate up down logs ps admin rotate-keys rolling-restart backup restore check lint format types test \
-	coverage bench bench-compose lock clean
+	coverage bench bench-compose bench-revocation lock clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -98,6 +98,9 @@ bench: $(DEVELOPMENT) ## requests a second, latency and CPU a request, with wrk
 
 bench-compose: $(DEVELOPMENT) ## sizes of the images, and the time from `up` to healthy
 	@$(BIN)/python tools/bench_compose.py
+
+bench-revocation: $(DEVELOPMENT) ## how long books takes tokens of ended sessions and deleted users
+	@$(BIN)/python tools/bench_revocation.py $(ARGS)
 
 ##@ Keep
 lock: $(MADE) ## write the locks again; ARGS=--upgrade takes newer versions

@@ -16,6 +16,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 FILES = ["docker-compose.yml", "deploy/compose/direct.yml", "deploy/compose/edge.yml"]
 # What a container has fixed places for, and what is built from others.
 FIXED = {"service", "data_dir", "secret", "database_url", "host", "port", "metrics_port", "is_command"}
+FIXED |= {"auth_url", "follower_heartbeat"}  # of the follower
 NAMES = {"keys_file": "JWT_KEYS_FILE", "workers": "WEB_CONCURRENCY", "argon2_memory": "ARGON2_MEMORY_KIB"}
 ONCE = {"keys", "db-roles", "auth-migrate", "books-migrate"}
 

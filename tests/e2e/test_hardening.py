@@ -70,7 +70,7 @@ def test_temporary_files_are_in_memory_and_cannot_be_run(stack: Stack, service: 
 
 
 def test_every_container_is_hardened(containers: dict[str, dict[str, Any]]) -> None:
-    assert len(containers) == 7
+    assert len(containers) == 8
     for container in containers.values():
         host = container["HostConfig"]
         assert host["ReadonlyRootfs"]
