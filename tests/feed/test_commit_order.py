@@ -48,7 +48,9 @@ def test_a_reader_beside_many_writers_misses_nothing(own_teller: Teller) -> None
     over = threading.Event()
 
     def read_on() -> None:
-        while not over.is_set() or read_all(own_teller, len(found)):
+        is_last = False
+        while not is_last:
+            is_last = over.is_set()
             found.extend(read_all(own_teller, found[-1] if found else 0))
 
     def write_on(writer: int) -> None:
@@ -57,8 +59,10 @@ def test_a_reader_beside_many_writers_misses_nothing(own_teller: Teller) -> None
 
     with ThreadPoolExecutor() as threads:
         reader = threads.submit(read_on)
-        list(threads.map(write_on, range(WRITERS)))
-        over.set()
+        try:
+            list(threads.map(write_on, range(WRITERS)))
+        finally:
+            over.set()
         reader.result()
 
     assert found == list(range(1, WRITERS * EVENTS * 2 + 1))

@@ -28,7 +28,6 @@ def readiness(pair: Pair) -> tuple[int, Any]:
     [
         ("0", 1, (200, "ok")),
         ("0", 100, (200, "degraded")),
-        ("3600", 100, (200, "degraded")),
         ("60", 100, (503, "failing")),
     ],
 )
