@@ -51,7 +51,7 @@ def assert_nobody_waits(reader: Person) -> list[int]:
 
 
 def finish(client: SlowClient) -> int:
-    """Send what is left, and return the status of the answer; one after the other, for 200 at once are too many."""
+    """Send what is left, and return the status of the answer: 200 at once would be another test."""
     client.send()
     return client.status()
 
