@@ -28,6 +28,7 @@ _after = Statement(
     .order_by(Event.id)
     .limit(bindparam("limit")),
 )
+_one = Statement(db, select(Event.id).where(Event.id == bindparam("event_id")))
 _purged = Statement(db, select(Feed.purged))
 
 
@@ -66,18 +67,19 @@ def find_events(*, after: int, limit: int) -> list[Told]:
 def check_kept(after: int) -> None:
     """Raise `NoLongerKept` if events behind `after` are gone; call it once the events were read.
 
-    From 0 on the feed is always whole: every user.deleted is kept, and session.ended is kept for much
-    longer than any token of the session lives.
+    From 0 on, and from any event that is kept, the feed is always whole: every user.deleted is kept, and
+    session.ended is kept for much longer than any token of the session lives.
     """
     if after == 0:
         return
     row = _purged.first()
-    if row is not None and after < row[0]:
+    if row is not None and after < row[0] and _one.first(event_id=after) is None:
         raise NoLongerKept
 
 
 def purge(*, now: datetime, limit: int = PURGE_BATCH) -> int:
     """Delete up to `limit` events that are kept no longer, in the transaction; return how many there were."""
+    db.session.execute(select(Feed.last).with_for_update())  # first, as those who tell something have it
     old = (
         select(Event.id)
         .where(Event.type == SESSION_ENDED, Event.at < now - KEPT)
