@@ -42,7 +42,7 @@ up: ## build and start both services on PostgreSQL, and wait until they are heal
 	@REVISION=$$(git rev-parse --short HEAD 2>/dev/null || echo unknown) $(COMPOSE) up --detach --build --wait $(ARGS)
 
 down: ## stop it all; the data stays
-	@$(COMPOSE) down $(ARGS)
+	@COMPOSE_PROFILES=edge $(COMPOSE) down $(ARGS)
 
 logs: ## follow the logs
 	@$(COMPOSE) logs --follow --tail=100 $(ARGS)
@@ -62,7 +62,7 @@ rolling-restart: ## replace the containers behind the edge one by one
 	@deploy/rolling-restart
 
 backup: ## copy both databases and the keys into FOLDER=backups/<now>
-	@deploy/backup $(FOLDER)
+	@deploy/backup "$(FOLDER)"
 
 restore: ## put back what the backup in FOLDER=... holds, in place of what is there
 	@deploy/restore "$(FOLDER)"

@@ -102,11 +102,11 @@ def document(
 
 def _common_refusals(body: type[StrictSchema] | None, security: list[str]) -> list[int]:
     """Return the statuses with which any route of this kind may refuse."""
-    statuses = [422, 500]
+    statuses = [400, 422, 500]  # 400 for a Host that is none
     if set(security) & set(TOKEN):
         statuses.append(401)
     if body:
-        statuses += [400, 408, 413, 415]
+        statuses += [408, 413, 415]
     if body or security:
         statuses.append(503)  # what neither reads nor asks who is there needs no database
     return statuses

@@ -11,8 +11,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.pair import SERVICES, Pair
 
 METHODS = {"get", "put", "post", "delete", "patch"}
-OPEN = "200 422 500"
-READS = "200 401 422 500 503"
+OPEN = "200 400 422 500"
+READS = "200 400 401 422 500 503"
 WRITES = "400 408 413 415 422 500 503"
 # Every route with every status that can come back.
 ROUTES = {
