@@ -10,7 +10,7 @@ from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.compose
 
-RUNNING = ["auth", "books", "db"]
+RUNNING = ["auth", "books", "db", "follower"]
 MEMBERS = {
     "auth": {"docker-init", "gunicorn"},
     "books": {"docker-init", "gunicorn"},

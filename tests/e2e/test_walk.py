@@ -72,4 +72,5 @@ def test_the_services_are_published_on_loopback_alone_and_the_database_nowhere(s
         "auth": [("127.0.0.1", str(stack.ports["auth"]))],
         "books": [("127.0.0.1", str(stack.ports["books"]))],
         "db": [],
+        "follower": [],
     }
