@@ -7,7 +7,8 @@ from flask import Flask
 from books_service import commands, ended
 from books_service.models import db
 from books_service.settings import BooksSettings
-from books_service.views import books
+from books_service.views import books, listing  # noqa: F401 - they register their routes
+from books_service.views.blueprint import blueprint
 from common import health
 from common.service import finish, start
 
@@ -20,5 +21,5 @@ def create_app(settings: BooksSettings | None = None) -> Flask:
     db.init_database(app, url=settings.database_url, migrations=Path(__file__).parent / "migrations")
     health.init_app(app, db, feed=ended.init_app(app, settings).state)
     commands.init_app(app)
-    finish(app, blueprints=[health.blueprint, books.blueprint])
+    finish(app, blueprints=[health.blueprint, blueprint])
     return app

@@ -1,4 +1,4 @@
-"""Owns the tables of books and of what was heard from auth."""
+"""Owns the tables of books, of shelves, and of what was heard from auth."""
 
 import hashlib
 import unicodedata
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from common.columns import RowId, UtcDateTime
+from common.columns import CodePointText, RowId, UtcDateTime
 from common.database import Database
 
 
@@ -30,6 +30,9 @@ class Book(Base):
     Author: Mapped[str] = mapped_column(Text)
     Publisher: Mapped[str] = mapped_column(Text)
     book_prize: Mapped[int | None] = mapped_column(Integer)
+    folded_name: Mapped[str] = mapped_column(CodePointText)  # see fold
+    folded_author: Mapped[str] = mapped_column(CodePointText)
+    folded_publisher: Mapped[str] = mapped_column(CodePointText)
     title: Mapped[bytes] = mapped_column(LargeBinary)  # see title_of
     version: Mapped[int] = mapped_column(BigInteger, default=1)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -40,7 +43,34 @@ class Book(Base):
     __table_args__: tuple[Any, ...] = (
         Index("ix_books_owner_id", "owner", "id", info={"only": "sqlite"}),
         Index("uq_books_owner_title", "owner", "title", unique=True),
+        Index("ix_books_owner_name", "owner", "folded_name", "id"),
+        Index("ix_books_owner_author", "owner", "folded_author", "id"),
+        Index("ix_books_owner_prize", "owner", "book_prize", "id"),
+        Index("ix_books_owner_created", "owner", "created_at", "id"),
     )
+
+
+class Shelf(Base):
+    """How many books an owner has; whoever changes their number holds this row, so that it is right."""
+
+    __tablename__ = "shelves"
+
+    owner: Mapped[str] = mapped_column(String(36), primary_key=True)
+    books: Mapped[int] = mapped_column(Integer)
+
+
+class IdempotencyKey(Base):
+    """A key that an owner has sent with a request that was served, and the answer it got."""
+
+    __tablename__ = "idempotency_keys"
+
+    owner: Mapped[str] = mapped_column(String(36), primary_key=True)
+    key: Mapped[str] = mapped_column(CodePointText, primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)  # of what was sent
+    answer: Mapped[bytes] = mapped_column(LargeBinary)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__: tuple[Any, ...] = (Index("ix_idempotency_keys_made_at", "made_at"),)
 
 
 class Feed(Base):
@@ -93,12 +123,15 @@ class DeletedUser(Base):
 
 def fold(text: str) -> str:
     """Return the form in which texts are compared: NFC, case-folded, and NFC again."""
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
-def title_of(name: str, author: str) -> bytes:
-    """Return what is unique on a shelf: a digest of name and author in folded form.
+def title_of(folded_name: str, folded_author: str) -> bytes:
+    """Return what is unique on a shelf: a digest of name and author.
 
-    The texts themselves can be longer than PostgreSQL takes into an index row (2,704 bytes).
+    The two texts together can be longer than PostgreSQL takes into an index row (2,704 bytes); each alone is
+    2,400 at most.
     """
-    return hashlib.sha256(f"{fold(name)}\0{fold(author)}".encode()).digest()
+    return hashlib.sha256(f"{folded_name}\0{folded_author}".encode()).digest()

@@ -18,6 +18,7 @@ class BooksSettings(Settings):
     auth_url: str  # without a slash at its end
     feed_max_age: int  # seconds; 0 for no limit
     follower_heartbeat: Path | None
+    books_per_user: int
 
     @classmethod
     def read(cls) -> Self:
@@ -29,6 +30,7 @@ class BooksSettings(Settings):
             auth_url=auth_url(environment, common["host"]),
             feed_max_age=environment.integer("FEED_MAX_AGE", 0, low=0, high=DAY),
             follower_heartbeat=Path(heartbeat).absolute() if heartbeat else None,
+            books_per_user=environment.integer("BOOKS_PER_USER", 100_000, low=1, high=2**31 - 1),
             **common,
         )
 

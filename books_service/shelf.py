@@ -1,21 +1,23 @@
-"""Owns what a shelf is: the statements that list, find, put and take the books of one owner.
+"""Owns what a shelf is: the statements that find, put and take the books of one owner.
 
-Every statement names the owner itself, so another user's book is simply not there. Each is one statement
-and its own transaction; columns are asked for, not entities (docs/design.md has the measurements).
+Every statement names the owner itself, so another user's book is simply not there. Columns are asked for, not
+entities (docs/design.md has the measurements). Whoever changes the number of books on a shelf first takes its
+row of `shelves`, so that no shelf grows beyond what it may hold, however many write to it at once.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Never
 
 import msgspec
-from sqlalchemy import bindparam, delete, exists, insert, select
+from sqlalchemy import Select, bindparam, delete, exists, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from books_service.models import Book, DeletedUser, db, title_of
+from books_service.models import Book, DeletedUser, Shelf, db, fold, title_of
 from common.database import is_duplicate
 from common.members import Moment, RowId
-from common.statements import Statement
+from common.statements import Statement, Transaction, transaction
 
 
 class BookPayload(msgspec.Struct):
@@ -39,6 +41,10 @@ class OwnerDeleted(Exception):
     """The owner was deleted: there is no shelf any more."""
 
 
+class Full(Exception):
+    """The shelf holds as many books as it may."""
+
+
 COLUMNS = (
     Book.id,
     Book.name,
@@ -55,6 +61,9 @@ NEW = (
     "Author",
     "Publisher",
     "book_prize",
+    "folded_name",
+    "folded_author",
+    "folded_publisher",
     "title",
     "version",
     "created_at",
@@ -70,19 +79,40 @@ LIST = Statement(
     .limit(bindparam("limit")),
 )
 FIND = Statement(db, select(*COLUMNS).where(*_one))
-# Whoever is known to be deleted puts nothing on a shelf, whatever the token says: the statement itself looks.
-INSERT = Statement(
-    db,
-    insert(Book)
-    .from_select(
-        NEW,
-        select(*(bindparam(name, type_=Book.__table__.c[name].type) for name in NEW)).where(
-            ~exists().where(DeletedUser.public_id == bindparam("owner", type_=Book.owner.type))
-        ),
-    )
-    .returning(Book.id),
-)
 DELETE = Statement(db, delete(Book).where(*_one))
+
+# Whoever is known to be deleted puts nothing on a shelf, whatever the token says: the statement itself looks.
+_room: Select[Any] = select(
+    bindparam("owner", type_=Shelf.owner.type), bindparam("count", type_=Shelf.books.type)
+).where(
+    ~exists().where(DeletedUser.public_id == bindparam("owner", type_=Shelf.owner.type)),
+    bindparam("count", type_=Shelf.books.type) <= bindparam("capacity", type_=Shelf.books.type),
+)
+
+
+def _take_room(dialect: Any) -> Any:
+    """Return the statement that counts `count` more books, if a shelf may hold `capacity` with them."""
+    added = dialect.insert(Shelf).from_select(["owner", "books"], _room)
+    return added.on_conflict_do_update(
+        index_elements=[Shelf.owner],
+        set_={"books": Shelf.books + added.excluded.books},
+        where=Shelf.books + added.excluded.books <= bindparam("capacity", type_=Shelf.books.type),
+    ).returning(Shelf.owner)
+
+
+_new = [bindparam(name, type_=Book.__table__.c[name].type) for name in NEW]
+_insert = insert(Book).returning(Book.id)
+TAKE_ROOM = Statement(db, _take_room(sqlite))  # the same words on PostgreSQL
+INSERT = Statement(db, _insert.values(dict(zip(NEW, _new, strict=True))))
+_roomy = _take_room(postgresql).cte("roomy")
+PUT_AT_ONCE = Statement(db, _insert.from_select(NEW, select(*_new).select_from(_roomy)))  # SQLite cannot
+GIVE_ROOM = Statement(
+    db,
+    update(Shelf)
+    .where(Shelf.owner == bindparam("shelf"))
+    .values(books=Shelf.books - bindparam("count", type_=Shelf.books.type)),
+)
+IS_DELETED = Statement(db, select(DeletedUser.public_id).where(DeletedUser.public_id == bindparam("owner")))
 
 
 def list_books(owner: str, *, after: int, limit: int) -> list[BookPayload]:
@@ -96,34 +126,84 @@ def find_book(owner: str, book_id: int) -> BookPayload | None:
     return BookPayload(*row) if row else None
 
 
-def put_book(owner: str, book: Mapping[str, Any]) -> BookPayload:
-    """Put a book (`name`, `Author`, `Publisher`, `book_prize`) on the shelf.
-
-    Raises `AlreadyThere` and `OwnerDeleted`.
-    """
-    now = datetime.now(UTC)
-    row = {
+def new_row(owner: str, book: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Return what is stored of a new book (`name`, `Author`, `Publisher`, `book_prize`)."""
+    name, author = fold(book["name"]), fold(book["Author"])
+    return {
         "owner": owner,
         "name": book["name"],
         "Author": book["Author"],
         "Publisher": book["Publisher"],
         "book_prize": book["book_prize"],
-        "title": title_of(book["name"], book["Author"]),
+        "folded_name": name,
+        "folded_author": author,
+        "folded_publisher": fold(book["Publisher"]),
+        "title": title_of(name, author),
         "version": 1,
         "created_at": now,
         "updated_at": now,
     }
+
+
+def put_book(owner: str, book: Mapping[str, Any], *, capacity: int) -> BookPayload:
+    """Put a book (`name`, `Author`, `Publisher`, `book_prize`) on the shelf, which may hold `capacity`.
+
+    Raises `AlreadyThere`, `Full` and `OwnerDeleted`.
+    """
+    row = new_row(owner, book, datetime.now(UTC))
     try:
-        made = INSERT.first(**row)
+        return _made(row, _put(row, capacity))
     except IntegrityError as error:
         if not is_duplicate(error):
             raise
         raise AlreadyThere from error
+
+
+def _put(row: dict[str, Any], capacity: int) -> int:
+    """Store a new book and return its id: in one statement where the database can."""
+    if db.engine.dialect.name == "sqlite":
+        with transaction(db) as running:
+            return put_in(running, row, capacity)
+    made = PUT_AT_ONCE.first(**row, count=1, capacity=capacity)
     if made is None:
-        raise OwnerDeleted
-    return BookPayload(made[0], row["name"], row["Author"], row["Publisher"], row["book_prize"], now, now)
+        _refuse(IS_DELETED.first(owner=row["owner"]))
+    return int(made[0])
+
+
+def put_in(running: Transaction, row: dict[str, Any], capacity: int) -> int:
+    """Store a new book in a transaction, and return its id; raises as `put_book` does, but for duplicates."""
+    take_room(running, row["owner"], 1, capacity=capacity)
+    ((made,),) = running.rows(INSERT, **row)
+    return int(made)
+
+
+def take_room(running: Transaction, owner: str, count: int, *, capacity: int) -> None:
+    """Take room for `count` books on a shelf that may hold `capacity`, and hold the shelf to the end."""
+    if running.first(TAKE_ROOM, owner=owner, count=count, capacity=capacity) is None:
+        _refuse(running.first(IS_DELETED, owner=owner))
+
+
+def _refuse(deleted: object) -> Never:
+    raise OwnerDeleted if deleted else Full
 
 
 def take_book(owner: str, book_id: int) -> bool:
     """Take the book off the shelf; return whether it was there."""
-    return DELETE.count(owner=owner, book_id=book_id) == 1
+    with transaction(db) as running:
+        running.count(GIVE_ROOM, shelf=owner, count=1)
+        was_there = running.count(DELETE, owner=owner, book_id=book_id) == 1
+        if not was_there:
+            running.undo()
+    return was_there
+
+
+def _made(row: Mapping[str, Any], book_id: int) -> BookPayload:
+    return BookPayload(
+        book_id,
+        row["name"],
+        row["Author"],
+        row["Publisher"],
+        row["book_prize"],
+        row["created_at"],
+        row["updated_at"],
+    )

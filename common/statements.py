@@ -4,11 +4,11 @@ SQLAlchemy's own execution costs as much again as the driver, PostgreSQL's answe
 the figures). Its pool, its types and its exceptions are kept, so a statement means the same either way.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any, cast
 
-from sqlalchemy import ClauseElement, Executable
+from sqlalchemy import ClauseElement, Executable, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
@@ -22,7 +22,7 @@ Convert = Callable[[Any], Any]
 
 
 class Statement:
-    """One statement, which is its own transaction."""
+    """One statement, which is its own transaction unless it is run in one."""
 
     def __init__(self, db: Database, statement: Executable) -> None:
         self._db = db
@@ -49,7 +49,7 @@ class Statement:
 
     def _run(self, parameters: dict[str, object]) -> tuple[list[Row], int]:
         engine = self._db.engine
-        compiled = self._compiled.get(engine.dialect.name) or self._compile(engine.dialect)
+        compiled = self.compiled(engine.dialect)
         values = compiled.values(parameters)
         try:
             with closing(engine.raw_connection()) as connection:
@@ -57,9 +57,64 @@ class Statement:
         except compiled.error as error:
             raise compiled.explain(error) from error
 
+    def compiled(self, dialect: Dialect) -> "Compiled":
+        """Return the statement ready to be run; it is compiled once."""
+        return self._compiled.get(dialect.name) or self._compile(dialect)
+
     def _compile(self, dialect: Dialect) -> "Compiled":
         self._compiled[dialect.name] = Compiled(self.compile(dialect), dialect)
         return self._compiled[dialect.name]
+
+
+class Transaction:
+    """A transaction under way on a connection of its own; see `transaction`."""
+
+    def __init__(self, connection: PoolProxiedConnection, dialect: Dialect) -> None:
+        self.is_sqlite = dialect.name == "sqlite"
+        self.is_undone = False
+        self._connection = connection
+        self._dialect = dialect
+
+    def rows(self, statement: Statement, **parameters: object) -> list[Row]:
+        """Return all rows."""
+        return self._run(statement, parameters)[0]
+
+    def first(self, statement: Statement, **parameters: object) -> Row | None:
+        """Return the first row, or None if there is none."""
+        rows = self._run(statement, parameters)[0]
+        return rows[0] if rows else None
+
+    def count(self, statement: Statement, **parameters: object) -> int:
+        """Return how many rows were changed."""
+        return self._run(statement, parameters)[1]
+
+    def undo(self) -> None:
+        """Let nothing of it take effect when it ends."""
+        self.is_undone = True
+
+    def _run(self, statement: Statement, parameters: dict[str, object]) -> tuple[list[Row], int]:
+        compiled = statement.compiled(self._dialect)
+        values = compiled.values(parameters)
+        try:
+            return compiled.execute(self._connection, values)
+        except compiled.error as error:
+            raise compiled.explain(error) from error
+
+
+@contextmanager
+def transaction(db: Database) -> Iterator[Transaction]:
+    """Run statements that take effect together when the block ends, or not at all if it raises.
+
+    On SQLite the transaction holds the write lock from its beginning.
+    """
+    dialect = db.engine.dialect
+    with closing(db.engine.raw_connection()) as connection:
+        running = Transaction(connection, dialect)
+        running.count(Statement(db, text("BEGIN IMMEDIATE" if running.is_sqlite else "BEGIN")))
+        yield running
+        # What raises does not come here: the pool rolls back a transaction that is given back unfinished.
+        if not running.is_undone:
+            running.count(Statement(db, text("COMMIT")))
 
 
 class Compiled:

@@ -15,8 +15,10 @@ from tests.postgres_server import PostgresServer
 
 BOOKS = 20_000  # of the one user; the other has 20
 FILL = """
-INSERT INTO books (owner, name, "Author", "Publisher", title, version, created_at, updated_at)
-SELECT %s, 'Book', 'Author', 'Press', sha256(n::text::bytea), 1, now(), now() FROM generate_series(1, %s) AS n
+INSERT INTO books (owner, name, "Author", "Publisher", folded_name, folded_author,
+ folded_publisher, title, version, created_at, updated_at)
+SELECT %s, 'Book', 'Author', 'Press', 'book', 'author', 'press', sha256(n::text::bytea), 1, now(), now()
+FROM generate_series(1, %s) AS n
 """
 
 

@@ -89,8 +89,9 @@ class Shelves(Side):
     def fill(self, owner: str, count: int) -> None:
         """Put `count` books on the shelf of `owner`."""
         row = (
-            'INSERT INTO books (owner, name, "Author", "Publisher", title, version, created_at, updated_at)'
-            " VALUES (:owner, 'Book', 'Ann', 'Press', :title, 1, :now, :now)"
+            'INSERT INTO books (owner, name, "Author", "Publisher", folded_name, folded_author,'
+            " folded_publisher, title, version, created_at, updated_at)"
+            " VALUES (:owner, 'Book', 'Ann', 'Press', 'book', 'ann', 'press', :title, 1, :now, :now)"
         )
         now = datetime(2026, 1, 2, tzinfo=UTC).isoformat(sep=" ").removesuffix("+00:00")
         rows = [{"owner": owner, "title": b"%d" % number, "now": now} for number in range(count)]

@@ -35,7 +35,7 @@ def sweep(shelves: Shelves, *, now: datetime) -> int:
 
 def put(shelves: Shelves, owner: str, members: dict[str, Any]) -> None:
     with shelves.app.app_context():
-        shelf.put_book(owner, members)
+        shelf.put_book(owner, members, capacity=1000)
 
 
 @pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
@@ -65,7 +65,10 @@ def own_copy(shelves: Shelves, owner: str, written: dict[str, Any]) -> str:
     put(shelves, owner, written)
     shelves.execute("CREATE TABLE copies AS SELECT * FROM books WHERE owner = :owner", owner=owner)
     shelves.execute("DELETE FROM books WHERE owner = :owner", owner=owner)
-    columns = 'owner, name, "Author", "Publisher", book_prize, title, version, created_at, updated_at'
+    columns = (
+        'owner, name, "Author", "Publisher", book_prize, folded_name, folded_author, folded_publisher, title,'
+        " version, created_at, updated_at"
+    )
     return f"INSERT INTO books ({columns}) SELECT {columns} FROM copies"  # noqa: S608 - names of ours
 
 

@@ -1,0 +1,36 @@
+"""Owns what the routes of a shelf have in common."""
+
+from datetime import UTC, datetime
+
+from flask import current_app, g
+
+from books_service.guards import require_not_ended
+from books_service.settings import BooksSettings
+from books_service.shelf import BookPayload
+from common.api import Blueprint
+from common.auth import require_token
+from common.openapi import TOKEN
+
+blueprint = Blueprint(
+    "books",
+    __name__,
+    description="The books of the user whom the token names",
+    guards=[require_token, require_not_ended],
+    security=TOKEN,
+)
+
+MADE_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+ERIC = BookPayload(1, "Eric", "Terry Pratchett", "Gollancz", 12, MADE_AT, MADE_AT)
+FULL = "shelf is full"
+
+
+def owner() -> str:
+    """Return the `public_id` of whoever asks."""
+    public_id: str = g.identity.public_id
+    return public_id
+
+
+def capacity() -> int:
+    """Return how many books a shelf may hold."""
+    settings: BooksSettings = current_app.extensions["settings"]
+    return settings.books_per_user
