@@ -48,8 +48,10 @@ def checked(
     A wrong one is counted, with an entry `failure` in the audit log. Of a right one the block says that the
     attempt succeeded, in the transaction of what it was for; if it says nothing the try counts as none.
     """
+    hasher = current_app.extensions["hasher"]
+    hasher.admit()
     with throttle.attempt(name, client_network(), now=datetime.now(UTC)) as attempt:
-        user = check_password(current_app.extensions["hasher"], name, password)
+        user = check_password(hasher, name, password)
         if user.refusal:
             _note_failure(attempt, user, failure)
         yield user, attempt

@@ -1,16 +1,20 @@
 """Passwords: which ones may be chosen, and how they are kept."""
 
 import gzip
+import os
 import secrets
+import sys
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import VerifyMismatchError
 
-from auth_service.hash_queue import HashQueue
+from auth_service.hash_queue import Busy, HashQueue
 from auth_service.names import InvalidName, fold, normalise
 
+NICER = 10  # a tenth of the weight of threads that do not hash
 MAX_LENGTH = 256  # code points of the NFC form
 
 # No code point of NFC stands for more than four others: what is longer need not be normalised to be too long.
@@ -45,12 +49,19 @@ class Hasher:
         """Take the memory in KiB. One hash is made here already: the one to compare when there is none."""
         self._argon2 = PasswordHasher(time_cost, memory, parallelism, type=Type.ID)
         self._queue = queue
+        # No thread is started before the first hash, so that the workers that are forked start their own.
+        self._threads = ThreadPoolExecutor(queue.slots, "hash", initializer=_be_humble)
         self._nobodys_hash = self._argon2.hash(secrets.token_bytes())
+
+    def admit(self) -> None:
+        """Raise `Busy` at once if as many wait as may: what comes before a hash need not be done either."""
+        if self._queue.is_full:
+            raise Busy
 
     def hash(self, password: str) -> str:
         """Return the hash to store, with its salt and parameters."""
         with self._queue.slot():
-            return self._argon2.hash(_to_bytes(password))
+            return self._threads.submit(self._argon2.hash, _to_bytes(password)).result()
 
     def verify(self, stored: str, password: str) -> bool:
         """Tell whether `stored` is a hash of this password."""
@@ -77,9 +88,18 @@ class Hasher:
     def _compare(self, stored: str, password: str) -> bool:
         with self._queue.slot():
             try:
-                return self._argon2.verify(stored, _to_bytes(password))
+                return self._threads.submit(self._argon2.verify, stored, _to_bytes(password)).result()
             except VerifyMismatchError:
                 return False
+
+
+def _be_humble() -> None:
+    """Let this thread have what everybody else leaves of a core: many logins then keep nobody waiting.
+
+    On Linux that is the thread's, though POSIX means the process.
+    """
+    if sys.platform == "linux":
+        os.nice(NICER)
 
 
 def _compose(text: str) -> str:

@@ -1,5 +1,7 @@
 """Which passwords may be chosen, and that they are kept as Argon2id hashes."""
 
+import os
+import sys
 import threading
 import unicodedata
 from collections.abc import Callable
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auth_service.hash_queue import Busy, HashQueue
-from auth_service.passwords import COMMON_PASSWORDS, MAX_LENGTH, Hasher, complaint
+from auth_service.passwords import COMMON_PASSWORDS, MAX_LENGTH, NICER, Hasher, complaint
 
 
 def complain(password: str, *, name: str = "ada", min_length: int = 8) -> str | None:
@@ -244,3 +246,21 @@ def test_hashes_in_many_threads_are_all_right() -> None:
         thread.join()
 
     assert outcomes == [True] * 16
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is that of a process")
+def test_what_hashes_lets_everything_else_go_first() -> None:
+    hasher = make_hasher()
+    hasher.hash("correct horse")
+
+    hashing = [thread.native_id or 0 for thread in threading.enumerate() if thread.name.startswith("hash")]
+
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert {os.getpriority(os.PRIO_PROCESS, number) for number in hashing} == {min(19, own + NICER)}
+
+
+def test_nothing_that_comes_before_a_hash_is_done_for_one_that_cannot_wait() -> None:
+    full = make_hasher(queue=HashQueue(waiters=0))
+
+    with pytest.raises(Busy):
+        full.admit()
