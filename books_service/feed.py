@@ -9,20 +9,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, Delete, bindparam, delete, exists, insert, select, update
 
-from books_service.models import Book, DeletedUser, EndedSession, Feed
+from books_service.models import Book, DeletedUser, EndedSession, Feed, IdempotencyKey, Shelf
 
 SESSION_ENDED = "session.ended"
 USER_DELETED = "user.deleted"
-BATCH = 500  # books deleted by one statement
+BATCH = 500  # rows deleted by one statement
 # A statement that began before a user was deleted does not see it: its books may come after. It lasts at most
 # 2.5 s, and then its transaction may be idle for 10 (common/connections.py).
 SWEEP_AFTER = timedelta(seconds=20)
 SPARE = timedelta(minutes=10)  # that an ended session is kept longer than needed: clocks differ
 
-_batch = select(Book.id).where(Book.owner == bindparam("owner")).order_by(Book.id).limit(BATCH)
-_delete_batch = delete(Book).where(Book.owner == bindparam("owner"), Book.id.in_(_batch))
+_books = select(Book.id).where(Book.owner == bindparam("owner")).order_by(Book.id).limit(BATCH)
+_delete_books = delete(Book).where(Book.owner == bindparam("owner"), Book.id.in_(_books))
+_is_owned = IdempotencyKey.owner == bindparam("owner")
+_keys = select(IdempotencyKey.key).where(_is_owned).limit(BATCH)
+_delete_keys = delete(IdempotencyKey).where(_is_owned, IdempotencyKey.key.in_(_keys))
+# A request may hold the row of its key for seconds: the follower does not wait, and sweeps it away later.
+_free_keys = _keys.with_for_update(skip_locked=True)
+_delete_free_keys = delete(IdempotencyKey).where(_is_owned, IdempotencyKey.key.in_(_free_keys))
+_delete_shelf = delete(Shelf).where(Shelf.owner == bindparam("owner"))
+
+AT_ONCE = (_delete_free_keys, _delete_books)
+# Who puts a book on a shelf holds its row: whoever began before the deletion has ended once that is gone.
+LATER = (_delete_shelf, _delete_keys, _delete_books)
 
 
 class CursorMoved(Exception):
@@ -66,7 +77,7 @@ def apply(connection: Connection, events: Sequence[Heard], *, cursor: int, now: 
         _end_sessions(connection, events, position, now=now)
         full = _delete_users(connection, events, position, now=now)
     for owner in full:
-        _delete_books(connection, owner)
+        _erase(connection, owner, AT_ONCE)
 
 
 def _advance(connection: Connection, events: Sequence[Heard], *, cursor: int, now: datetime) -> int:
@@ -124,23 +135,25 @@ _new_deleted_user = insert(DeletedUser).from_select(
 def _delete_users(
     connection: Connection, events: Sequence[Heard], position: int, *, now: datetime
 ) -> list[str]:
-    """Delete users with the first batch of their books; return those who may have more."""
+    """Delete users with the first batch of what they have; return those who may have more."""
     full = []
     for place, event in enumerate(events, position + 1):
         if event.type == USER_DELETED:
             row = {"public_id": event.public_id, "position": place, "deleted_at": now}
             connection.execute(_new_deleted_user, row)
-            if connection.execute(_delete_batch, {"owner": event.public_id}).rowcount == BATCH:
+            gone = [connection.execute(each, {"owner": event.public_id}).rowcount for each in AT_ONCE]
+            if max(gone) == BATCH:
                 full.append(event.public_id)
     return full
 
 
-def _delete_books(connection: Connection, owner: str) -> None:
-    """Delete all books of `owner`, a batch a transaction."""
-    gone = BATCH
-    while gone == BATCH:
-        with connection.begin():
-            gone = connection.execute(_delete_batch, {"owner": owner}).rowcount
+def _erase(connection: Connection, owner: str, statements: Sequence[Delete]) -> None:
+    """Delete what `owner` has, a batch a transaction."""
+    for statement in statements:
+        gone = BATCH
+        while gone == BATCH:
+            with connection.begin():
+                gone = connection.execute(statement, {"owner": owner}).rowcount
 
 
 def sweep(connection: Connection, *, now: datetime) -> int:
@@ -152,7 +165,7 @@ def sweep(connection: Connection, *, now: datetime) -> int:
     with connection.begin():
         owners = connection.execute(select(DeletedUser.public_id).where(*due).limit(BATCH)).scalars().all()
     for owner in owners:
-        _delete_books(connection, owner)
+        _erase(connection, owner, LATER)
     if owners:
         with connection.begin():
             connection.execute(

@@ -1,23 +1,24 @@
-"""Owns what a shelf is: the statements that find, put and take the books of one owner.
+"""Owns what a shelf is: the statements that find and put the books of one owner (see `editing` for changes).
 
 Every statement names the owner itself, so another user's book is simply not there. Columns are asked for, not
 entities (docs/design.md has the measurements). Whoever changes the number of books on a shelf first takes its
 row of `shelves`, so that no shelf grows beyond what it may hold, however many write to it at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Never
+from typing import Any, NamedTuple, Never
 
 import msgspec
-from sqlalchemy import Select, bindparam, delete, exists, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Select, bindparam, exists, insert, select
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
 from books_service.models import Book, DeletedUser, Shelf, db, fold, title_of
 from common.database import is_duplicate
 from common.members import Moment, RowId
-from common.statements import Statement, Transaction, transaction
+from common.statements import Row, Statement, Transaction, transaction
 
 
 class BookPayload(msgspec.Struct):
@@ -31,6 +32,13 @@ class BookPayload(msgspec.Struct):
     book_prize: int | None
     created_at: Moment
     updated_at: Moment
+
+
+class Found(NamedTuple):
+    """A book, and which of its versions it is: 1, and one more with each change."""
+
+    book: BookPayload
+    version: int
 
 
 class AlreadyThere(Exception):
@@ -70,7 +78,7 @@ NEW = (
     "updated_at",
 )
 
-_one = (Book.owner == bindparam("owner"), Book.id == bindparam("book_id"))
+ONE = (Book.owner == bindparam("owner"), Book.id == bindparam("book_id"))
 LIST = Statement(
     db,
     select(*COLUMNS)
@@ -78,8 +86,7 @@ LIST = Statement(
     .order_by(Book.id)
     .limit(bindparam("limit")),
 )
-FIND = Statement(db, select(*COLUMNS).where(*_one))
-DELETE = Statement(db, delete(Book).where(*_one))
+FIND = Statement(db, select(*COLUMNS, Book.version).where(*ONE))
 
 # Whoever is known to be deleted puts nothing on a shelf, whatever the token says: the statement itself looks.
 _room: Select[Any] = select(
@@ -90,9 +97,9 @@ _room: Select[Any] = select(
 )
 
 
-def _take_room(dialect: Any) -> Any:
+def _take_room() -> Any:
     """Return the statement that counts `count` more books, if a shelf may hold `capacity` with them."""
-    added = dialect.insert(Shelf).from_select(["owner", "books"], _room)
+    added = postgresql.insert(Shelf).from_select(["owner", "books"], _room)
     return added.on_conflict_do_update(
         index_elements=[Shelf.owner],
         set_={"books": Shelf.books + added.excluded.books},
@@ -102,16 +109,10 @@ def _take_room(dialect: Any) -> Any:
 
 _new = [bindparam(name, type_=Book.__table__.c[name].type) for name in NEW]
 _insert = insert(Book).returning(Book.id)
-TAKE_ROOM = Statement(db, _take_room(sqlite))  # the same words on PostgreSQL
+TAKE_ROOM = Statement(db, _take_room())  # the same words on SQLite
 INSERT = Statement(db, _insert.values(dict(zip(NEW, _new, strict=True))))
-_roomy = _take_room(postgresql).cte("roomy")
+_roomy = _take_room().cte("roomy")
 PUT_AT_ONCE = Statement(db, _insert.from_select(NEW, select(*_new).select_from(_roomy)))  # SQLite cannot
-GIVE_ROOM = Statement(
-    db,
-    update(Shelf)
-    .where(Shelf.owner == bindparam("shelf"))
-    .values(books=Shelf.books - bindparam("count", type_=Shelf.books.type)),
-)
 IS_DELETED = Statement(db, select(DeletedUser.public_id).where(DeletedUser.public_id == bindparam("owner")))
 
 
@@ -120,10 +121,14 @@ def list_books(owner: str, *, after: int, limit: int) -> list[BookPayload]:
     return [BookPayload(*row) for row in LIST.rows(owner=owner, after=after, limit=limit)]
 
 
-def find_book(owner: str, book_id: int) -> BookPayload | None:
+def find_book(owner: str, book_id: int) -> Found | None:
     """Return the book, or None if `owner` has no such book."""
-    row = FIND.first(owner=owner, book_id=book_id)
-    return BookPayload(*row) if row else None
+    return found_in(FIND.first(owner=owner, book_id=book_id))
+
+
+def found_in(row: Row | None) -> Found | None:
+    """Return the book of a row of `COLUMNS` and the version."""
+    return Found(BookPayload(*row[:-1]), row[-1]) if row else None
 
 
 def new_row(owner: str, book: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -151,8 +156,15 @@ def put_book(owner: str, book: Mapping[str, Any], *, capacity: int) -> BookPaylo
     Raises `AlreadyThere`, `Full` and `OwnerDeleted`.
     """
     row = new_row(owner, book, datetime.now(UTC))
+    with duplicates_refused():
+        return made_of(row, _put(row, capacity))
+
+
+@contextmanager
+def duplicates_refused() -> Iterator[None]:
+    """Raise `AlreadyThere` for a title that the shelf holds already."""
     try:
-        return _made(row, _put(row, capacity))
+        yield
     except IntegrityError as error:
         if not is_duplicate(error):
             raise
@@ -187,17 +199,8 @@ def _refuse(deleted: object) -> Never:
     raise OwnerDeleted if deleted else Full
 
 
-def take_book(owner: str, book_id: int) -> bool:
-    """Take the book off the shelf; return whether it was there."""
-    with transaction(db) as running:
-        running.count(GIVE_ROOM, shelf=owner, count=1)
-        was_there = running.count(DELETE, owner=owner, book_id=book_id) == 1
-        if not was_there:
-            running.undo()
-    return was_there
-
-
-def _made(row: Mapping[str, Any], book_id: int) -> BookPayload:
+def made_of(row: Mapping[str, Any], book_id: int) -> BookPayload:
+    """Return the new book of a row as its owner reads it."""
     return BookPayload(
         book_id,
         row["name"],

@@ -20,14 +20,23 @@ class Answer(Response):
 
     def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002 - werkzeug's signature
         """Return the headers as they are, with the length of the body."""
-        if self.status_code != 204:  # RFC 9110 section 8.6
+        if self.status_code not in (204, 304):  # RFC 9110 section 8.6
             self.headers["Content-Length"] = str(len(self.get_data()))
         return self.headers
 
 
 def no_content() -> Response:
     """Return 204, which has no body and says nothing of one."""
-    response = Answer(status=204)
+    return _without_body(204)
+
+
+def not_modified(headers: Mapping[str, str]) -> Response:
+    """Return 304: the client has what it asked for, and `headers` say what that is."""
+    return _without_body(304, headers)
+
+
+def _without_body(status: int, headers: Mapping[str, str] | None = None) -> Response:
+    response = Answer(status=status, headers=headers)
     del response.headers["Content-Type"]
     return response
 

@@ -1,6 +1,6 @@
 """Owns how a route is declared: what it reads and answers, and that both stand in its documentation."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -9,10 +9,13 @@ import msgspec
 from flask import Response, request
 
 from common import bodies, openapi
+from common.answers import JSON
 from common.fields import StrictSchema
+from common.request_headers import HeaderReader, RequestHeader
 
 View = Callable[..., Response]
 Guard = Callable[[], None]
+BodyReader = Callable[[list[bodies.Complaint]], dict[str, Any] | None]
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest has no types
@@ -46,6 +49,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
         query: type[StrictSchema] | None = None,
         body: type[StrictSchema] | None = None,
         body_when: Callable[[], bool] | None = None,
+        body_types: Sequence[str] = (JSON,),
+        reads: Sequence[RequestHeader] = (),
         security: Iterable[str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Callable[[View], View]:
@@ -53,14 +58,16 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
 
         `answers` holds an example by status (None: no body), `refuses` the message by status of what
         this route refuses besides what every route does, `headers` the headers that its success may have.
-        The view is called with the path's variables, the query's parameters and, where it reads one,
-        with `body`: None unless `body_when` tells to read it, if that is given.
+        The view is called with the path's variables, the query's parameters, the headers that it `reads`
+        (`If-Match` as `if_match`, None if it was not sent) and, where it reads one, with `body`: None unless
+        `body_when` tells to read it, if that is given.
         """
         method, rule = method_and_rule.split(" ")
         schemes = self.security if security is None else list(security)
 
         def declare(view: View) -> View:
-            read = reading(view, query() if query else None, body() if body else None, body_when)
+            parse = body_reader(body(), body_types, body_when) if body else None
+            read = reading(view, query() if query else None, parse, HeaderReader(reads) if reads else None)
             self.schemes |= set(schemes)
             self.payloads += [type(example) for example in answers.values() if example is not None]
             documented = openapi.document(
@@ -69,6 +76,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
                 query=query,
                 body=body,
                 body_required=body_when is None,
+                body_types=body_types,
+                reads=reads,
                 security=schemes,
                 headers=headers or {},
             )
@@ -78,22 +87,36 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
         return declare
 
 
+def body_reader(
+    schema: StrictSchema, types: Sequence[str], is_wanted: Callable[[], bool] | None
+) -> BodyReader:
+    """Return what reads a body by the rules of `schema`, and None of one that is not wanted."""
+
+    def read(complaints: list[bodies.Complaint]) -> dict[str, Any] | None:
+        if is_wanted is not None and not is_wanted():
+            return None
+        return bodies.load_body(schema, bodies.read_json(types), complaints)
+
+    return read
+
+
 def reading(
     view: View,
     query: StrictSchema | None = None,
-    body: StrictSchema | None = None,
-    body_when: Callable[[], bool] | None = None,
+    read_body: BodyReader | None = None,
+    headers: HeaderReader | None = None,
 ) -> View:
-    """Return `view` behind the reading of the query and the body, whose complaints are told all at once."""
+    """Return `view` behind the reading of what was sent, whose complaints are told all at once."""
     defaults = query.load({}) if query else {}
 
     @wraps(view)
     def read(**variables: Any) -> Response:
         complaints: list[bodies.Complaint] = []
-        if body is not None:
-            is_wanted = body_when is None or body_when()
-            variables["body"] = bodies.load_body(body, bodies.read_json(), complaints) if is_wanted else None
+        if read_body is not None:
+            variables["body"] = read_body(complaints)
         variables |= bodies.load_query(query, complaints) if request.query_string else defaults
+        if headers is not None:
+            variables |= headers.read(request.environ, complaints)
         if complaints:
             bodies.refuse(complaints)
         return view(**variables)

@@ -2,14 +2,14 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Never
 
 import msgspec
 from flask import request
 from marshmallow import ValidationError
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 
 from common.answers import JSON
@@ -17,6 +17,7 @@ from common.arrival import MAX_BODY
 from common.fields import StrictSchema
 from common.problems import Refusal
 
+MERGE_PATCH = "application/merge-patch+json"  # RFC 7396
 MAX_DIGITS = 4300  # of an integer; more of them are a number all the same, but none that fits a rule
 
 Complaint = dict[str, str]
@@ -24,20 +25,33 @@ Complaint = dict[str, str]
 _decoder = msgspec.json.Decoder()
 
 
-def read_json() -> Any:
-    """Return the request's JSON value, whatever it is, or refuse with 413, 415 or 400."""
+def read_json(types: Sequence[str] = (JSON,)) -> Any:
+    """Return the request's JSON value, whatever it is, or refuse with 413, 415 or 400.
+
+    `types` are the media types of JSON that the route takes.
+    """
     body = _read_body()
     mimetype, options = parse_options_header(request.environ.get("CONTENT_TYPE"))
     if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
-        raise UnsupportedMediaType
-    if mimetype.lower() != JSON or options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
-        raise UnsupportedMediaType
+        _refuse_type(types)
+    if mimetype.lower() not in types or options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+        _refuse_type(types)
     try:
         return _decoder.decode(body)
     except msgspec.ValidationError:
         return _with_large_numbers(body)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise BadRequest("the body is not JSON") from error
+
+
+def rule_of_types(types: Sequence[str]) -> str:
+    """Return what is told to whoever sent a body of another type than these."""
+    return f"the body must be {' or '.join(types)} in UTF-8"
+
+
+def _refuse_type(types: Sequence[str]) -> Never:
+    headers = {"Accept-Patch": ", ".join(types)} if request.method == "PATCH" else {}  # RFC 5789 section 2.2
+    raise Refusal(415, rule_of_types(types), headers=headers)
 
 
 def _read_body() -> bytes:

@@ -74,6 +74,11 @@ def is_duplicate(error: IntegrityError) -> bool:
     return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_UNIQUE
 
 
+def is_lock_timeout(error: OperationalError) -> bool:
+    """Tell whether PostgreSQL waited too long for a row that another transaction holds."""
+    return isinstance(error.orig, psycopg.errors.LockNotAvailable)
+
+
 def answer_database_error(error: Exception) -> Response:
     """Answer 503 where the database did not serve the request, 500 where the request was wrong to ask.
 

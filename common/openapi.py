@@ -1,6 +1,6 @@
 """Owns the OpenAPI 3.1 document: the operations, and what all of them have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import flask_smorest
@@ -9,9 +9,11 @@ from flask import Flask
 from flask_smorest.spec.plugins import FlaskPlugin
 from marshmallow import fields
 
+from common.bodies import rule_of_types
 from common.fields import AnyText, Flag, StrictSchema, WholeNumber
 from common.paths import PublicId, RowNumber
 from common.problems import DETAILS
+from common.request_headers import RequestHeader
 from common.responses import REFERENCE, Complaint, Problem, as_answered, problem, success
 
 TOKEN = ("bearer", "accessToken")
@@ -84,11 +86,15 @@ def document(
     query: type[StrictSchema] | None,
     body: type[StrictSchema] | None,
     body_required: bool,
+    body_types: Sequence[str],
+    reads: Sequence[RequestHeader],
     security: list[str],
     headers: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return the OpenAPI operation: flask-smorest and apispec add the path, the tag and the schemas."""
-    errors = {status: DETAILS[status] for status in _common_refusals(body, security)} | dict(refuses)
+    errors = {status: DETAILS[status] for status in _common_refusals(body, security)}
+    errors |= {415: rule_of_types(body_types)} if body else {}
+    errors |= refuses
     responses = {status: problem(status, text) for status, text in errors.items()}
     responses |= {status: success(status, example, headers) for status, example in answers.items()}
     # Whoever may send the body instead of the credentials needs none.
@@ -97,12 +103,16 @@ def document(
         "responses": {str(status): responses[status] for status in sorted(responses)},
         "security": [{name: []} for name in security] + alternatives,
     }
+    parameters = [header.document() for header in reads]
     if query:
-        operation["parameters"] = [{"in": "query", "schema": query}]
+        parameters.append({"in": "query", "schema": query})
+    if parameters:
+        operation["parameters"] = parameters
     if body:
+        content = {"schema": body, "example": _example(body)}
         operation["requestBody"] = {
             "required": body_required,
-            "content": {"application/json": {"schema": body, "example": _example(body)}},
+            "content": {media_type: dict(content) for media_type in body_types},
         }
     return operation
 

@@ -24,6 +24,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER
 from common.arrival import Verdict
 from common.connection import Connection
 from common.dispatcher import Dispatcher
+from common.field_lines import combined
 from common.listeners import is_stopping, welcome
 
 REQUEST_TIME = 20.0  # seconds from the first byte of a request to the last that is gathered
@@ -142,6 +143,7 @@ class Worker(Dispatcher):
         """Answer a request, in a thread."""
         if conn.last or self.nr_conns > self.max_keepalived:
             req.force_close()
+        req.headers = combined(req.headers)
         try:
             return bool(super().handle_request(req, conn))
         except BlockingIOError as error:  # SO_SNDTIMEO: the client takes nothing

@@ -29,11 +29,22 @@ class Person:
         options.setdefault("headers", {"Authorization": f"Bearer {self.token}"})
         return self.session.request(method, self.pair.url(service) + path, timeout=30, **options)
 
+    def with_token(self, **headers: str) -> dict[str, str]:
+        """Return headers with the token beside these, `If_Match` meaning `If-Match`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return {"Authorization": f"Bearer {self.token}"} | named
+
     def get(self, path: str, service: str = "books", **options: Any) -> requests.Response:
         return self.request("GET", service, path, **options)
 
     def post(self, path: str, json: object, service: str = "books", **options: Any) -> requests.Response:
         return self.request("POST", service, path, json=json, **options)
+
+    def put(self, path: str, json: object, service: str = "books", **options: Any) -> requests.Response:
+        return self.request("PUT", service, path, json=json, **options)
+
+    def patch(self, path: str, json: object, service: str = "books", **options: Any) -> requests.Response:
+        return self.request("PATCH", service, path, json=json, **options)
 
     def delete(self, path: str, service: str = "books", **options: Any) -> requests.Response:
         return self.request("DELETE", service, path, **options)

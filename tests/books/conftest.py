@@ -13,7 +13,19 @@ from tests.people import Person
 
 @pytest.fixture
 def person(pair: Pair) -> Person:
-    """Return somebody whom books believes and of whom auth has never heard: a password costs time to hash."""
+    """Return somebody who brings an empty shelf."""
+    return somebody(pair)
+
+
+@pytest.fixture
+def narrow_pair(own_pair: Pair) -> Pair:
+    """Return books alone, where a shelf holds ten books."""
+    own_pair.environment["BOOKS_PER_USER"] = "10"
+    return own_pair.start("books")
+
+
+def somebody(pair: Pair) -> Person:
+    """Return one whom books believes and of whom auth has never heard: a password costs time to hash."""
     public_id = str(uuid.uuid4())
     key = read(pair.folder / "keys.json").signing
     token = issue(key, public_id=public_id, session_id=str(uuid.uuid4()), now=time.time())

@@ -86,6 +86,14 @@ def test_a_browser_that_asks_first_is_told_without_a_token(visitor: Person, path
     assert int(answer.headers["Access-Control-Max-Age"]) > 0
 
 
+def test_a_page_may_use_conditions_and_keys(visitor: Person) -> None:
+    before, answer = asked_by(visitor, SHOP, "/books/1", "OPTIONS"), asked_by(visitor, SHOP)
+
+    assert {"PUT", "PATCH", "DELETE"} <= words(before, "Access-Control-Allow-Methods")
+    assert {"If-Match", "If-None-Match", "Idempotency-Key"} <= words(before, "Access-Control-Allow-Headers")
+    assert {"ETag", "Idempotency-Replayed"} <= words(answer, "Access-Control-Expose-Headers")
+
+
 def test_a_missing_token_can_be_read_by_the_page(visitor: Person) -> None:
     answer = visitor.get("/books", headers={"Origin": SHOP})
 

@@ -44,14 +44,16 @@ ROUTES = {
         "post /book": f"201 401 409 {WRITES}",
         "post /books": f"201 401 409 {WRITES}",
         "get /books": READS,
-        "get /books/{book_id}": f"404 {READS}",
-        "delete /books/{book_id}": f"404 {READS}",
+        "get /books/{book_id}": f"304 404 412 {READS}",
+        "put /books/{book_id}": f"200 401 404 409 412 {WRITES}",
+        "patch /books/{book_id}": f"200 401 404 409 412 {WRITES}",
+        "delete /books/{book_id}": f"404 412 {READS}",
     },
 }
 NEEDS_TOKEN: list[dict[str, list[str]]] = [{"bearer": []}, {"accessToken": []}]
 
 # Schemas of what is sent, of which not every member has to be there.
-BODIES = {"NewBook", "NewUser", "Credentials", "Holder", "PasswordChange", "UserChange"}
+BODIES = {"NewBook", "BookChange", "NewUser", "Credentials", "Holder", "PasswordChange", "UserChange"}
 
 Document = dict[str, Any]
 Operation = tuple[str, str, dict[str, Any]]
@@ -219,11 +221,12 @@ def test_variables_of_a_path_tell_their_form(document: Document, path: str, sche
 
 
 def test_parameters_of_a_query_tell_their_form(document: Document) -> None:
-    lists = [
-        operation["parameters"]
+    queries = [
+        parameters_in("query", operation)
         for _, path, operation in operations(document)
-        if "parameters" in operation and path != "/events"  # which has no cursor
+        if path != "/events"  # which has no cursor
     ]
+    lists = [parameters for parameters in queries if parameters]
 
     assert lists
     for parameters in lists:
@@ -231,6 +234,46 @@ def test_parameters_of_a_query_tell_their_form(document: Document) -> None:
         assert by_name["limit"]["schema"] == {"type": "integer", "default": 50, "minimum": 1, "maximum": 200}
         assert by_name["cursor"]["schema"] == {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}
         assert all(parameter["description"] for parameter in parameters)
+
+
+def parameters_in(place: str, operation: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the operation's parameters of a kind ("query", "header")."""
+    return [found for found in operation.get("parameters", []) if found["in"] == place]
+
+
+@pytest.mark.parametrize("service", ["books"], indirect=True)
+def test_headers_that_a_route_reads_are_told(document: Document) -> None:
+    headers = {
+        f"{method} {path}": [header["name"] for header in parameters_in("header", operation)]
+        for method, path, operation in operations(document)
+    }
+
+    conditions = [f"{method} /books/{{book_id}}" for method in ("get", "put", "patch", "delete")]
+    assert {route: names for route, names in headers.items() if names} == {
+        "post /book": ["Idempotency-Key"],
+        "post /books": ["Idempotency-Key"],
+    } | {route: ["If-Match", "If-None-Match"] for route in conditions}
+
+
+@pytest.mark.parametrize("service", ["books"], indirect=True)
+def test_a_patch_has_a_media_type_of_its_own(document: Document) -> None:
+    content = document["paths"]["/books/{book_id}"]["patch"]["requestBody"]["content"]
+
+    assert list(content) == ["application/merge-patch+json", "application/json"]
+    assert content["application/merge-patch+json"] == content["application/json"]
+
+
+@pytest.mark.parametrize(("status", "kind"), [("201", "post"), ("200", "put"), ("304", "get")])
+@pytest.mark.parametrize("service", ["books"], indirect=True)
+def test_answers_with_a_book_have_an_etag(document: Document, status: str, kind: str) -> None:
+    found = [
+        operation["responses"][status]
+        for method, path, operation in operations(document)
+        if method == kind and (path == "/books/{book_id}" or method == "post")
+    ]
+
+    assert found
+    assert all("ETag" in response["headers"] for response in found)
 
 
 def test_nothing_is_left_over(document: Document) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from books_service import feed, shelf
+from books_service import feed, idempotency, shelf
 from books_service.feed import Heard
 from tests.feed.tellers import Shelves
 from tests.feed.waiting import wait_until
@@ -36,6 +36,69 @@ def sweep(shelves: Shelves, *, now: datetime) -> int:
 def put(shelves: Shelves, owner: str, members: dict[str, Any]) -> None:
     with shelves.app.app_context():
         shelf.put_book(owner, members, capacity=1000)
+
+
+def put_once(shelves: Shelves, owner: str, key: str) -> None:
+    with shelves.app.app_context():
+        idempotency.put_book_once(owner, key, book(), capacity=1000)
+
+
+def left_of(shelves: Shelves, owner: str) -> dict[str, int]:
+    """Return how many rows of the owner's are in each table."""
+    tables = ("books", "idempotency_keys", "shelves")
+    count = "SELECT count(*) AS count FROM {} WHERE owner = :owner"
+    return {table: shelves.execute(count.format(table), owner=owner)[0].count for table in tables}
+
+
+def test_keys_go_at_once_and_the_shelf_itself_later(own_shelves: Shelves) -> None:
+    owner, other = str(uuid.uuid4()), str(uuid.uuid4())
+    for each in (owner, other):
+        put_once(own_shelves, each, "a-key")
+
+    apply(own_shelves, deletion(owner))
+    assert left_of(own_shelves, owner) == {"books": 0, "idempotency_keys": 0, "shelves": 1}
+    assert sweep(own_shelves, now=NOW + timedelta(minutes=1)) == 1
+
+    assert left_of(own_shelves, owner) == {"books": 0, "idempotency_keys": 0, "shelves": 0}
+    assert left_of(own_shelves, other) == {"books": 1, "idempotency_keys": 1, "shelves": 1}
+    with pytest.raises(shelf.OwnerDeleted):
+        put_once(own_shelves, owner, "a-key")
+    assert left_of(own_shelves, owner) == {"books": 0, "idempotency_keys": 0, "shelves": 0}
+
+
+def test_more_keys_than_a_batch_go_too(own_shelves: Shelves) -> None:
+    owner = str(uuid.uuid4())
+    row = (
+        "INSERT INTO idempotency_keys (owner, key, fingerprint, answer, made_at)"
+        " VALUES (:owner, :key, :nothing, :nothing, :now)"
+    )
+    rows = [
+        {"owner": owner, "key": f"{number}", "nothing": b"", "now": "2026-01-02 00:00:00"}
+        for number in range(2 * feed.BATCH + 1)
+    ]
+    with own_shelves.transactions() as connection, connection.begin():
+        connection.execute(text(row), rows)
+
+    apply(own_shelves, deletion(owner))
+
+    assert left_of(own_shelves, owner)["idempotency_keys"] == 0
+
+
+@pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
+def test_the_follower_waits_for_no_request(own_shelves: Shelves) -> None:
+    """A request holds its key and the shelf; if the follower waited for them, its statement would fail."""
+    owner = str(uuid.uuid4())
+    put_once(own_shelves, owner, "held")
+    put_once(own_shelves, owner, "free")
+    with own_shelves.transactions() as other, other.begin():
+        for held in ("idempotency_keys WHERE key = 'held'", "shelves"):
+            other.execute(text(f"SELECT 1 FROM {held} FOR UPDATE"))  # noqa: S608 - words of ours
+        apply(own_shelves, deletion(owner))
+    assert left_of(own_shelves, owner) == {"books": 0, "idempotency_keys": 1, "shelves": 1}
+
+    sweep(own_shelves, now=NOW + timedelta(minutes=1))
+
+    assert left_of(own_shelves, owner) == {"books": 0, "idempotency_keys": 0, "shelves": 0}
 
 
 @pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.pair import Pair
 from tests.postgres_server import PostgresServer
 from tests.resilience.alone import make_pair, somebody, wait_for_workers, workers
+from tests.resilience.repeaters import Repeaters, titles
 from tests.resilience.writers import Writers
 
 KILLS = int(os.environ.get("BOOKSTORE_TEST_KILLS", "4"))  # one a second
@@ -31,6 +32,22 @@ def test_a_killed_worker_takes_no_promised_book_with_it(databases: dict[str, str
         assert set(writers.statuses) == {200, 201}
         assert writers.refused == 0
         assert writers.lost() == set()
+
+
+def test_a_key_makes_one_book_whatever_is_killed(databases: dict[str, str], tmp_path: Path) -> None:
+    with make_pair(tmp_path, "books", databases=databases) as pair:
+        pair.start("books")
+        with Repeaters(somebody(pair)) as repeaters:
+            for _ in range(KILLS):
+                time.sleep(1)
+                kill_a_worker(pair)
+
+        answers = repeaters.answers
+        assert {answer.status_code for _, _, answer in answers} == {201}
+        assert sorted(titles(repeaters.person)) == sorted(sent["name"] for _, sent, _ in answers)
+        for key, sent, answer in answers[:: len(answers) // 20]:
+            again = repeaters.send(key, sent)
+            assert (again.content, again.headers["Idempotency-Replayed"]) == (answer.content, "true")
 
 
 def test_a_killed_postgresql_keeps_every_promised_book(own_postgres: PostgresServer, tmp_path: Path) -> None:

@@ -1,0 +1,114 @@
+"""Owns what becomes of a request that comes again with its key: nothing is made twice, for a day.
+
+The key, a fingerprint of what was sent and the book that was made are stored in the transaction that makes
+the book, so there is never one without the other, and a refusal keeps no key. The key's row comes first:
+whoever sends the same key meanwhile waits at it, on whatever replica, until that transaction has ended.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import bindparam, delete, select, tuple_, update
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import OperationalError
+
+from books_service.models import IdempotencyKey, db
+from books_service.shelf import BookPayload, duplicates_refused, made_of, new_row, put_in
+from common.database import is_lock_timeout
+from common.statements import Statement, Transaction, transaction
+
+KEPT = timedelta(hours=24)
+PURGED = 20  # keys of anybody, by each request that stores one
+
+
+class OtherBody(Exception):
+    """The key came with another body before."""
+
+
+class StillRunning(Exception):
+    """The first request with this key has not ended."""
+
+
+class Once(NamedTuple):
+    """The book that was made, by this request or by the first of its key."""
+
+    book: BookPayload
+    is_replayed: bool
+
+
+_mine = (IdempotencyKey.owner == bindparam("owner"), IdempotencyKey.key == bindparam("key"))
+_names = ("owner", "key", "fingerprint", "answer", "made_at")
+_new = postgresql.insert(IdempotencyKey).values(  # the same words on SQLite
+    {name: bindparam(name, type_=IdempotencyKey.__table__.c[name].type) for name in _names}
+)
+TAKE = Statement(
+    db,
+    _new.on_conflict_do_update(
+        index_elements=[IdempotencyKey.owner, IdempotencyKey.key],
+        set_={name: _new.excluded[name] for name in ("fingerprint", "answer", "made_at")},
+        where=IdempotencyKey.made_at <= bindparam("expired", type_=IdempotencyKey.made_at.type),
+    ).returning(IdempotencyKey.owner),
+)
+LOOK = Statement(db, select(IdempotencyKey.fingerprint, IdempotencyKey.answer).where(*_mine))
+KEEP = Statement(
+    db,
+    update(IdempotencyKey).where(*_mine).values(answer=bindparam("kept", type_=IdempotencyKey.answer.type)),
+)
+_primary = tuple_(IdempotencyKey.owner, IdempotencyKey.key)
+PURGE = Statement(
+    db,
+    delete(IdempotencyKey).where(
+        _primary.in_(
+            select(IdempotencyKey.owner, IdempotencyKey.key)
+            .where(IdempotencyKey.made_at <= bindparam("expired", type_=IdempotencyKey.made_at.type))
+            .order_by(IdempotencyKey.made_at)
+            .limit(PURGED)
+            .with_for_update(skip_locked=True)
+        )
+    ),
+)
+
+
+def put_book_once(owner: str, key: str, book: Mapping[str, Any], *, capacity: int) -> Once:
+    """Put a book on the shelf as `shelf.put_book` does, or return the one that the key has made.
+
+    Raises what that raises, `OtherBody` and `StillRunning`.
+    """
+    row = new_row(owner, book, datetime.now(UTC))
+    fingerprint = fingerprint_of(book)
+    with duplicates_refused(), transaction(db) as running:
+        if not _take(running, key, fingerprint, row):
+            return _replay(running, owner, key, fingerprint)
+        made = made_of(row, put_in(running, row, capacity))
+        running.count(KEEP, owner=owner, key=key, kept=msgspec.json.encode(made))
+        # Last, for it waits for nobody: with rows of others held, a wait for a key could be for one another.
+        running.count(PURGE, expired=row["created_at"] - KEPT)
+    return Once(made, is_replayed=False)
+
+
+def fingerprint_of(book: Mapping[str, Any]) -> bytes:
+    """Return what is the same for equal books, whatever the order and the spelling of their members."""
+    members = [book[name] for name in ("name", "Author", "Publisher", "book_prize")]
+    return hashlib.sha256(msgspec.json.encode(members)).digest()
+
+
+def _take(running: Transaction, key: str, fingerprint: bytes, row: Mapping[str, Any]) -> bool:
+    """Store the key, unless it is kept; what another transaction has stored counts from its end on."""
+    now, owner = row["created_at"], row["owner"]
+    new = {"owner": owner, "key": key, "fingerprint": fingerprint, "answer": b"", "made_at": now}
+    try:
+        return running.first(TAKE, **new, expired=now - KEPT) is not None
+    except OperationalError as error:
+        if not is_lock_timeout(error):
+            raise
+        raise StillRunning from error
+
+
+def _replay(running: Transaction, owner: str, key: str, fingerprint: bytes) -> Once:
+    ((first, answer),) = running.rows(LOOK, owner=owner, key=key)
+    if first != fingerprint:
+        raise OtherBody
+    return Once(msgspec.json.decode(answer, type=BookPayload), is_replayed=True)

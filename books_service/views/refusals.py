@@ -1,0 +1,38 @@
+"""Owns how a client is told what a shelf refuses."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import abort
+
+from books_service import editing, idempotency, shelf
+from books_service.views.blueprint import FULL
+from common.auth import refuse_token
+from common.problems import DETAILS, Refusal
+
+NO_SUCH_BOOK = "book does not exist"
+KNOWN_BOOK = "book already exists"
+FAILED = "precondition failed"
+STILL_RUNNING = "a request with this key is still running"
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Answer what is refused inside."""
+    try:
+        yield
+    except editing.NotThere:
+        abort(404, NO_SUCH_BOOK)
+    except editing.NotWanted:
+        abort(412, FAILED)
+    except shelf.AlreadyThere:
+        abort(409, KNOWN_BOOK)
+    except shelf.Full:
+        abort(409, FULL)
+    except shelf.OwnerDeleted:
+        refuse_token("user")
+    except idempotency.StillRunning as error:
+        raise Refusal(409, STILL_RUNNING, headers={"Retry-After": "1"}) from error
+    except idempotency.OtherBody as error:
+        complaint = {"header": "Idempotency-Key", "detail": "came with another body before"}
+        raise Refusal(422, DETAILS[422], errors=[complaint]) from error

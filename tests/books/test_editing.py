@@ -1,0 +1,248 @@
+"""PUT and PATCH of a book: what they change, what they leave, and what they refuse."""
+
+import json
+from functools import partial
+from typing import Any
+
+import pytest
+import requests
+from sqlalchemy import select
+
+from books_service.models import Shelf
+from tests.at_once import at_once
+from tests.books.database import transaction
+from tests.pair import Pair
+from tests.people import Person, assert_problem, book, complaints, register
+
+MEMBERS = ["name", "Author", "Publisher", "book_prize"]
+MERGE_PATCH = "application/merge-patch+json"
+
+
+def path_of(made: dict[str, Any]) -> str:
+    return f"/books/{made['id']}"
+
+
+def shown(answer: requests.Response) -> dict[str, Any]:
+    assert answer.status_code == 200, answer.text
+    book: dict[str, Any] = answer.json()
+    return book
+
+
+def test_put_replaces_every_member(person: Person) -> None:
+    made, sent = person.add_book(), book(Author="Bea", Publisher="House", book_prize=0)
+
+    answer = person.put(path_of(made), sent)
+
+    changed = shown(answer)
+    assert changed == made | sent | {"updated_at": changed["updated_at"]}
+    assert changed["updated_at"] > made["updated_at"]
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert person.get(path_of(made)).json() == changed
+    assert person.get("/books").json()["list_of_books"] == [changed]
+
+
+def test_put_without_a_prize_takes_it_away(person: Person) -> None:
+    made, sent = person.add_book(), book()
+    del sent["book_prize"]
+
+    assert shown(person.put(path_of(made), sent))["book_prize"] is None
+
+
+@pytest.mark.parametrize("member", ["name", "Author", "Publisher"])
+def test_put_needs_every_other_member(person: Person, member: str) -> None:
+    made, sent = person.add_book(), book()
+    del sent[member]
+
+    assert complaints(person.put(path_of(made), sent)) == [f"/{member}"]
+    assert person.get(path_of(made)).json() == made
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("name", "Другая"), ("Author", "Bea"), ("Publisher", "House"), ("book_prize", 0), ("book_prize", None)],
+)
+def test_patch_changes_what_it_names(person: Person, member: str, value: object) -> None:
+    made = person.add_book()
+
+    changed = shown(person.patch(path_of(made), {member: value}))
+
+    assert changed == made | {member: value, "updated_at": changed["updated_at"]}
+    assert changed["updated_at"] > made["updated_at"]
+    assert person.get(path_of(made)).json() == changed
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [MERGE_PATCH, "application/json", f"{MERGE_PATCH}; charset=utf-8", "Application/Merge-Patch+JSON"],
+)
+def test_patch_takes_two_media_types(person: Person, kind: str) -> None:
+    made = person.add_book()
+    headers = person.with_token(Content_Type=kind)
+
+    answer = person.request("PATCH", "books", path_of(made), data=b'{"book_prize": 3}', headers=headers)
+
+    assert shown(answer)["book_prize"] == 3
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/json-patch+json", f"{MERGE_PATCH}; charset=latin1"]
+)
+def test_patch_tells_what_it_takes_instead(person: Person, kind: str) -> None:
+    made = person.add_book()
+    headers = person.with_token(Content_Type=kind)
+
+    answer = person.request("PATCH", "books", path_of(made), data=b"{}", headers=headers)
+
+    assert_problem(answer, 415, "the body must be application/merge-patch+json or application/json in UTF-8")
+    assert answer.headers["Accept-Patch"] == "application/merge-patch+json, application/json"
+
+
+def test_put_takes_no_patch(person: Person) -> None:
+    made = person.add_book()
+    headers = person.with_token(Content_Type=MERGE_PATCH)
+
+    answer = person.request("PUT", "books", path_of(made), data=b"{}", headers=headers)
+
+    assert_problem(answer, 415, "the body must be application/json in UTF-8")
+
+
+@pytest.mark.parametrize("sent", [None, [], "x", 1, True, [{"op": "remove", "path": "/name"}]], ids=str)
+def test_a_patch_that_is_no_object_is_refused(person: Person, sent: object) -> None:
+    made = person.add_book()
+    headers = person.with_token(Content_Type=MERGE_PATCH)
+    body = json.dumps(sent)
+
+    answer = person.request("PATCH", "books", path_of(made), data=body, headers=headers)
+
+    assert complaints(answer) == [""]
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("name", None),
+        ("Author", None),
+        ("Publisher", None),
+        ("name", ""),
+        ("Author", 1),
+        ("Publisher", {"a": 1}),
+    ]
+    + [("book_prize", -1), ("book_prize", "12"), ("book_prize", True), ("name", "x" * 201)]
+    + [("id", 1), ("version", 2), ("created_at", None), ("owner", "x"), ("price", None)],
+    ids=str,
+)
+def test_a_patch_that_breaks_a_rule_changes_nothing(person: Person, member: str, value: object) -> None:
+    made = person.add_book()
+
+    answer = person.patch(path_of(made), {"Publisher": "House"} | {member: value})
+
+    assert complaints(answer) == [f"/{member}"]
+    assert person.get(path_of(made)).json() == made
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_what_changes_nothing_makes_no_new_version(person: Person, method: str) -> None:
+    sent = book(book_prize=12)
+    made = person.post("/books", sent)
+    path = made.headers["Location"]
+
+    same = person.request(method, "books", path, json=sent | {"book_prize": 12.0})
+    empty = person.patch(path, {})
+
+    assert shown(same) == shown(empty) == made.json()["book"]
+    assert same.headers["ETag"] == empty.headers["ETag"] == made.headers["ETag"]
+
+
+def test_the_spelling_of_a_title_can_be_changed(person: Person) -> None:
+    made = person.add_book(name="strasse", Author="ann")
+
+    changed = shown(person.patch(path_of(made), {"name": "Straße", "Author": "Ann"}))
+
+    assert (changed["name"], changed["Author"]) == ("Straße", "Ann")
+    assert_problem(person.post("/books", book(name="STRASSE", Author="ANN")), 409, "book already exists")
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_title_that_another_book_has_is_refused(person: Person, method: str) -> None:
+    person.add_book(name="Straße", Author="Ann")
+    made = person.add_book()
+
+    answer = person.request(method, "books", path_of(made), json=book(name="STRASSE", Author="ann"))
+
+    assert_problem(answer, 409, "book already exists")
+    assert person.get(path_of(made)).json() == made
+
+
+def test_the_old_title_is_free_and_the_new_one_taken(person: Person) -> None:
+    old, new = book(), book()
+    made = person.add_book(**old)
+
+    shown(person.put(path_of(made), new))
+
+    assert_problem(person.post("/books", new), 409, "book already exists")
+    assert person.post("/books", old).status_code == 201
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_book_of_somebody_else_cannot_be_changed(pair: Pair, person: Person, method: str) -> None:
+    other = register(pair)
+    made = other.add_book()
+
+    for path in (path_of(made), "/books/9007199254740993"):
+        assert_problem(person.request(method, "books", path, json=book()), 404, "book does not exist")
+    assert other.get(path_of(made)).json() == made
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_what_is_wrong_with_the_body_is_said_before_404(person: Person, method: str) -> None:
+    assert complaints(person.request(method, "books", "/books/9007199254740993", json={"x": 1}))[0]
+
+
+@pytest.mark.parametrize("half", ["book_prize", "name"])
+def test_of_simultaneous_changes_without_a_condition_none_is_lost(person: Person, half: str) -> None:
+    """Half of them change the publisher, the others another member, which may be in the title or not."""
+    made = person.add_book()
+    values: list[object] = [f"Name {n}" if half == "name" else 100 + n for n in range(20)]
+
+    def change(session: requests.Session, number: int) -> requests.Response:
+        sent: dict[str, Any] = {"Publisher": f"House {number}"} if number % 2 else {half: values[number]}
+        url = person.pair.url("books") + path_of(made)
+        return session.patch(url, json=sent, headers=person.with_token(), timeout=30)
+
+    answers = at_once(20, person.pair.url("books"), change)
+
+    assert {answer.status_code for answer in answers} == {200}
+    last = person.get(path_of(made))
+    assert sorted(int(answer.headers["ETag"].strip('"')) for answer in answers) == list(range(2, 22))
+    assert last.headers["ETag"] == '"21"'
+    assert last.json()["Publisher"].startswith("House ")
+    assert last.json()[half] in values
+
+
+def test_changes_that_swap_titles_do_not_block_one_another(person: Person) -> None:
+    """Each finds its title taken. On PostgreSQL they would wait for one another, could both be under way."""
+    titles = [{"name": name, "Author": "Ann"} for name in ("One", "Two")]
+    paths = [path_of(person.add_book(**title)) for title in titles]
+
+    def swap(session: requests.Session, number: int) -> requests.Response:
+        url, title = person.pair.url("books") + paths[number % 2], titles[1 - number % 2]
+        ask = partial(session.patch, url, json=title, headers=person.with_token(), timeout=30)
+        answers = [ask() for _ in range(20)]
+        return next((answer for answer in answers if answer.status_code != 409), answers[-1])
+
+    answers = at_once(8, person.pair.url("books"), swap)
+
+    assert {answer.status_code for answer in answers} == {409}
+    assert [found["name"] for found in person.get("/books").json()["list_of_books"]] == ["One", "Two"]
+
+
+@pytest.mark.parametrize("pair", ["postgresql"], indirect=True, scope="session")
+def test_only_a_change_of_the_title_waits_for_who_writes_to_the_shelf(person: Person) -> None:
+    path = path_of(person.add_book())
+    with transaction(person.pair) as writer:
+        writer.execute(select(Shelf.books).where(Shelf.owner == person.public_id).with_for_update())
+
+        assert person.patch(path, {"Publisher": "House"}).status_code == 200
+        assert_problem(person.patch(path, {"name": "Another"}), 503)
+
+    assert person.patch(path, {"name": "Another"}).status_code == 200

@@ -1,0 +1,262 @@
+"""Idempotency-Key: a request that is repeated makes no second book, for a day."""
+
+import socket
+import uuid
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+from sqlalchemy import insert
+
+from books_service import idempotency
+from books_service.models import IdempotencyKey
+from tests.at_once import at_once
+from tests.books.conftest import somebody
+from tests.books.database import age_keys, counted, keys_of, transaction
+from tests.pair import Pair
+from tests.people import Person, assert_problem, book, complaints
+
+DAY = timedelta(hours=24)
+VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
+
+
+def new_key() -> str:
+    return str(uuid.uuid4())
+
+
+def post(person: Person, key: str, sent: object, path: str = "/books") -> requests.Response:
+    return person.post(path, sent, headers=person.with_token(Idempotency_Key=key))
+
+
+def assert_replayed(again: requests.Response, first: requests.Response) -> None:
+    """Fail unless `again` is the first answer to the byte, and says so."""
+    assert (again.status_code, again.content) == (201, first.content)
+    for name in ("Location", "ETag", "Content-Type", "Cache-Control"):
+        assert again.headers[name] == first.headers[name]
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert "Idempotency-Replayed" not in first.headers
+
+
+@pytest.mark.parametrize("paths", [("/books", "/books"), ("/book", "/books"), ("/books", "/book")])
+def test_the_same_key_and_body_give_the_first_answer_again(person: Person, paths: tuple[str, str]) -> None:
+    key, sent = new_key(), book(name="Straße \U0001f600", book_prize=None)
+
+    first, again = (post(person, key, sent, path) for path in paths)
+
+    assert first.status_code == 201
+    assert_replayed(again, first)
+    assert counted(person) == (1, 1)
+
+
+def test_bodies_are_compared_by_value(person: Person) -> None:
+    key, sent = new_key(), book(book_prize=12)
+    first = post(person, key, sent)
+
+    for same in (dict(reversed(sent.items())), sent | {"book_prize": 12.0}):
+        assert_replayed(post(person, key, same), first)
+
+
+def test_no_prize_and_a_prize_left_out_are_one_value(person: Person) -> None:
+    key, sent = new_key(), book(book_prize=None)
+    first = post(person, key, sent)
+    del sent["book_prize"]
+
+    assert_replayed(post(person, key, sent), first)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"book_prize": 13},
+        {"book_prize": None},
+        {"name": "another"},
+        {"Author": "ann"},
+        {"Publisher": "press"},
+    ],
+    ids=str,
+)
+def test_another_body_is_refused(person: Person, change: dict[str, Any]) -> None:
+    key, sent = new_key(), book()
+    first = post(person, key, sent)
+
+    refused = post(person, key, sent | change)
+
+    assert complaints(refused) == ["Idempotency-Key"]
+    assert counted(person) == (1, 1)
+    assert_replayed(post(person, key, sent), first)
+
+
+def test_the_first_answer_comes_again_whatever_became_of_the_book(person: Person) -> None:
+    key, sent = new_key(), book()
+    first = post(person, key, sent)
+    person.patch(first.headers["Location"], {"book_prize": 1})
+    assert_replayed(post(person, key, sent), first)
+    person.delete(first.headers["Location"])
+
+    assert_replayed(post(person, key, sent), first)
+    assert counted(person) == (0, 0)
+
+
+def test_a_key_belongs_to_its_owner(pair: Pair, person: Person) -> None:
+    key, sent, other = new_key(), book(), somebody(pair)
+
+    first, theirs = post(person, key, sent), post(other, key, sent)
+
+    assert (first.status_code, theirs.status_code) == (201, 201)
+    assert "Idempotency-Replayed" not in theirs.headers
+    assert theirs.json() != first.json()
+
+
+def test_keys_are_told_apart_by_case(person: Person) -> None:
+    assert [post(person, key, book()).status_code for key in ("a-key", "A-KEY")] == [201, 201]
+
+
+@pytest.mark.parametrize("key", ["x", VISIBLE, "k" * 255, '"quoted"', "a,b", "%00", "';--"])
+def test_a_key_is_1_to_255_visible_ascii_characters(person: Person, key: str) -> None:
+    sent = book()
+
+    first = post(person, key, sent)
+
+    assert_replayed(post(person, key, sent), first)
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "a b", "\xe9", "a\tb", "\x80", "k" * 2000], ids=ascii)
+def test_anything_else_is_no_key(person: Person, key: str) -> None:
+    assert complaints(post(person, key, book())) == ["Idempotency-Key"]
+    assert counted(person) == (0, 0)
+
+
+@pytest.mark.parametrize("keys", [("a", "b"), ("a", "a"), ("a", ""), ("", "")], ids=str)
+def test_two_keys_are_none(person: Person, keys: tuple[str, str]) -> None:
+    body = b'{"name": "Eric", "Author": "Terry Pratchett", "Publisher": "Gollancz"}'
+    lines = [f"Idempotency-Key: {key}" for key in keys]
+    lines += ["Host: here", f"Authorization: Bearer {person.token}", "Connection: close"]
+    lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    head = "\r\n".join(["POST /books HTTP/1.1", *lines, "", ""])
+
+    with socket.create_connection(("127.0.0.1", person.pair.ports["books"]), timeout=30) as client:
+        client.sendall(head.encode() + body)
+        answer = client.makefile("rb").read()
+
+    assert answer.startswith(b"HTTP/1.1 422 ")
+    assert b'"header":"Idempotency-Key"' in answer
+    assert counted(person) == (0, 0)
+
+
+def test_what_is_wrong_with_key_and_body_is_said_at_once(person: Person) -> None:
+    found = complaints(post(person, "", {"name": ""}))
+
+    assert sorted(found) == ["/Author", "/Publisher", "/name", "Idempotency-Key"]
+
+
+def test_a_refusal_is_not_kept(person: Person) -> None:
+    key, sent = new_key(), book()
+    taken = person.add_book(**sent)
+    assert_problem(post(person, key, sent), 409, "book already exists")
+    assert complaints(post(person, key, {})) != []
+    assert keys_of(person) == set()
+    person.delete(f"/books/{taken['id']}")
+
+    first = post(person, key, sent | {"Publisher": "Another"})
+
+    assert first.status_code == 201
+    assert "Idempotency-Replayed" not in first.headers
+
+
+def test_without_a_key_nothing_is_kept(person: Person) -> None:
+    person.add_book()
+
+    assert keys_of(person) == set()
+
+
+def test_after_a_day_a_key_is_new(person: Person) -> None:
+    key, sent = new_key(), book()
+    first = post(person, key, sent)
+    age_keys(person, DAY - timedelta(minutes=1))
+    assert_replayed(post(person, key, sent), first)
+    age_keys(person, timedelta(minutes=1))
+    assert_problem(post(person, key, sent), 409, "book already exists")
+
+    another = book()
+    second = post(person, key, another)
+
+    assert second.status_code == 201
+    assert_replayed(post(person, key, another), second)
+
+
+def test_what_is_a_day_old_is_purged_a_few_at_a_time(person: Person) -> None:
+    old = [new_key() for _ in range(idempotency.PURGED + 3)]
+    for key in old:
+        post(person, key, book())
+    age_keys(person, DAY)
+    young = [new_key() for _ in range(3)]
+
+    for key in young:
+        post(person, key, book())
+
+    assert keys_of(person) == set(young)
+
+
+def test_of_twenty_requests_with_one_key_one_makes_the_book(person: Person) -> None:
+    key, sent, url = new_key(), book(), person.pair.url("books")
+
+    def ask(session: requests.Session, number: int) -> requests.Response:
+        headers = person.with_token(Idempotency_Key=key)
+        return session.post(url + ("/book", "/books")[number % 2], json=sent, headers=headers, timeout=30)
+
+    answers = at_once(20, url, ask)
+
+    made = [answer for answer in answers if answer.status_code == 201]
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    assert len({(answer.content, answer.headers["Location"], answer.headers["ETag"]) for answer in made}) == 1
+    assert sum("Idempotency-Replayed" not in answer.headers for answer in made) == 1
+    assert counted(person) == (1, 1)
+
+
+def test_of_twenty_that_find_an_old_key_one_makes_the_book(person: Person) -> None:
+    key, sent, url = new_key(), book(), person.pair.url("books")
+    post(person, key, book())
+    age_keys(person, DAY)
+
+    def ask(session: requests.Session, _: int) -> requests.Response:
+        headers = person.with_token(Idempotency_Key=key)
+        return session.post(url + "/books", json=sent, headers=headers, timeout=30)
+
+    answers = at_once(20, url, ask)
+
+    made = [answer for answer in answers if answer.status_code == 201]
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    assert len({answer.content for answer in made}) == 1
+    assert counted(person) == (2, 2)
+
+
+def test_of_different_bodies_with_one_key_one_is_made(person: Person) -> None:
+    key, url = new_key(), person.pair.url("books")
+
+    def ask(session: requests.Session, _: int) -> requests.Response:
+        headers = person.with_token(Idempotency_Key=key)
+        return session.post(url + "/books", json=book(), headers=headers, timeout=30)
+
+    counts = Counter(answer.status_code for answer in at_once(20, url, ask))
+
+    assert counts[201] == 1
+    assert counts[422] + counts[409] == 19
+    assert counted(person) == (1, 1)
+
+
+@pytest.mark.parametrize("pair", ["postgresql"], indirect=True, scope="session")
+def test_while_the_first_still_runs_the_second_is_told_to_wait(person: Person) -> None:
+    """SQLite has one writer: there the second waits for it, whatever it writes."""
+    key, sent = new_key(), book()
+    row = {"owner": person.public_id, "key": key, "fingerprint": b"", "answer": b""}
+    with transaction(person.pair) as first:
+        first.execute(insert(IdempotencyKey).values(**row, made_at=datetime.now(UTC)))
+
+        answer = post(person, key, sent)
+
+        first.rollback()
+    assert_problem(answer, 409, "a request with this key is still running")
+    assert answer.headers["Retry-After"] == "1"
+    assert post(person, key, sent).status_code == 201

@@ -1,0 +1,63 @@
+"""Clients that repeat each request, with the key it has, until it is answered."""
+
+import threading
+import uuid
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+
+from tests.people import Person, book
+
+WRITERS = 8
+BROKEN = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)  # before, and within an answer
+
+
+class Repeaters:
+    """Clients that send each request with a key of its own, again and again until it is answered."""
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        self.answers: list[tuple[str, dict[str, Any], requests.Response]] = []
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=self._write) for _ in range(WRITERS)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def send(self, key: str, sent: dict[str, Any]) -> requests.Response:
+        """Send a request once, over a connection of its own."""
+        headers = self.person.with_token(Idempotency_Key=key, Connection="close")
+        return requests.post(self.person.pair.url("books") + "/books", json=sent, headers=headers, timeout=30)
+
+    def _write(self) -> None:
+        while not self._stopping.is_set():
+            key, sent = str(uuid.uuid4()), book()
+            self.answers.append((key, sent, self._answer(key, sent)))
+
+    def _answer(self, key: str, sent: dict[str, Any]) -> requests.Response:
+        while True:
+            with suppress(*BROKEN):
+                answer = self.send(key, sent)
+                if answer.status_code not in (409, 503):  # which tell to come again
+                    return answer
+
+
+def titles(person: Person) -> list[str]:
+    """Return the name of every book on the shelf."""
+    names, path = [], "/books?limit=200"
+    while path:
+        page = person.get(path).json()
+        names += [found["name"] for found in page["list_of_books"]]
+        path = f"/books?limit=200&cursor={page['next']}" if page["next"] else ""
+    return names
