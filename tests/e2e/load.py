@@ -38,7 +38,7 @@ class Newcomers(Threads):
             body = {"name": name, "password": PASSWORD}
             try:
                 answer = requests.post(self._url + "/register", json=body, timeout=TIMEOUT)
-            except requests.ConnectionError:
+            except requests.RequestException:
                 self.broken += 1
                 continue
             self.statuses[answer.status_code] += 1

@@ -47,15 +47,15 @@ class Writers(Threads):
             with closing(http.client.HTTPConnection(self._address, timeout=TIMEOUT)) as connection:
                 try:
                     connection.connect()
+                    self._write_on(connection)
                 except ConnectionRefusedError:
                     self.refused += 1
-                    if self.patient and not self._stopping.wait(PAUSE):
-                        continue
-                    return
-                try:
-                    self._write_on(connection)
+                    if not self.patient:
+                        return
+                    self._stopping.wait(PAUSE)
                 except (OSError, http.client.HTTPException) as error:
                     self.broken.append(error)
+                    self._stopping.wait(PAUSE)
 
     def _write_on(self, connection: http.client.HTTPConnection) -> None:
         """Write and read until an answer says that it was the last on this connection."""
