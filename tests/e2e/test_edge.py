@@ -5,6 +5,7 @@ import secrets
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from tests.e2e.load import Newcomers
 from tests.e2e.scripts import interrupt, run, start
 from tests.e2e.stack import MakeStack, Stack, docker, inspect
 from tests.people import Person, assert_problem
-from tests.resilience.slow_clients import SLOW, assert_nobody_waits, slow_clients
+from tests.resilience.slow_clients import SLOW, assert_nobody_waits, finish, slow_clients
 from tests.resilience.writers import Writers
 from tests.waiting import wait_until
 
@@ -128,13 +129,12 @@ def test_one_address_cannot_have_all_connections(edge: Stack, reader: Person) ->
 
         wait_until(is_refused, "there is no limit")
         refused = reader.get("/me", "auth")  # an address has its share of the edge, not of each service
-        for client in clients:
-            client.send()
-        statuses = Counter(client.status() for client in clients)
+        with ThreadPoolExecutor(8) as threads:  # not all at once: what waits for a service is not the point
+            statuses = Counter(threads.map(finish, clients))
 
     assert_problem(refused, 429, "too many requests")
     assert refused.headers["Retry-After"] == "1"
-    assert statuses.keys() == {201, 429}
+    assert statuses.keys() <= {201, 429}
     assert statuses[201] > 2 * SLOW
     assert refused.headers["X-Request-ID"] in edge.logs("edge")
 
