@@ -73,6 +73,19 @@ def test_the_replicas_share_the_requests(edge: Stack, reader: Person) -> None:
     assert len(served) == SIZE["books"]
 
 
+def test_what_has_ended_is_refused_by_every_replica(edge: Stack) -> None:
+    person = edge.register()
+    assert person.add_book()
+
+    logout = person.post("/logout", {"refresh_token": person.refresh_token}, "auth")
+
+    assert logout.status_code == 200
+    wait_until(
+        lambda: {person.get("/books").status_code for _ in range(4 * SIZE["books"])} == {401},
+        "a replica has not heard of it",
+    )
+
+
 def test_the_client_is_whoever_asks_the_edge_whatever_the_request_says(edge: Stack) -> None:
     request_id = secrets.token_hex(8)
 
