@@ -7,7 +7,7 @@ from common.metrics_folder import share_metrics
 gc.disable()  # what is made during the start stays; without looking for garbage it takes a quarter less CPU
 share_metrics()  # before anything that counts is imported
 
-from books_service.settings import BooksSettings  # noqa: E402 - see above
-from common.server import gunicorn_settings  # noqa: E402 - see above
+from books_service.settings import BooksSettings  # noqa: E402 - not before share_metrics()
+from common.server import gunicorn_settings  # noqa: E402 - not before share_metrics()
 
 globals().update(gunicorn_settings(BooksSettings.read()))

@@ -28,7 +28,7 @@ class StrictSchema(Schema):
 class Strict(fields.Field[T]):
     """A member that is read by `read`, which raises `ValidationError` with a sentence about what is wrong."""
 
-    default_error_messages = {  # noqa: RUF012 - as above
+    default_error_messages = {  # noqa: RUF012 - marshmallow's own way to replace them
         "required": "is required",
         "null": "must not be null",
     }

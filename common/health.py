@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 from flask import Flask, Response, current_app
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from common.answers import answer
@@ -96,7 +97,7 @@ def _database_checks() -> dict[str, State]:
         return {"database": "failing", "schema": "failing"}
 
 
-def _look(connect, head: str) -> dict[str, State]:  # type: ignore[no-untyped-def]
+def _look(connect: Callable[[], Connection], head: str) -> dict[str, State]:
     try:
         with connect() as connection:
             current = connection.exec_driver_sql(SCHEMA_VERSION).scalar()

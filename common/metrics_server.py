@@ -17,7 +17,7 @@ METRICS_TIME = 5.0  # seconds that a client of the metrics may be silent
 
 def forget_metrics(_arbiter: Any, worker: Any) -> None:
     """Take a dead worker out of the gauges that count the living."""
-    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call] # untyped there
 
 
 def serve_metrics(listener: socket.socket, _worker: Any) -> None:
@@ -52,7 +52,7 @@ class MetricsPage(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # untyped there
         page = generate_latest(registry)
         self.send_response(200)
         self.send_header("Content-Type", CONTENT_TYPE_LATEST)

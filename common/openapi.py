@@ -53,7 +53,7 @@ class Paths(FlaskPlugin):  # type: ignore[misc] # flask-smorest has no types
         return path
 
 
-class Api(flask_smorest.Api):  # type: ignore[misc] # as above
+class Api(flask_smorest.Api):  # type: ignore[misc] # flask-smorest has no types
     """flask-smorest without its own shape of errors."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None

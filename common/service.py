@@ -45,9 +45,10 @@ def start(app: Flask, settings: Settings) -> None:
     app.session_interface = NoSession()
     app.json = MsgspecProvider(app)
     # Nothing here is asynchronous: Flask would look for it at every function of every request.
-    app.ensure_sync = lambda func: func  # type: ignore[method-assign]
+    app.ensure_sync = lambda func: func  # type: ignore[method-assign] # cheaper than a subclass
     if settings.trusted_proxies:
-        app.wsgi_app = ClientAddress(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
+        client_address = ClientAddress(app.wsgi_app, settings.trusted_proxies)
+        app.wsgi_app = client_address  # type: ignore[method-assign] # the way Flask documents
     # What runs after a request runs in the opposite order: the log line is written last.
     logs.init_app(app)
     paths.init_app(app)

@@ -45,7 +45,7 @@ class Statement:
     def compile(self, dialect: Dialect) -> SQLCompiler:
         """Return the statement in the words of a driver."""
         # Every statement has `compile`, though what SQLAlchemy calls executable need not.
-        return cast(ClauseElement, self._statement).compile(dialect=dialect)  # type: ignore[return-value]
+        return cast(ClauseElement, self._statement).compile(dialect=dialect)  # type: ignore[return-value] # a Compiled, in general
 
     def _run(self, parameters: dict[str, object]) -> tuple[list[Row], int]:
         engine = self._db.engine

@@ -1,7 +1,7 @@
 -- A database and a login role for each service; neither may connect to the other's. Can be run again: what is there
 -- stays, and the passwords become those of the files, so that they stand in no variable and no log.
-\set auth_password `cat /run/bookstore/auth/password`
-\set books_password `cat /run/bookstore/books/password`
+\set auth_password `cat "$AUTH_PASSWORD_FILE"`
+\set books_password `cat "$BOOKS_PASSWORD_FILE"`
 SET log_min_error_statement = panic;
 SET client_min_messages = warning;
 

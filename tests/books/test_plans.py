@@ -33,7 +33,7 @@ def lopsided(postgres: PostgresServer) -> Iterator[psycopg.Connection[Any]]:
 
 def plan(connection: psycopg.Connection[Any], statement: Statement, *values: object) -> dict[str, Any]:
     """Return the plan of a prepared statement, the innermost node of it."""
-    dialect = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+    dialect = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call] # untyped there
     connection.execute("DEALLOCATE ALL")
     connection.execute(f"PREPARE hot AS {statement.compile(dialect)}")
     found = connection.execute(

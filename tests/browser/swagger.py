@@ -53,12 +53,12 @@ class Docs:
 
     def complaints(self) -> list[str]:
         """Return what the console complains of, a blocked load (content security policy) included."""
-        entries: list[dict[str, Any]] = self.browser.get_log("browser")  # type: ignore[no-untyped-call]
+        entries: list[dict[str, Any]] = self.browser.get_log("browser")  # type: ignore[no-untyped-call] # untyped
         return [entry["message"] for entry in entries if entry["level"] in ("SEVERE", "WARNING")]
 
     def requests(self) -> list[str]:
         """Return the addresses that the page asked for, those inside the page itself (data:) left out."""
-        entries: list[dict[str, Any]] = self.browser.get_log("performance")  # type: ignore[no-untyped-call]
+        entries: list[dict[str, Any]] = self.browser.get_log("performance")  # type: ignore[no-untyped-call] # untyped
         messages = [json.loads(entry["message"])["message"] for entry in entries]
         sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
         addresses = [params["request"]["url"] for params in sent if params["documentURL"].startswith("http")]

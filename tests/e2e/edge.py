@@ -1,23 +1,18 @@
 """What the tests of the edge ask of a stack with several replicas behind nginx."""
 
 import json
-import os
-import signal
 import socket
-import subprocess
-import time
-from collections.abc import Callable
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
 import requests
 
-from tests.e2e.stack import POLL, Stack
+from tests.e2e.stack import Stack
 from tests.people import EVERY_PROBLEM
 from tests.resilience.writers import Writers
+from tests.waiting import TIME, wait_until
 
-TIME = 60  # seconds for anything to come true, on a busy machine
 SIZE = {"auth": 2, "books": 3}  # replicas of each service
 
 
@@ -28,8 +23,12 @@ def start_with_edge(stack: Stack) -> Stack:
 
 
 def replicas(stack: Stack, service: str) -> set[str]:
-    """Return the containers of a service, ended ones too."""
-    return {container["Id"] for container in stack.containers(service, ended=True)}
+    """Return the containers of a service, ended ones too, but none of `docker compose run`."""
+    return {
+        container["Id"]
+        for container in stack.containers(service, ended=True)
+        if container["Config"]["Labels"]["com.docker.compose.oneoff"] == "False"
+    }
 
 
 def published(stack: Stack, service: str) -> set[str]:
@@ -61,13 +60,6 @@ def problem_for(port: int, request: bytes) -> dict[str, Any]:
     return problem
 
 
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + TIME
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(POLL)
-
-
 def wait_for_promises(writers: Writers) -> None:
     """Wait until some more books were promised."""
     enough = len(writers.promised) + 20
@@ -78,24 +70,6 @@ def failures(writers: Writers) -> int:
     """Return how many requests were not answered as they are when all is well."""
     served = writers.statuses[200] + writers.statuses[201]
     return writers.statuses.total() - served + len(writers.broken) + writers.refused
-
-
-def rolling_restart(stack: Stack, **settings: str) -> subprocess.Popen[str]:
-    """Start what `make rolling-restart` runs, in a group of its own, which `interrupt` can reach."""
-    return subprocess.Popen(
-        ["deploy/rolling-restart"],
-        cwd=stack.folder,
-        env=stack.environment | settings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def interrupt(process: subprocess.Popen[str]) -> None:
-    """Do what Ctrl-C in a terminal does: it reaches all that the process has started, too."""
-    os.killpg(process.pid, signal.SIGINT)
 
 
 def make_certificate(stack: Stack, folder: Path) -> Path:

@@ -14,10 +14,10 @@ import requests
 
 from tests.pair import ROOT, SERVICES, Pair, free_port
 from tests.people import Person, register
+from tests.waiting import POLL
 
 UP = 180  # seconds for a stack to be healthy, on a busy machine
 HEALTHY = 60  # seconds for containers that run, likewise
-POLL = 0.1  # seconds
 
 
 def clean_environment() -> dict[str, str]:

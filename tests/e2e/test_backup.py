@@ -1,7 +1,6 @@
 """Backup and restore: what was acknowledged before a backup began is there after the stack was wiped."""
 
 import stat
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,24 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.scripts import interrupt, run, start
 from tests.e2e.stack import Stack
 from tests.people import PASSWORD, Person, new_name
 from tests.resilience.writers import Writers
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.compose, pytest.mark.slow]
 FILES = {"auth.dump", "books.dump", "keys.json"}
-
-
-def make(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a script of deploy/, as the targets of make do."""
-    return subprocess.run(
-        [f"deploy/{words[0]}", *words[1:]],
-        cwd=stack.folder,
-        env=stack.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @contextmanager
@@ -54,19 +43,17 @@ def test_what_was_acknowledged_before_a_backup_is_there_after_a_restore(stack: S
     reader = stack.register()
     backup = tmp_path / "backup"
     with Writers(reader, count=3) as writers, registering(stack) as people:
-        while not writers.promised or not people:
-            threading.Event().wait(0.1)
+        wait_until(lambda: writers.promised and people, "nobody writes")
         promised, registered = set(writers.promised), list(people)
-        made = make(stack, "backup", str(backup))
-    assert made.returncode == 0, made.stderr
+        back_up(stack, backup)
     assert {path.name for path in backup.iterdir()} == FILES
     assert {stat.S_IMODE(path.stat().st_mode) for path in [backup, *backup.iterdir()]} == {0o700, 0o600}
 
     stack.down()
     assert stack.left_behind() == []
-    restored = make(stack, "restore", str(backup))
+    status, output = run(stack, "restore", str(backup))
 
-    assert restored.returncode == 0, restored.stderr
+    assert status == 0, output
     writers.promised = promised
     assert writers.lost() == set()  # with the token from before
     for person in registered:
@@ -77,8 +64,8 @@ def test_what_was_acknowledged_before_a_backup_is_there_after_a_restore(stack: S
     assert reader.post("/login", body, "auth", headers={}).status_code == 200
 
 
-def users(stack: Stack) -> set[str]:
-    return set(ask(stack, "auth", "SELECT public_id FROM users"))
+def users(stack: Stack, database: str = "auth") -> set[str]:
+    return set(ask(stack, database, "SELECT public_id FROM users"))
 
 
 def owners(stack: Stack) -> set[str]:
@@ -94,16 +81,67 @@ def ask(stack: Stack, database: str, query: str) -> list[str]:
 
 def test_a_backup_that_is_not_whole_changes_nothing(stack: Stack, tmp_path: Path) -> None:
     backup = tmp_path / "backup"
-    assert make(stack, "backup", str(backup)).returncode == 0
+    back_up(stack, backup)
     person = stack.register()
     (backup / "auth.dump").write_bytes((backup / "auth.dump").read_bytes()[:2000])
 
-    assert make(stack, "restore", str(backup)).returncode != 0
+    assert run(stack, "restore", str(backup))[0] != 0
     (backup / "keys.json").unlink()
-    assert "keys.json is missing" in make(stack, "restore", str(backup)).stderr
+    status, output = run(stack, "restore", str(backup))
 
+    assert status != 0
+    assert "keys.json is missing" in output
     assert person.get("/me", "auth").status_code == 200
-    assert make(stack, "backup", str(backup)).returncode != 0  # a backup is never written over
+    assert replaced(stack) == []
+    assert run(stack, "backup", str(backup))[0] != 0  # a backup is never written over
+
+
+def test_an_interrupted_backup_leaves_nothing_behind(stack: Stack, tmp_path: Path) -> None:
+    backup = start(stack, "backup", str(tmp_path / "backup"))
+    wait_until(lambda: list(tmp_path.glob("*/books.dump")), "it did not begin")
+    status, output = interrupt(backup)
+
+    assert status != 0, output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_replaced_stays_until_a_restore_was_seen_through(stack: Stack, tmp_path: Path) -> None:
+    back_up(stack, tmp_path / "backup")
+    person = stack.register()  # and is in no backup
+
+    for interruptions in (1, 2):
+        interrupt_restore(stack, tmp_path / "backup", replacing=2 * interruptions)
+        live, *later = [name for name in replaced(stack) if name.startswith("auth_")]
+        assert person.public_id in users(stack, live)
+        assert [name for name in later if person.public_id in users(stack, name)] == []
+    status, output = run(stack, "restore", str(tmp_path / "backup"))
+
+    assert status == 0, output
+    assert replaced(stack) == []
+    assert stack.run("keys", "ls", "/run/bookstore/keys") == "keys.json"
+    assert person.get("/me", "auth").status_code == 401
+
+
+def interrupt_restore(stack: Stack, backup: Path, *, replacing: int) -> None:
+    """Begin a restore, and interrupt it once so many databases are replaced: it waits for the services."""
+    restore = start(stack, "restore", str(backup))
+    wait_until(lambda: restore.poll() is not None or len(replaced(stack)) == replacing, "nothing is replaced")
+    status, output = interrupt(restore)
+
+    assert status != 0, output
+    assert "Run it again" in output
+    assert len(replaced(stack)) == replacing
+
+
+def back_up(stack: Stack, backup: Path) -> None:
+    status, output = run(stack, "backup", str(backup))
+    assert status == 0, output
+
+
+def replaced(stack: Stack) -> list[str]:
+    """Return the databases whose place was taken, the oldest of each service first."""
+    query = "SELECT datname FROM pg_database WHERE datname LIKE '%replaced%' ORDER BY datname"
+    return ask(stack, "postgres", query)
 
 
 def test_keys_rotate_under_use_and_an_operator_makes_an_admin(stack: Stack) -> None:

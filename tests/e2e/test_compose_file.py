@@ -4,8 +4,10 @@ import json
 import os
 import re
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
+import jwt
 import pytest
 
 from auth_service import key_file
@@ -15,12 +17,7 @@ from tests.pair import ROOT
 pytestmark = pytest.mark.compose
 
 USER = 10001  # whom the images run as
-SECRET = """
-secrets:
-  jwt_keys: {file: ./keys.json}
-services:
-  keys: {secrets: [jwt_keys]}
-"""
+SECRETS = ["jwt_keys", "auth_password", "books_password", "postgres_password"]
 
 
 def every_setting() -> str:
@@ -82,10 +79,43 @@ def test_keys_in_a_folder_of_the_operators_own_are_used_and_kept(make_stack: Mak
 
 @pytest.mark.usefixtures("stack")  # it builds the images
 def test_keys_in_a_compose_secret_are_used_and_kept(make_stack: MakeStack) -> None:
-    stack = make_stack(KEYS_FILE="/run/secrets/jwt_keys")
-    path = stack.folder / "keys.json"
-    key_file.make(path)
-    path.chmod(0o444)
-    (stack.folder / "docker-compose.override.yml").write_text(SECRET)
+    stack = with_secrets(make_stack)
 
-    assert_used_and_kept(stack, path, "/run/secrets/jwt_keys")
+    assert_used_and_kept(stack, stack.folder / "secrets" / "jwt_keys", "/run/secrets/jwt_keys")
+
+
+def with_secrets(make_stack: MakeStack) -> Stack:
+    """Return a stack with the settings and the override that docs/operations.md shows, not started."""
+    operations = (ROOT / "docs/operations.md").read_text()
+    shown = re.search(r"^```sh\n((?:[A-Z_]+_FILE=.*\n)+)```$.*?^```yaml\n(.*?)^```$", operations, re.M | re.S)
+    assert shown
+    stack = make_stack()
+    folder = stack.folder / "secrets"
+    (stack.folder / ".env").write_text(shown[1])
+    (stack.folder / "docker-compose.override.yml").write_text(shown[2].replace("/etc/bookstore", "./secrets"))
+    key_file.make(folder / "jwt_keys")
+    for name in SECRETS[1:]:
+        (folder / name).write_text(f"{token_urlsafe()}\n")
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    return stack
+
+
+@pytest.mark.usefixtures("stack")  # it builds the images
+def test_all_secrets_can_be_compose_secrets(make_stack: MakeStack) -> None:
+    stack = with_secrets(make_stack)
+    secrets = {name: (stack.folder / "secrets" / name).read_text() for name in SECRETS}
+
+    stack.up()
+
+    assert jwt.get_unverified_header(stack.register().token)["kid"] in secrets["jwt_keys"]
+    for role in ("postgres", "auth", "books"):
+        right = ["PGPASSWORD=" + secrets[f"{role}_password"].strip(), "PGPASSWORD=wrong"]
+        log_in = ["psql", "--host=db", f"--username={role}", "--command=SELECT", role]
+        tried = [stack.attempt("exec", "-T", "--env", word, "db", *log_in) for word in right]
+        assert [attempt.returncode for attempt in tried] == [0, 2], tried
+    for service in ("auth", "books"):
+        assert stack.execute(service, "find", "/run/bookstore", "-type", "f") == ""
+        seen = stack.execute(service, "ls", "/run/secrets").split()
+        assert seen == sorted(["jwt_keys", f"{service}_password"])
+    assert {path.name: path.read_text() for path in (stack.folder / "secrets").iterdir()} == secrets

@@ -9,9 +9,10 @@ import psutil
 import pytest
 
 from tests.e2e.load import Newcomers
-from tests.e2e.stack import POLL, Stack
+from tests.e2e.stack import Stack
 from tests.pair import SERVICES
 from tests.resilience.writers import Writers
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.compose
 
@@ -19,16 +20,10 @@ BACK = 15  # seconds from a kill until everything is healthy
 PROGRESS = 30  # seconds for the load to be served once more, on a busy machine
 
 
-def wait_until(done: Callable[[], object], *, deadline: float, what: str) -> None:
-    while not done():
-        assert time.monotonic() < deadline, what
-        time.sleep(POLL)
-
-
 def wait_for_more(promised: Sized) -> None:
     """Wait until a service has gone on promising things."""
     enough, deadline = len(promised) + 5, time.monotonic() + PROGRESS
-    wait_until(lambda: len(promised) >= enough, deadline=deadline, what="nothing more was promised")
+    wait_until(lambda: len(promised) >= enough, "nothing more was promised", deadline=deadline)
 
 
 def init_of(stack: Stack, service: str) -> int:
@@ -47,11 +42,9 @@ def kill(stack: Stack, service: str, victim: Callable[[Stack, str], int]) -> Non
     before = stack.main_process(service)
     os.kill(victim(stack, service), signal.SIGKILL)
     deadline = time.monotonic() + BACK
-    wait_until(
-        lambda: stack.main_process(service) not in (before, 0), deadline=deadline, what="not restarted"
-    )
+    wait_until(lambda: stack.main_process(service) not in (before, 0), "not restarted", deadline=deadline)
     stack.wait_healthy(within=deadline - time.monotonic())
-    wait_until(lambda: all(map(stack.is_ready, SERVICES)), deadline=deadline, what="not ready")
+    wait_until(lambda: all(map(stack.is_ready, SERVICES)), "not ready", deadline=deadline)
 
 
 @pytest.mark.parametrize("service", ["auth", "books", "db"])

@@ -2,20 +2,19 @@
 
 import http.client
 import json
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tests.people import Person, book
+from tests.threads import Threads
 
 TIMEOUT = 30  # seconds
 PAUSE = 0.05  # seconds before a patient writer tries to connect again
 
 
-class Writers:
+class Writers(Threads):
     """Put books on the shelf of `person` and look at them, from several threads, for a `with` block.
 
     A writer whose connection breaks opens another and goes on with the next book: whether the one
@@ -23,6 +22,7 @@ class Writers:
     """
 
     def __init__(self, person: Person, count: int = 8, *, patient: bool = False) -> None:
+        super().__init__(self._write, count)
         self.person = person
         self.patient = patient
         self.promised: set[int] = set()  # the ids of books answered with 201
@@ -30,20 +30,6 @@ class Writers:
         self.broken: list[Exception] = []  # each of them an answer that did not come
         self.refused = 0
         self._address = person.pair.url("books").removeprefix("http://")
-        self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._write) for _ in range(count)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
 
     def lost(self) -> set[int]:
         """Return the ids of promised books that are not on the shelf."""
@@ -61,15 +47,15 @@ class Writers:
             with closing(http.client.HTTPConnection(self._address, timeout=TIMEOUT)) as connection:
                 try:
                     connection.connect()
+                    self._write_on(connection)
                 except ConnectionRefusedError:
                     self.refused += 1
-                    if self.patient and not self._stopping.wait(PAUSE):
-                        continue
-                    return
-                try:
-                    self._write_on(connection)
+                    if not self.patient:
+                        return
+                    self._stopping.wait(PAUSE)
                 except (OSError, http.client.HTTPException) as error:
                     self.broken.append(error)
+                    self._stopping.wait(PAUSE)
 
     def _write_on(self, connection: http.client.HTTPConnection) -> None:
         """Write and read until an answer says that it was the last on this connection."""

@@ -1,0 +1,107 @@
+"""What many addresses together can hold of the edge: it fits into its memory, and leaves room for others."""
+
+import json
+import re
+import select
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+import yaml
+
+from tests.e2e.stack import MakeStack, Stack
+from tests.pair import ROOT
+from tests.people import Person, book
+from tests.resilience.slow_clients import TIMEOUT, SlowClient, finish
+from tests.waiting import wait_until
+
+compose = pytest.mark.compose
+
+NGINX = ROOT / "deploy/nginx"
+UNITS = {"k": 2**10, "m": 2**20}
+TOTAL = 512  # large bodies at a time
+SMALL, LARGE = 9_999, 20_000  # bytes
+# As docs/operations.md has it for a load balancer: here the test itself says whom it asks for.
+BELIEVE = "set_real_ip_from 0.0.0.0/0;\nreal_ip_header X-Forwarded-For;\n"
+
+
+def size(text: str) -> int:
+    """Return the bytes of a size as nginx and Compose write it."""
+    return int(text[:-1]) * UNITS[text[-1]]
+
+
+def values(name: str, file: str = "nginx.conf") -> list[str]:
+    """Return the values of a directive, in the order of the file."""
+    return re.findall(rf"^\s*{name} ([^;]+);", (NGINX / file).read_text(), re.M)
+
+
+def test_all_that_can_be_under_way_at_the_edge_fits_into_its_memory() -> None:
+    edge = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["edge"]
+    (room,) = re.findall("^/tmp:size=(\\w+),", edge["tmpfs"][0])
+    small, large = map(size, values("client_max_body_size"))
+    limits = dict(map(str.split, values("limit_conn") + values("limit_conn", "large_answers.conf")))
+    (kept,) = values("proxy_max_temp_file_size", "large_answers.conf")
+
+    assert values("proxy_max_temp_file_size") == ["0"]
+    assert int(limits["bodies"]) == TOTAL
+    bodies = TOTAL * small + int(limits["imports"]) * large
+    answers = 2 * int(limits["files"]) * (size(kept) + 2**18)
+    assert bodies + answers < size(room)
+
+
+@pytest.fixture(scope="module")
+def edge(make_stack: MakeStack) -> Stack:
+    """A stack with an edge that believes its clients where they come from."""
+    stack = make_stack(COMPOSE_PROFILES="edge")
+    (stack.folder / "deploy/nginx/own/believe.conf").write_text(BELIEVE)
+    return stack.up()
+
+
+def headers_of(reader: Person, client: str) -> dict[str, str]:
+    return {
+        "x-access-tokens": reader.token,
+        "X-Forwarded-For": client,
+        "Content-Type": "application/json",
+    }
+
+
+def a_body(size: int) -> bytes:
+    return json.dumps(book()).ljust(size).encode()
+
+
+@contextmanager
+def large_bodies(reader: Person, addresses: list[str], each: int) -> Iterator[list[SlowClient]]:
+    """Begin so many requests from each address, and send not all of their bodies."""
+    address = ("127.0.0.1", reader.pair.ports["books"])
+    with ExitStack() as stack:
+        clients = []
+        for client in addresses * each:
+            sock = stack.enter_context(socket.create_connection(address, TIMEOUT))
+            lines = [f"{name}: {value}" for name, value in headers_of(reader, client).items()]
+            head = ["POST /books HTTP/1.1", "Host: x", f"Content-Length: {LARGE}", *lines, "", ""]
+            sock.sendall("\r\n".join(head).encode())
+            clients.append(SlowClient(sock, a_body(LARGE)))
+        yield clients
+
+
+@compose
+def test_all_addresses_together_can_send_so_many_large_bodies_and_small_ones_go_on(edge: Stack) -> None:
+    reader = edge.register()
+
+    def add(size: int) -> int:
+        headers = headers_of(reader, "203.0.113.3")
+        return reader.request("POST", "books", "/books", data=a_body(size), headers=headers).status_code
+
+    with large_bodies(reader, ["203.0.113.1", "203.0.113.2"], each=300) as clients:
+        wait_until(lambda: add(LARGE) == 429, "there is no limit")
+        small = [add(SMALL) for _ in range(20)]
+        refused, _, _ = select.select([client.sock for client in clients], [], [], 0)
+        statuses = Counter(finish(client) for client in clients if client.sock not in refused)
+        statuses.update(client.status() for client in clients if client.sock in refused)
+
+    assert small == [201] * 20
+    assert statuses.keys() == {201, 429}
+    assert 400 < statuses[201] <= TOTAL
+    assert add(LARGE) == 201
