@@ -50,6 +50,7 @@ class By:
 
     who: str
     ip: str | None = None
+    session_id: str | None = None  # of an admin, who has to be one still when the change is made
 
     def __str__(self) -> str:
         return f"by {self.who}"

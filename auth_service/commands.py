@@ -12,10 +12,11 @@ from flask.cli import AppGroup
 
 from auth_service import audit, key_file, names
 from auth_service.audit_commands import note_key
-from auth_service.changes import LastAdmin, by_name, change_user
+from auth_service.changes import by_name, change_user
 from auth_service.models import db
 from auth_service.passwords import complaint
 from auth_service.purging import purge
+from auth_service.rights import LastAdmin
 from auth_service.settings import AuthSettings
 from auth_service.users import NameTaken, add_user, list_users
 from common.commands import Commands

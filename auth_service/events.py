@@ -29,11 +29,11 @@ _after = Statement(
     .limit(bindparam("limit")),
 )
 _one = Statement(db, select(Event.id).where(Event.id == bindparam("event_id")))
-_purged = Statement(db, select(Feed.purged))
+_feed = Statement(db, select(Feed.purged, Feed.last))
 
 
-class NoLongerKept(Exception):
-    """Events behind this id have been purged."""
+class NotInFeed(Exception):
+    """The feed does not go on from this id: events behind it were purged, or it was never given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +65,17 @@ def find_events(*, after: int, limit: int) -> list[Told]:
 
 
 def check_kept(after: int) -> None:
-    """Raise `NoLongerKept` if events behind `after` are gone; call it once the events were read.
+    """Raise `NotInFeed` if the feed does not go on from `after`; call it once the events were read.
 
     From 0 on, and from any event that is kept, the feed is always whole: every user.deleted is kept, and
-    session.ended is kept for much longer than any token of the session lives.
+    session.ended is kept for much longer than any token of the session lives. An id that was never given is
+    that of a feed before a backup of it was restored: what comes next has other numbers.
     """
     if after == 0:
         return
-    row = _purged.first()
-    if row is not None and after < row[0] and _one.first(event_id=after) is None:
-        raise NoLongerKept
+    ((purged, last),) = _feed.rows()
+    if after > last or (after < purged and _one.first(event_id=after) is None):
+        raise NotInFeed
 
 
 def purge(*, now: datetime, limit: int = PURGE_BATCH) -> int:

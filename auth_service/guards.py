@@ -1,18 +1,22 @@
 """Owns what auth asks of its own database about who is there: token, password and role."""
 
 from datetime import UTC, datetime
+from typing import Never
 
 import structlog
 from flask import Response, abort, g, request
+from werkzeug.exceptions import HTTPException
 
 from auth_service import limiting
-from auth_service.changes import LastAdmin
 from auth_service.credentials import basic_credentials, refuse_login
 from auth_service.models import db
+from auth_service.rights import LastAdmin, NotAllowed
 from auth_service.sessions import find_live_user
-from auth_service.users import Checked
-from common.auth import require
+from auth_service.users import Checked, lock_unchanged
+from common.auth import refuse_token, require
 from common.problems import Refusal, answer
+
+ONLY_ADMINS = "only an admin may do this"
 
 log = structlog.get_logger()
 
@@ -31,24 +35,31 @@ require_session = require(_check_session)
 def require_admin() -> None:
     """Refuse with 403 whoever is no admin at this moment; a token never says so."""
     if request.method != "OPTIONS" and not g.user.admin:
-        log.warning("forbidden", reason="not_admin")
-        abort(403, "only an admin may do this")
+        refuse_other_than_admin()
 
 
-def require_password() -> None:
-    """Set `g.checked` from HTTP Basic credentials, or refuse with 401 as a login does."""
+def refuse_other_than_admin() -> Never:
+    """Refuse with 403 whoever is no admin."""
+    log.warning("forbidden", reason="not_admin")
+    abort(403, ONLY_ADMINS)
+
+
+def require_basic() -> None:
+    """Set `g.credentials` from HTTP Basic, or refuse with 401 as a login does; nothing is compared yet."""
     if request.method != "OPTIONS":
-        g.checked = check_basic()
+        g.credentials = basic_credentials() or refuse_login(None, "no_credentials")
 
 
-def check_basic() -> Checked:
-    """Return the user whose name and password HTTP Basic gives, or refuse with 401."""
-    credentials = basic_credentials()
-    if credentials is None:
-        refuse_login(None, "no_credentials")
-    with limiting.checked(*credentials) as (user, attempt):
+def check_basic() -> Checked | None:
+    """Return the user whose name and password HTTP Basic gives, or refuse with 401.
+
+    Return None if it was changed after its password was found right; whoever is gone leaves nothing behind.
+    """
+    with limiting.checked(*g.credentials) as (user, attempt):
         if user.refusal:
             refuse_login(user.public_id, user.refusal)
+        if lock_unchanged(user) is None:
+            return None
         attempt.succeeded(now=datetime.now(UTC))
         db.session.commit()
     return user
@@ -58,3 +69,13 @@ def refuse_last_admin(error: LastAdmin) -> Response:
     """Answer 409 where a route would leave no admin."""
     log.warning("last_admin_stays")
     return answer(Refusal(409, str(error)))
+
+
+def refuse_not_allowed(error: NotAllowed) -> Response:
+    """Refuse whoever lost its rights, or its session, while its request was served."""
+    try:
+        if error.is_known:
+            refuse_other_than_admin()
+        refuse_token("session")
+    except HTTPException as refusal:
+        return answer(refusal)

@@ -3,6 +3,7 @@
 import base64
 import fcntl
 import json
+import math
 import os
 import secrets
 import time
@@ -16,8 +17,9 @@ from common.tokens import ACCESS_LIFETIME, LEEWAY
 
 SECRET_LENGTH = 32  # bytes
 LATEST = 253402300800  # the year 10000, in seconds since the epoch
-FOLLOW = 2.0  # seconds after which every verifier has read a changed file
-AGES = int(ACCESS_LIFETIME.total_seconds()) + LEEWAY  # seconds after which the last token of a key is dead
+FOLLOW = 2.0  # seconds after which everybody has read a changed file
+# Seconds after which the last token of a key is dead: until it is read that another signs, it still does.
+AGES = int(ACCESS_LIFETIME.total_seconds()) + LEEWAY + math.ceil(FOLLOW)
 
 Jwk = dict[str, Any]
 

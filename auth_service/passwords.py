@@ -1,6 +1,7 @@
 """Passwords: which ones may be chosen, and how they are kept."""
 
 import gzip
+import math
 import os
 import secrets
 import sys
@@ -8,7 +9,7 @@ import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from argon2 import PasswordHasher, Type, extract_parameters
+from argon2 import Parameters, PasswordHasher, Type, extract_parameters, low_level
 from argon2.exceptions import VerifyMismatchError
 
 from auth_service.hash_queue import Busy, HashQueue
@@ -20,6 +21,9 @@ MAX_LENGTH = 256  # code points of the NFC form
 # No code point of NFC stands for more than four others: what is longer need not be normalised to be too long.
 # That matters, because unicodedata.normalize takes quadratic time on a long run of combining marks.
 _MAX_RAW_LENGTH = 4 * MAX_LENGTH
+
+SALT = b"spent for nothing"
+LEAST_MEMORY = 8  # KiB a lane, of a hash (RFC 9106 section 3.1)
 
 
 def complaint(password: str, *, name: str, min_length: int) -> str | None:
@@ -64,7 +68,7 @@ class Hasher:
             return self._threads.submit(self._argon2.hash, _to_bytes(password)).result()
 
     def verify(self, stored: str, password: str) -> bool:
-        """Tell whether `stored` is a hash of this password."""
+        """Tell whether `stored` is a hash of this password; an old one takes as long as one of today."""
         if len(password) > _MAX_RAW_LENGTH:
             return self.verify_nothing(password)
         return self._compare(stored, password)
@@ -87,10 +91,33 @@ class Hasher:
 
     def _compare(self, stored: str, password: str) -> bool:
         with self._queue.slot():
-            try:
-                return self._threads.submit(self._argon2.verify, stored, _to_bytes(password)).result()
-            except VerifyMismatchError:
-                return False
+            return self._threads.submit(self._matches, stored, _to_bytes(password)).result()
+
+    def _matches(self, stored: str, password: bytes) -> bool:
+        self._spend_difference(extract_parameters(stored))
+        try:
+            return self._argon2.verify(stored, password)
+        except VerifyMismatchError:
+            return False
+
+    def _spend_difference(self, stored: Parameters) -> None:
+        """Take as long as a hash of today takes longer than this one, which else would tell of a user."""
+        time_cost, memory = difference(stored, extract_parameters(self._nobodys_hash))
+        if time_cost:
+            low_level.hash_secret_raw(
+                b"", SALT, time_cost, memory, stored.parallelism, stored.hash_len, stored.type
+            )
+
+
+def difference(old: Parameters, new: Parameters) -> tuple[int, int]:
+    """Return passes and KiB of the hash that costs as much as `new` costs more than `old`; 0 passes: none.
+
+    The cost of Argon2 is passes times memory; it never takes more memory than `new` does.
+    """
+    missing = new.time_cost * new.memory_cost - old.time_cost * old.memory_cost
+    time_cost = max(1, math.ceil(missing / new.memory_cost))
+    memory = missing // time_cost
+    return (time_cost, memory) if memory >= LEAST_MEMORY * old.parallelism else (0, 0)
 
 
 def _be_humble() -> None:

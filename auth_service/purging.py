@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import CursorResult, Delete, delete, exists, select
+from sqlalchemy import CursorResult, Delete, Select, delete, exists, func, select
 
 from auth_service.models import RefreshToken, Session, db
 
@@ -12,6 +12,7 @@ from auth_service.models import RefreshToken, Session, db
 # kept a day, much longer than its last access token lives, so that a late logout still ends that token.
 KEPT = timedelta(days=1)
 SESSIONS = 100  # looked at a time
+OF_A_USER = 500  # the same where a user is deleted
 TOKENS = 2000  # deleted at a time: a session that was refreshed for 30 days has a thousand
 
 
@@ -32,15 +33,33 @@ def purge(*, now: datetime) -> Purged:
     sessions = db.session.scalars(some).all()
     if not sessions:
         return Purged()
-    tokens = purge_refresh_tokens(sessions)
+    return _purge_sessions(sessions)
+
+
+def has_few_rows(user_id: int) -> bool:
+    """Tell whether all there is of a user can go in one statement."""
+    sessions = select(Session.id).where(Session.user_id == user_id)
+    tokens = select(RefreshToken.digest).join(Session).where(Session.user_id == user_id)
+    return _count(sessions, OF_A_USER) <= OF_A_USER and _count(tokens, TOKENS) <= TOKENS
+
+
+def purge_user(user_id: int) -> Purged:
+    """Delete some sessions of the user that ended, in the transaction; what remains is live or for later."""
+    ended = select(Session.id).where(Session.user_id == user_id, Session.ended_at.is_not(None))
+    return _purge_sessions(db.session.scalars(ended.limit(OF_A_USER).with_for_update()).all())
+
+
+def _purge_sessions(sessions: Sequence[str]) -> Purged:
+    """Delete some refresh tokens of sessions, which the transaction has locked, and sessions without any."""
+    some = select(RefreshToken.digest).where(RefreshToken.session_id.in_(sessions)).limit(TOKENS)
+    tokens = _delete(delete(RefreshToken).where(RefreshToken.digest.in_(some)))
     has_tokens = exists().where(RefreshToken.session_id == Session.id)
     return Purged(_delete(delete(Session).where(Session.id.in_(sessions), ~has_tokens)), tokens)
 
 
-def purge_refresh_tokens(sessions: Sequence[str]) -> int:
-    """Delete some refresh tokens of these sessions, which the transaction has locked; return how many."""
-    some = select(RefreshToken.digest).where(RefreshToken.session_id.in_(sessions)).limit(TOKENS)
-    return _delete(delete(RefreshToken).where(RefreshToken.digest.in_(some)))
+def _count(rows: Select[Any], limit: int) -> int:
+    """Return how many rows there are, or one more than the limit."""
+    return db.session.scalar(select(func.count()).select_from(rows.limit(limit + 1).subquery())) or 0
 
 
 def _delete(statement: Delete) -> int:

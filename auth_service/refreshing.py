@@ -11,9 +11,10 @@ from typing import Never
 from sqlalchemy import select, update
 from sqlalchemy.orm import aliased
 
+from auth_service.ending import commit_ends, end_sessions
 from auth_service.models import RefreshToken, Session, User, db
 from auth_service.refresh_tokens import Issued, add_refresh_token
-from auth_service.sessions import Client, Grant, commit_ends, end_of, end_sessions, used_from
+from auth_service.sessions import Client, Grant, end_of, used_from
 from auth_service.settings import AuthSettings
 
 REUSED = "refresh_reused"
@@ -89,7 +90,10 @@ def _look_at(token: Issued) -> tuple[bool, bytes | None]:
         .outerjoin(successor, successor.digest == RefreshToken.successor)
         .where(RefreshToken.digest == token.digest)
     )
-    used_at, successor_digest, successor_used_at = db.session.execute(statement).one()
+    row = db.session.execute(statement).first()
+    if row is None:  # purged since it was found, with others of a session that is long over
+        _refuse("refresh_ended", token)
+    used_at, successor_digest, successor_used_at = row
     is_good = used_at is None or (successor_digest is not None and successor_used_at is None)
     return is_good, successor_digest
 

@@ -1,13 +1,13 @@
-"""Owns the rules of a session: how it starts, when it lives, and how it ends."""
+"""Owns the rules of a session: how it starts, and when it lives."""
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
+from sqlalchemy import and_, bindparam, insert, select
 
-from auth_service import audit, events, security
+from auth_service.ending import AT_ONCE, end_sessions, is_live
 from auth_service.models import Session, User, db
 from auth_service.purging import purge
 from auth_service.refresh_tokens import add_refresh_token
@@ -17,7 +17,6 @@ from common.tokens import CANONICAL_UUID4
 
 MAX_SESSIONS = 50  # live ones a user
 MAX_USER_AGENT = 200  # characters kept
-BY_USER = "ended by the user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +140,7 @@ def _make_room(user_id: int, now: datetime) -> list[str]:
         .where(is_live(user_id, now))
         .order_by(Session.last_used_at.desc(), Session.id)
         .offset(MAX_SESSIONS - 1)
+        .limit(AT_ONCE)
     )
     return end_sessions(Session.id.in_(over), now=now)
 
@@ -156,41 +156,3 @@ def find_live_user(public_id: str, session_id: str) -> LiveUser | None:
 def list_sessions(user_id: int, *, now: datetime) -> list[LiveSession]:
     """Return the live sessions of the user, the one used last first."""
     return [LiveSession(*row) for row in _live_sessions.rows(user_id=user_id, now=now)]
-
-
-def is_live(user_id: int, now: datetime) -> ColumnElement[bool]:
-    """Return the condition for the live sessions of a user."""
-    return and_(Session.user_id == user_id, Session.ended_at.is_(None), Session.expires_at > now)
-
-
-def end_sessions(which: ColumnElement[bool], *, now: datetime) -> list[str]:
-    """End sessions in the transaction and return their ids; `commit_ends` has to tell them.
-
-    One that expired may end too: its last access token may live on. Whoever ends several holds the lock of
-    their user's row, so that no two transactions lock the same sessions in different orders.
-    """
-    statement = update(Session).where(which, Session.ended_at.is_(None)).values(ended_at=now, expires_at=now)
-    return list(db.session.scalars(statement.returning(Session.id)))
-
-
-def end_all_sessions(user_id: int, *, now: datetime) -> int:
-    """End every session of the user and commit; return how many there were."""
-    db.session.execute(select(User.id).where(User.id == user_id).with_for_update())
-    ended = end_sessions(Session.user_id == user_id, now=now)
-    commit_ends(ended, why=BY_USER, now=now)
-    return len(ended)
-
-
-def end_own_session(user_id: int, session_id: str, *, now: datetime) -> bool:
-    """End this live session of the user and commit; return whether there is one."""
-    ended = end_sessions(and_(Session.id == session_id, is_live(user_id, now)), now=now)
-    commit_ends(ended, why=BY_USER, now=now)
-    return bool(ended)
-
-
-def commit_ends(ended: Sequence[str], *, why: str, now: datetime) -> None:
-    """Tell in the transaction which sessions it ended, and commit it; `why` is for the audit log."""
-    audit.note_ends(ended, why=why, now=now)
-    events.session_ended(ended, now=now)
-    db.session.commit()
-    security.count_ended(len(ended))

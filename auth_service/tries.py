@@ -19,6 +19,7 @@ IN_A_ROW = timedelta(days=1)  # failures further apart are not in a row, and are
 KNOWN_FOR = timedelta(days=30)  # after a login
 LOST = timedelta(seconds=30)  # a try under way for longer is one whose process died: a failure
 PURGE_BATCH = 20  # rows; each try makes one
+FORGET_BATCH = 500  # rows
 # The same words in both dialects, but a function of each.
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 BLIND = {"synchronize_session": False}  # no entities are in the session
@@ -142,5 +143,8 @@ def know_network(name_key: bytes, network: str, *, now: datetime) -> None:
 
 
 def forget_networks(name_key: bytes) -> None:
-    """Forget in the transaction where somebody of this name came from."""
-    db.session.execute(delete(KnownNetwork).where(KnownNetwork.name_key == name_key), execution_options=BLIND)
+    """Forget in the transaction where somebody of this name came from, some networks a statement."""
+    some = select(KnownNetwork.id).where(KnownNetwork.name_key == name_key).limit(FORGET_BATCH)
+    statement = delete(KnownNetwork).where(KnownNetwork.id.in_(some)).returning(KnownNetwork.id)
+    while len(db.session.scalars(statement, execution_options=BLIND).all()) == FORGET_BATCH:
+        pass

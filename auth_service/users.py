@@ -17,6 +17,7 @@ from common.database import is_duplicate
 _credentials = select(User.id, User.public_id, User.password_hash, User.disabled).where(
     User.folded_name == bindparam("folded_name")
 )
+_taken = select(User.id).where(User.folded_name == bindparam("folded_name"))
 _by_public_id = select(*USER_COLUMNS).where(User.public_id == bindparam("public_id"))
 
 
@@ -34,10 +35,16 @@ class NameTaken(Exception):
     """Another user has this name, in whatever case."""
 
 
+def is_taken(name: str) -> bool:
+    """Tell whether somebody has this normalised name; only `add_user` can tell for sure that nobody has."""
+    with db.read() as connection:
+        return connection.execute(_taken, {"folded_name": names.fold(name)}).first() is not None
+
+
 def add_user(name: str, password_hash: str, *, admin: bool, now: datetime) -> tuple[int, str]:
     """Insert a user of this normalised name; return its row id and `public_id`, or raise `NameTaken`.
 
-    The insert itself decides a race, so nothing is looked up before it.
+    The insert itself decides a race, whatever was looked up before it.
     """
     row = {
         "public_id": str(uuid.uuid4()),
@@ -94,6 +101,12 @@ def note_login(user: Checked, password_hash: str, *, now: datetime) -> bool:
     statement = update(User).where(unchanged_since(user))
     statement = statement.values(last_login_at=now, password_hash=password_hash)
     return db.session.execute(statement.returning(User.id)).first() is not None
+
+
+def lock_unchanged(user: Checked) -> int | None:
+    """Lock a user whose password was found right; return its row id, or None if it was changed since."""
+    found: int | None = db.session.scalar(select(User.id).where(unchanged_since(user)).with_for_update())
+    return found
 
 
 def unchanged_since(user: Checked) -> ColumnElement[bool]:

@@ -1,29 +1,30 @@
 """Owns what a worker knows of ended sessions and deleted users, so that no request has to ask.
 
-A thread looks at one row four times a second and reads what is new. While the database is away, what was
+A thread looks at one row four times a second and reads what is new. Whatever fails, it goes on, and what was
 known stays.
 """
 
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import structlog
 from flask import Flask
 from prometheus_client import Gauge
 from sqlalchemy import bindparam, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from books_service.models import DeletedUser, EndedSession, Feed, db
 from books_service.settings import BooksSettings
-from common.connections import SchemaNotCurrent
 from common.health import State
 from common.statements import Row, Statement
 from common.tokens import ACCESS_LIFETIME, Claims
 
 LOOK_EVERY = 0.25  # seconds
+PAUSE = 1.0  # seconds after a look that failed
 PRUNE_EVERY = 60  # seconds
 DEGRADED = 30  # seconds without a word from auth
-SPARE = timedelta(minutes=10)  # that a deleted user is known longer than its tokens live: clocks differ
+SPARE = timedelta(minutes=10)  # that an end is known longer than the tokens live: clocks differ
 
 _age = Gauge("feed_age_seconds", "Time since auth was last heard of.", multiprocess_mode="livemostrecent")
 _lag = Gauge(
@@ -35,6 +36,8 @@ _applied = Gauge(
     "feed_events_applied", "Events applied so far, by type.", ["type"], multiprocess_mode="livemostrecent"
 )
 
+log = structlog.get_logger()
+
 _feed = Statement(
     db,
     select(
@@ -44,7 +47,7 @@ _feed = Statement(
 _sessions = Statement(
     db,
     select(EndedSession.sid, EndedSession.until).where(
-        EndedSession.position > bindparam("after"), EndedSession.until > bindparam("now")
+        EndedSession.position > bindparam("after"), EndedSession.until > bindparam("since")
     ),
 )
 _users = Statement(
@@ -64,20 +67,23 @@ class Ended:
         self._sessions: dict[str, datetime] = {}
         self._users: dict[str, datetime] = {}
         self._position = 0  # of what was read
+        self._looked_at = datetime.min.replace(tzinfo=UTC)
         self._heard_at = datetime.now(UTC)  # counts from here as long as auth was never heard of
         self._pruned = time.monotonic()
-        self._looking = threading.Lock()
+        self._starting = threading.Lock()
+        self._reading = threading.Lock()
         self._thread: threading.Thread | None = None
         self._known = False
+        self._failure = ""  # of the last look
 
     def start(self) -> None:
         """Read all there is, and look for more from now on; in each worker, never before the fork."""
-        with self._looking:
+        with self._starting:
             if self._thread is not None:
                 return
             self._thread = threading.Thread(target=self._look_on, name="ended", daemon=True)
-            self._try_to_look()
             self._thread.start()
+            self._try_to_look()
 
     def refusal(self, claims: Claims) -> str | None:
         """Return why the token is refused, or None; answers 503 as long as nothing could be read at all."""
@@ -104,11 +110,12 @@ class Ended:
 
     def look(self) -> None:
         """Read what is new, or raise what the database raises."""
-        rows = _feed.rows()
-        position, heard_at, event_at, applied_at, sessions_ended, users_deleted = rows[0]
-        if position != self._position:
-            self._read(after=self._position if position > self._position else 0)
-            self._position = position
+        ((position, heard_at, event_at, applied_at, sessions_ended, users_deleted),) = _feed.rows()
+        with self._reading:
+            self._notice_the_clock(datetime.now(UTC))
+            if position != self._position:
+                self._read(after=self._position if position > self._position else 0)
+                self._position = position
         self._heard_at = heard_at or self._heard_at
         self._known = True
         if applied_at:
@@ -116,34 +123,57 @@ class Ended:
         _applied.labels("session.ended").set(sessions_ended)
         _applied.labels("user.deleted").set(users_deleted)
 
+    def _notice_the_clock(self, now: datetime) -> None:
+        """Read all again after a clock that was fast was set: what it made us forget counts once more."""
+        if now + SPARE < self._looked_at:
+            self._position = 0
+        self._looked_at = now
+
     def _read(self, *, after: int) -> None:
         now = datetime.now(UTC)
         lifetime = ACCESS_LIFETIME + SPARE
-        sessions: list[Row] = _sessions.rows(after=after, now=now)
+        sessions: list[Row] = _sessions.rows(after=after, since=now - SPARE)
         users: list[Row] = _users.rows(after=after, since=now - lifetime)
         self._sessions.update((sid, until) for sid, until in sessions)
         self._users.update((public_id, deleted_at + lifetime) for public_id, deleted_at in users)
 
     def _look_on(self) -> None:
+        """Go on whatever fails: without this thread no end would be heard of any more."""
+        is_well = True
         while True:
-            time.sleep(LOOK_EVERY)
-            self._try_to_look()
-            _age.set(self.age())
-            if time.monotonic() - self._pruned > PRUNE_EVERY:
-                self._prune()
+            time.sleep(LOOK_EVERY if is_well else PAUSE)
+            is_well = False
+            with suppress(Exception):  # not even the failure could be logged
+                is_well = self._try_to_look()
 
-    def _try_to_look(self) -> None:
+    def _try_to_look(self) -> bool:
+        """Look, and tell whether that went well."""
         try:
+            _age.set(self.age())
             with self._app.app_context():
                 self.look()
-        except (SQLAlchemyError, SchemaNotCurrent):
-            return  # the age tells, and so does every request that needs the database
+            if time.monotonic() - self._pruned > PRUNE_EVERY:
+                self.forget()
+        except Exception as error:  # noqa: BLE001 - see above
+            self._note_failure(type(error).__name__, str(getattr(error, "orig", error)))
+            return False
+        if self._failure:
+            log.info("ended_read_again")
+        self._failure = ""
+        return True
 
-    def _prune(self) -> None:
-        """Forget those whose tokens are all dead; the other threads see the old or the new ones."""
+    def _note_failure(self, failure: str, reason: str) -> None:
+        """Log a failure once, and not each second: the age tells how long it lasts."""
+        if failure != self._failure:
+            log.error("ended_not_read", error=failure, reason=reason)
+        self._failure = failure
+
+    def forget(self) -> None:
+        """Forget those whose tokens are all dead; who looks them up sees the old or the new ones."""
         self._pruned, now = time.monotonic(), datetime.now(UTC)
-        self._sessions = {sid: until for sid, until in self._sessions.items() if until + SPARE > now}
-        self._users = {public_id: until for public_id, until in self._users.items() if until > now}
+        with self._reading:  # or what another thread reads meanwhile would be lost
+            self._sessions = {sid: until for sid, until in self._sessions.items() if until + SPARE > now}
+            self._users = {public_id: until for public_id, until in self._users.items() if until > now}
 
 
 def init_app(app: Flask, settings: BooksSettings) -> Ended:

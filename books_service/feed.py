@@ -19,7 +19,7 @@ BATCH = 500  # rows deleted by one statement
 # A statement that began before a user was deleted does not see it: its books may come after. It lasts at most
 # 2.5 s, and then its transaction may be idle for 10 (common/connections.py).
 SWEEP_AFTER = timedelta(seconds=20)
-SPARE = timedelta(minutes=10)  # that an ended session is kept longer than needed: clocks differ
+SPARE = timedelta(days=1)  # that an ended session is kept longer than needed: clocks differ, and are set
 
 _books = select(Book.id).where(Book.owner == bindparam("owner")).order_by(Book.id).limit(BATCH)
 _delete_books = delete(Book).where(Book.owner == bindparam("owner"), Book.id.in_(_books))

@@ -38,7 +38,7 @@ STANDBY_PAUSE = 0.5  # seconds between two looks whether another follower is sti
 HEARD_EVERY = 2.0  # seconds between two notes that auth is there
 FORGET_EVERY = 60.0  # seconds between two looks for ended sessions that can be forgotten
 
-RESET = "auth no longer keeps what comes next; run `flask --app books_service feed reset` to begin again"
+RESET = "auth's feed does not go on from here; run `flask --app books_service feed reset` to begin again"
 
 log = structlog.get_logger()
 
@@ -47,8 +47,8 @@ class Away(Exception):
     """Auth did not answer, or not as it should."""
 
 
-class NoLongerKept(Away):
-    """Auth has purged what comes next."""
+class NotInFeed(Away):
+    """Auth has purged what comes next, or never gave the id of the cursor."""
 
 
 class Answer(msgspec.Struct):
@@ -68,7 +68,7 @@ class Auth:
         self._session.trust_env = False  # no proxy and no .netrc comes between two services
 
     def ask(self, *, after: int) -> Sequence[Heard]:
-        """Return the events behind `after`, as soon as there are any; raise `Away` or `NoLongerKept`."""
+        """Return the events behind `after`, as soon as there are any; raise `Away` or `NotInFeed`."""
         token = issue_service_token(self._keys.current().signing, now=time.time())
         try:
             response = self._session.get(
@@ -81,7 +81,7 @@ class Auth:
         except requests.RequestException as error:
             raise Away(type(error).__name__) from error
         if response.status_code == 410:
-            raise NoLongerKept(RESET)
+            raise NotInFeed(RESET)
         if response.status_code != 200:
             raise Away(f"status {response.status_code}")
         return read(response.content, after=after)
@@ -134,9 +134,9 @@ class Follower:
         try:
             events = self._auth.ask(after=cursor)
         except Away as error:
-            name = "feed_no_longer_kept" if isinstance(error, NoLongerKept) else "feed_away"
+            name = "feed_has_to_be_reset" if isinstance(error, NotInFeed) else "feed_away"
             log.error(name, cursor=cursor, reason=str(error))
-            self.pause(LONGEST_PAUSE if isinstance(error, NoLongerKept) else None)
+            self.pause(LONGEST_PAUSE if isinstance(error, NotInFeed) else None)
             return
         self._pause = FIRST_PAUSE
         if events:

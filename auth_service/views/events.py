@@ -22,8 +22,9 @@ LOOK_EVERY = 0.15  # seconds between two looks of a request that waits
 MAX_EVENTS = 1000  # in one answer
 MAX_ID = 2**63 - 1
 
-NO_LONGER_KEPT = (
-    "events behind this id are no longer kept: read again from 0, which tells every deleted user"
+NOT_IN_FEED = (
+    "the feed does not go on from this id: it is older than what is kept, or newer than all there is because"
+    " a backup was restored; read again from 0, which tells every deleted user"
     " (flask --app books_service feed reset)"
 )
 
@@ -85,15 +86,21 @@ def init_app(app: Flask, settings: AuthSettings) -> None:
     app.extensions["event_waits"] = Semaphore(count)
 
 
-@blueprint.operation("GET /events", query=Behind, answers={200: EXAMPLE}, refuses={410: NO_LONGER_KEPT})
+@blueprint.operation("GET /events", query=Behind, answers={200: EXAMPLE}, refuses={410: NOT_IN_FEED})
 def list_events(after: int, wait: int, limit: int) -> Response:
     """List the events behind `after`; if there is none, wait for one, but no longer than `wait`."""
-    found = events.find_events(after=after, limit=limit) or wait_for_events(after, wait, limit)
+    found = find_events(after, limit) or wait_for_events(after, wait, limit)
+    return answer(EventList([payload(event) for event in found], found[-1].id if found else after))
+
+
+def find_events(after: int, limit: int) -> list[Told]:
+    """Return the events behind `after`, or refuse with 410 if the feed does not go on from there."""
+    found = events.find_events(after=after, limit=limit)
     try:
         events.check_kept(after)
-    except events.NoLongerKept:
-        abort(410, NO_LONGER_KEPT)
-    return answer(EventList([payload(event) for event in found], found[-1].id if found else after))
+    except events.NotInFeed:
+        abort(410, NOT_IN_FEED)
+    return found
 
 
 def wait_for_events(after: int, wait: int, limit: int) -> list[Told]:
@@ -113,7 +120,7 @@ def look_again(after: int, limit: int, *, until: float) -> list[Told]:
     while not found and time.monotonic() < until and not is_ending():
         time.sleep(LOOK_EVERY)
         found = events.find_events(after=after, limit=limit)
-    return found
+    return find_events(after, limit) if found else found
 
 
 def payload(event: Told) -> SessionEnded | UserDeleted:

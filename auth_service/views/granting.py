@@ -6,8 +6,9 @@ from datetime import datetime
 from flask import current_app, request
 
 from auth_service import audit
+from auth_service.ending import commit_ends
 from auth_service.payloads import Tokens
-from auth_service.sessions import Client, Grant, commit_ends, start_session
+from auth_service.sessions import Client, Grant, start_session
 from common.auth import verifier
 from common.tokens import issue
 

@@ -7,12 +7,12 @@ from typing import Any, Never
 from flask import Response, current_app, g, request
 from marshmallow import ValidationError, validates_schema
 
-from auth_service import audit, changes, limiting, security, throttle
+from auth_service import audit, changes, limiting, rights, security, throttle
 from auth_service.credentials import COULD_NOT_VERIFY, refuse_login
 from auth_service.fields import NewPassword, check_new_password
-from auth_service.guards import check_basic, refuse_last_admin, require_password, require_session
+from auth_service.guards import check_basic, refuse_last_admin, require_basic, require_session
 from auth_service.payloads import ANN, SOME_TOKENS, Tokens, user_payload
-from auth_service.users import Checked, unchanged_since
+from auth_service.users import unchanged_since
 from auth_service.views import granting
 from common.answers import answer, no_content
 from common.api import Blueprint
@@ -32,10 +32,10 @@ leaving = Blueprint(
     "leaving",
     __name__,
     description="The user whom HTTP Basic names: a token that was left lying about is not enough",
-    guards=[require_password],
+    guards=[require_basic],
     security=["basic"],
 )
-leaving.register_error_handler(changes.LastAdmin, refuse_last_admin)
+leaving.register_error_handler(rights.LastAdmin, refuse_last_admin)
 
 
 class PasswordChange(StrictSchema):
@@ -93,21 +93,20 @@ def _change_password(current: str, new: str) -> Tokens | None:
 @leaving.operation(
     "DELETE /me",
     answers={204: None},
-    refuses={401: COULD_NOT_VERIFY, 409: changes.THE_LAST_ADMIN_STAYS, 429: throttle.MESSAGE},
+    refuses={401: COULD_NOT_VERIFY, 409: rights.THE_LAST_ADMIN_STAYS, 429: throttle.MESSAGE},
 )
 def delete_me() -> Response:
     """Delete the user with everything there is of it, here and in the services that hear of it."""
-    # As above: whoever was changed since the guard looked is checked once more.
-    if not (_delete(g.checked) or _delete(check_basic())):
-        refuse_login(g.checked.public_id, "changed_meanwhile")
-    security.note("user_deleted", public_id=g.checked.public_id)
+    # As above: whoever was changed since the check is checked once more.
+    public_id = _delete_me() or _delete_me() or refuse_login(None, "changed_meanwhile")
+    security.note("user_deleted", public_id=public_id)
     return no_content()
 
 
-def _delete(user: Checked) -> bool:
-    """Delete the user; return False if it was changed after its password was found right."""
-    by = audit.By("the user", request.remote_addr)
-    return changes.delete_user(unchanged_since(user), by=by, now=datetime.now(UTC)) is not None
+def _delete_me() -> str | None:
+    """Delete the user or refuse; return None if it was changed after its password was found right."""
+    by, user = audit.By("the user", request.remote_addr), check_basic()
+    return changes.delete_user(unchanged_since(user), by=by, now=datetime.now(UTC)) if user else None
 
 
 def _refuse(reason: str) -> Never:

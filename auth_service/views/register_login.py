@@ -11,7 +11,7 @@ from auth_service import audit, limiting, registrations, security, throttle
 from auth_service.credentials import COULD_NOT_VERIFY, basic_credentials, refuse_login
 from auth_service.fields import NewPassword, UserName, check_new_password
 from auth_service.payloads import AN_ID, SOME_TOKENS, Registered, Tokens
-from auth_service.users import NameTaken, add_user, note_login, stronger_hash
+from auth_service.users import NameTaken, add_user, is_taken, note_login, stronger_hash
 from auth_service.views import granting
 from common.answers import answer
 from common.api import Blueprint
@@ -55,6 +55,8 @@ class NewUser(StrictSchema):
 def register(body: dict[str, Any]) -> Response:
     """Make a user and log it in."""
     limiting.check_registrations()
+    if is_taken(body["name"]):  # before a core is taken to hash the password
+        raise Refusal(409, NAME_TAKEN)
     password_hash = current_app.extensions["hasher"].hash(body["password"])
     now = datetime.now(UTC)
     limiting.admit_registration(now=now)

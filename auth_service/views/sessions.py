@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from flask import Response, abort, g
 
-from auth_service import security, sessions
+from auth_service import ending, security, sessions
 from auth_service.guards import require_session
 from auth_service.payloads import A_SESSION, SessionList, SessionPayload
 from common.answers import answer, no_content
@@ -38,7 +38,7 @@ def _payload(session: sessions.LiveSession) -> SessionPayload:
 @blueprint.operation("DELETE /sessions", answers={204: None})
 def end_all_sessions() -> Response:
     """End every session of the user, this one too."""
-    ended = sessions.end_all_sessions(g.user.id, now=datetime.now(UTC))
+    ended = ending.end_all_sessions(g.user.id, now=datetime.now(UTC))
     security.note("session_ended", count=ended)
     return no_content()
 
@@ -48,7 +48,7 @@ def end_all_sessions() -> Response:
 )
 def end_session(session_id: str) -> Response:
     """End one live session of the user."""
-    if not sessions.end_own_session(g.user.id, session_id, now=datetime.now(UTC)):
+    if not ending.end_own_session(g.user.id, session_id, now=datetime.now(UTC)):
         abort(404, NO_SUCH_SESSION)
     security.note("session_ended", count=1)
     return no_content()

@@ -6,9 +6,15 @@ from typing import Any
 from flask import Response, abort, current_app, g, request
 from marshmallow import validates_schema
 
-from auth_service import audit, changes, security, users
+from auth_service import audit, changes, rights, security, users
 from auth_service.fields import NewPassword, check_new_password
-from auth_service.guards import refuse_last_admin, require_admin, require_session
+from auth_service.guards import (
+    ONLY_ADMINS,
+    refuse_last_admin,
+    refuse_not_allowed,
+    require_admin,
+    require_session,
+)
 from auth_service.payloads import ANN, UserList, user_payload
 from auth_service.sessions import LiveUser
 from common.answers import answer, no_content
@@ -18,7 +24,6 @@ from common.fields import Cursor, Flag, PlainText, QueryNumber, StrictSchema
 from common.openapi import TOKEN
 from common.pages import page_after, page_end
 
-ONLY_ADMINS = "only an admin may do this"
 NO_SUCH_USER = "user does not exist"
 
 blueprint = Blueprint(
@@ -28,7 +33,8 @@ blueprint = Blueprint(
     guards=[require_token, require_session, require_admin],
     security=TOKEN,
 )
-blueprint.register_error_handler(changes.LastAdmin, refuse_last_admin)
+blueprint.register_error_handler(rights.LastAdmin, refuse_last_admin)
+blueprint.register_error_handler(rights.NotAllowed, refuse_not_allowed)
 
 
 class Page(StrictSchema):
@@ -77,7 +83,7 @@ def show_user(public_id: str) -> Response:
     "PATCH /users/<public_id:public_id>",
     body=UserChange,
     answers={200: ANN},
-    refuses={403: ONLY_ADMINS, 404: NO_SUCH_USER, 409: changes.THE_LAST_ADMIN_STAYS},
+    refuses={403: ONLY_ADMINS, 404: NO_SUCH_USER, 409: rights.THE_LAST_ADMIN_STAYS},
 )
 def change_user(public_id: str, body: dict[str, Any]) -> Response:
     """Change a user's role, disable or enable it, or give it another password.
@@ -104,7 +110,7 @@ def _change(public_id: str, members: dict[str, Any]) -> LiveUser:
 @blueprint.operation(
     "DELETE /users/<public_id:public_id>",
     answers={204: None},
-    refuses={403: ONLY_ADMINS, 404: NO_SUCH_USER, 409: changes.THE_LAST_ADMIN_STAYS},
+    refuses={403: ONLY_ADMINS, 404: NO_SUCH_USER, 409: rights.THE_LAST_ADMIN_STAYS},
 )
 def delete_user(public_id: str) -> Response:
     """Delete a user with everything there is of it, here and in the services that hear of it."""
@@ -115,4 +121,4 @@ def delete_user(public_id: str) -> Response:
 
 
 def _admin() -> audit.By:
-    return audit.By(g.identity.public_id, request.remote_addr)
+    return audit.By(g.identity.public_id, request.remote_addr, g.identity.session_id)

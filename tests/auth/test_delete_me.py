@@ -7,7 +7,8 @@ import pytest
 import requests
 from sqlalchemy import select
 
-from auth_service.models import Event
+from auth_service.models import Event, PasswordTry
+from auth_service.tries import key_of
 from tests.auth.database import kept, rows
 from tests.auth.logins import Login, assert_refused, log_in, refresh
 from tests.pair import Pair
@@ -81,7 +82,7 @@ def test_less_than_name_and_password_erases_nobody(regular: Person, authorizatio
     }
     headers = {} if authorization is None else {"Authorization": authorization.format(**words)}
 
-    answer = delete_me(regular, "/me?x=1", headers={**headers, "x-access-tokens": regular.token})
+    answer = delete_me(regular, headers={**headers, "x-access-tokens": regular.token})
 
     assert_problem(answer, 401, "could not verify")
     assert answer.headers["WWW-Authenticate"] == CHALLENGE
@@ -94,10 +95,27 @@ def test_a_body_with_credentials_is_not_read(regular: Person) -> None:
     assert_problem(delete_me(regular, headers={}, json=body), 401, "could not verify")
 
 
-def test_a_query_is_refused_once_the_password_is_right(regular: Person) -> None:
-    assert complaints(delete_me(regular, "/me?x=1")) == ["x"]
+@pytest.mark.parametrize("authorization", [None, "Basic !!!!", "Bearer {token}"])
+def test_without_credentials_a_query_is_not_looked_at(regular: Person, authorization: str | None) -> None:
+    headers = {"Authorization": authorization.format(token=regular.token)} if authorization else {}
 
-    assert regular.get("/me", "auth").status_code == 200
+    assert_problem(delete_me(regular, "/me?x=1", headers=headers), 401, "could not verify")
+
+
+def test_a_query_is_refused_before_a_password_is_compared_or_counted(person: Person) -> None:
+    for password in ["wrong"] * 7 + [PASSWORD]:
+        assert complaints(delete_me(person, "/me?x=1", auth=(person.name, password))) == ["x"]
+
+    tries = select(PasswordTry.id).where(PasswordTry.name_key == key_of(person.name))
+    assert rows(person.pair, tries) == []
+    assert delete_me(person).status_code == 204
+
+
+def test_a_query_is_refused_before_a_wait(person: Person) -> None:
+    answers = [delete_me(person, auth=(person.name, "wrong")).status_code for _ in range(6)]
+
+    assert answers == [401] * 5 + [429]
+    assert complaints(delete_me(person, "/me?x=1")) == ["x"]
 
 
 def test_a_disabled_user_cannot_leave(pair: Pair, admin: Person) -> None:

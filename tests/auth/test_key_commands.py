@@ -86,6 +86,14 @@ def test_a_key_whose_tokens_may_live_is_not_retired(
     assert path.read_bytes() == before
 
 
+def test_a_key_may_have_signed_until_all_had_read_that_another_does(path: Path, rotated: list[str]) -> None:
+    (old,) = (key for key in jwks(path) if key["kid"] == rotated[1])
+    new = next(key for key in jwks(path) if key["kid"] == rotated[0])
+
+    # Here the new key signs at once; everybody reads the file within 2 s.
+    assert old["exp"] >= new["iat"] + 2700 + 30 + 2
+
+
 def test_a_key_is_retired_by_force(operator: Operator, path: Path, rotated: list[str]) -> None:
     operator.succeed("keys", "retire", "--force", rotated[1])
 

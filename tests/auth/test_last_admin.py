@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import select
 
+from auth_service.models import User
+from tests.auth.database import connected
 from tests.auth.shell import Operator
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, register
@@ -81,6 +84,23 @@ def test_of_two_admins_one_may_go_in_any_way(only_admin: Person, pair: Pair) -> 
         assert go(only_admin, other).status_code in (200, 204)
 
         assert_problem(patch(only_admin, only_admin, admin=False), 409, STAYS)
+
+
+@pytest.mark.parametrize("pair", ["postgresql"], indirect=True, scope="session")  # SQLite has one writer
+def test_who_is_no_admin_is_changed_though_admins_are_locked(pair: Pair, admin: Person) -> None:
+    other, first, second = register(pair), register(pair), register(pair)
+    assert patch(admin, other, admin=True).status_code == 200
+    locked = User.public_id == other.public_id
+    with connected(pair) as busy:
+        busy.execute(select(User.id).where(locked).with_for_update())
+
+        statuses = [
+            delete_me(first).status_code,
+            patch(admin, second, disabled=True).status_code,
+            delete(admin, second).status_code,
+        ]
+
+    assert statuses == [204, 200, 204]
 
 
 def test_the_last_admin_may_get_another_password_and_stay_what_it_is(only_admin: Person) -> None:

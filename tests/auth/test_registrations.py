@@ -11,8 +11,10 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from auth_service import create_app, registrations
+from auth_service.hash_queue import HashQueue
 from auth_service.limits import TooMany
 from auth_service.models import db
+from auth_service.passwords import Hasher
 from tests.pair import Pair
 from tests.people import PASSWORD, new_name
 
@@ -73,6 +75,24 @@ def test_only_who_was_registered_counts(app: Flask, address: str) -> None:
     assert {answer.status_code for answer in taken} == {409}
     assert {answer.status_code for answer in wrong} == {422}
     assert [answer.status_code for answer in answers] == [201, 201, 429]
+
+
+def test_a_taken_name_is_refused_without_a_hash_and_behind_the_limit(
+    app: Flask, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, queue = new_name(), HashQueue(slots=1, limit=0.01)
+    assert register(app, address, name).status_code == 201
+    busy = Hasher(memory=8, time_cost=1, parallelism=1, queue=queue)
+    with monkeypatch.context() as patch, queue.slot():
+        patch.setitem(app.extensions, "hasher", busy)
+        answers = [register(app, address, each).status_code for each in (name, name.upper(), new_name())]
+
+    for _ in range(LIMIT - 1):
+        register(app, address)
+
+    assert answers == [409, 409, 503]
+    assert register(app, address, name).status_code == 429
+    assert register(app, address, "a:b").status_code == 422
 
 
 def test_of_many_at_once_no_more_get_in(app: Flask, address: str) -> None:

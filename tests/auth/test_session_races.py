@@ -2,17 +2,20 @@
 
 import hashlib
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import pytest
 import requests
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, text
 
 from auth_service.models import RefreshToken, Session, User
 from tests.at_once import at_once
-from tests.auth.database import add_sessions, rows
+from tests.auth.database import add_sessions, connected, rows
 from tests.auth.logins import Login, assert_refused, log_out, refresh
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, register
+from tests.waiting import wait_until
 
 LIMIT = 50
 ROUNDS = 20
@@ -47,6 +50,20 @@ def is_unused(login: Login, token: str) -> bool:
     digest = hashlib.sha256(token.partition(".")[2].encode()).digest()
     used_at = select(RefreshToken.used_at).where(RefreshToken.digest == digest)
     return rows(login.pair, used_at) == [(None,)]
+
+
+@pytest.mark.parametrize("pair", ["postgresql"], indirect=True, scope="session")  # SQLite has one writer
+def test_a_token_that_is_purged_while_it_waits_for_its_session_is_refused(pair: Pair, login: Login) -> None:
+    tokens, waiting = RefreshToken.session_id == login.session_id, func.count()
+    blocked = select(waiting).select_from(text("pg_locks")).where(text("NOT granted"))
+    with ThreadPoolExecutor(1) as threads:
+        with connected(pair) as purge:
+            purge.execute(select(Session.id).where(Session.id == login.session_id).with_for_update())
+            answer = threads.submit(refresh, pair, login.refresh_token)
+            wait_until(lambda: rows(pair, blocked) != [(0,)], "the refresh waits")
+            purge.execute(delete(RefreshToken).where(tokens))
+
+        assert_refused(answer.result())
 
 
 def test_what_came_of_many_refreshes_lets_one_go_on(pair: Pair, login: Login) -> None:

@@ -132,6 +132,7 @@ def test_a_running_service_is_healthy_and_ready(reader: Person, service: str) ->
 
     assert reader.get("/healthz", service, headers={}).json() == {"status": "ok"}
     assert ready.status_code == 200
-    assert ready.json()["status"] == "ok"
-    assert {"database", "schema", "keys"} <= ready.json()["checks"].keys()
-    assert set(ready.json()["checks"].values()) == {"ok"}
+    checks = ready.json()["checks"]
+    has_heard = checks.pop("feed", "ok")  # without a follower it is degraded after half a minute
+    assert ready.json()["status"] == has_heard
+    assert checks == {"database": "ok", "schema": "ok", "keys": "ok"}

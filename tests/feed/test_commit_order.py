@@ -9,7 +9,7 @@ import pytest
 from auth_service import events
 from auth_service.models import db
 from tests.feed.tellers import Teller
-from tests.feed.waiting import wait_until
+from tests.waiting import wait_until
 
 WRITERS, EVENTS = 6, 15
 WAITING = "SELECT count(*) AS count FROM pg_locks WHERE NOT granted"

@@ -14,9 +14,9 @@ from tests.conftest import keys_of
 from tests.feed import service_tokens
 from tests.feed.service_tokens import service_token
 from tests.feed.tellers import Teller
-from tests.feed.waiting import wait_until
 from tests.pair import Pair
 from tests.people import assert_problem, complaints
+from tests.waiting import wait_until
 
 on_sqlite = pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # waiting is the same everywhere
 
@@ -63,7 +63,6 @@ def test_a_user_who_was_deleted_is_told_by_public_id(pair: Pair, teller: Teller)
 
 def test_nothing_to_tell_leaves_the_cursor_where_it_was(pair: Pair, teller: Teller) -> None:
     assert told(pair, after=teller.last()) == {"events": [], "last": teller.last()}
-    assert told(pair, after=2**63 - 1) == {"events": [], "last": 2**63 - 1}
 
 
 def test_pages_tell_every_event_once_and_in_order(pair: Pair, teller: Teller) -> None:
@@ -117,6 +116,18 @@ def test_a_cursor_older_than_what_is_kept_is_told_what_to_do(own_pair: Pair, own
         assert "feed reset" in assert_problem(ask(own_pair, after=cursor), 410)["detail"]
     assert told(own_pair, after=3)["events"][0]["public_id"] == gone
     assert [event["id"] for event in told(own_pair, after=0)["events"]] == [4]  # kept for good
+
+
+@pytest.mark.parametrize("wait", [0, 30])
+def test_a_cursor_ahead_of_the_feed_is_told_what_to_do_at_once(pair: Pair, teller: Teller, wait: int) -> None:
+    teller.end(str(uuid.uuid4()))
+    last = teller.last()
+    assert told(pair, after=last)["last"] == last
+
+    for cursor in (last + 1000, 2**63 - 1):
+        answer = ask(pair, after=cursor, wait=wait)
+        assert "feed reset" in assert_problem(answer, 410)["detail"]
+        assert answer.elapsed < timedelta(seconds=20)  # it did not wait
 
 
 def test_old_events_are_purged_as_new_ones_are_written(own_teller: Teller) -> None:

@@ -7,9 +7,9 @@ import pytest
 import requests
 
 from tests.feed.tellers import Shelves, Teller
-from tests.feed.waiting import wait_until
 from tests.pair import Pair
 from tests.resilience.crowd import metric
+from tests.waiting import wait_until
 
 
 def hear(shelves: Shelves, *, seconds_ago: int) -> None:

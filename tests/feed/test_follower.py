@@ -1,7 +1,5 @@
 """What auth tells reaches books: by a follower of which one is at work, through kills and absences."""
 
-import base64
-import json
 import os
 import random
 import time
@@ -9,54 +7,17 @@ import uuid
 from collections.abc import Callable
 
 import pytest
-import requests
 
+from tests.feed.ends import ask, disable, leave, log_out, refused_everywhere, session_of
 from tests.feed.followers import Followers
 from tests.feed.tellers import Shelves, Teller
-from tests.feed.waiting import wait_until
 from tests.pair import FOLLOWER, Pair, run_flask
-from tests.people import Person, assert_problem, register
+from tests.people import Person, register
+from tests.waiting import wait_until
 
 KILLS = int(os.environ.get("BOOKSTORE_TEST_FOLLOWER_KILLS", "10"))
 DELETIONS = 10  # a kill
 on_sqlite = pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # the same on both
-
-
-def session_of(person: Person) -> str:
-    payload = person.token.split(".")[1]
-    session: str = json.loads(base64.urlsafe_b64decode(payload + "=="))["sid"]
-    return session
-
-
-def refused_everywhere(person: Person) -> bool:
-    """Tell whether books refuses the token, whichever worker answers."""
-    answers = [ask(person) for _ in range(8)]
-    for answer in answers:
-        if answer.status_code != 200:
-            assert_problem(answer, 401, "token is invalid")
-    return {answer.status_code for answer in answers} == {401}
-
-
-def ask(person: Person) -> requests.Response:
-    """Ask over a new connection, so that any worker may answer."""
-    headers = {"x-access-tokens": person.token}
-    return requests.get(person.pair.url("books") + "/books", headers=headers, timeout=30)
-
-
-def log_out(person: Person) -> None:
-    body = {"refresh_token": person.refresh_token}
-    answer = requests.post(person.pair.url("auth") + "/logout", json=body, timeout=30)
-    assert answer.status_code == 200, answer.text
-
-
-def disable(person: Person) -> None:
-    run_flask("auth", "users", "disable", person.name, environment=person.pair.environment)
-
-
-def leave(person: Person) -> None:
-    credentials = (person.name, person.password)
-    answer = requests.delete(person.pair.url("auth") + "/me", auth=credentials, timeout=30)
-    assert answer.status_code == 204, answer.text
 
 
 @pytest.mark.parametrize("end", [log_out, disable, leave])
@@ -178,7 +139,7 @@ def test_a_follower_too_far_behind_says_what_to_do_and_goes_on_after_it(
     own_shelves.execute("UPDATE feed SET cursor = 2")
     own_pair.start("auth")
     followers.start()
-    wait_until(lambda: "feed_no_longer_kept" in followers.events(), "it says so")
+    wait_until(lambda: "feed_has_to_be_reset" in followers.events(), "it says so")
     assert "flask --app books_service feed reset" in followers.events()
 
     assert run_flask("books", "feed", "reset", environment=own_pair.environment) == "done"
@@ -186,6 +147,27 @@ def test_a_follower_too_far_behind_says_what_to_do_and_goes_on_after_it(
     wait_until(lambda: own_shelves.feed().cursor == 6, "it goes on")
     assert own_shelves.execute("SELECT public_id FROM deleted_users") == [("a-user",)]
     assert "1 user.deleted" in run_flask("books", "feed", "show", environment=own_pair.environment)
+
+
+@on_sqlite
+def test_a_follower_ahead_of_a_restored_feed_says_what_to_do_and_goes_on_after_it(
+    own_pair: Pair, own_teller: Teller, own_shelves: Shelves, followers: Followers
+) -> None:
+    own_pair.start("auth", "books")
+    person = register(own_pair)
+    person.add_book()
+    own_shelves.execute("UPDATE feed SET cursor = 1000")
+    followers.start()
+    wait_until(lambda: "feed_has_to_be_reset" in followers.events(), "it says so")
+    assert "flask --app books_service feed reset" in followers.events()
+    leave(person)
+    assert own_shelves.count(person.public_id) == 1
+
+    assert run_flask("books", "feed", "reset", environment=own_pair.environment) == "done"
+
+    wait_until(lambda: own_shelves.feed().cursor == own_teller.last(), "it goes on")
+    wait_until(lambda: own_shelves.count(person.public_id) == 0, "the books are deleted")
+    wait_until(lambda: refused_everywhere(person), "books hears of it")
 
 
 @on_sqlite

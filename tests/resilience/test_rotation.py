@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from common.keys import read
-from tests.feed.test_follower import refused_everywhere
-from tests.feed.waiting import wait_until
+from tests.feed.ends import refused_everywhere
 from tests.pair import Pair, run_flask
 from tests.people import Person, register
 from tests.resilience.writers import Writers
+from tests.waiting import wait_until
 
 ROTATIONS = int(os.environ.get("BOOKSTORE_TEST_ROTATIONS", "2"))  # three to six seconds each
 

@@ -1,0 +1,46 @@
+"""How people end their sessions, or themselves, and whether books has heard of it."""
+
+import base64
+import json
+
+import requests
+
+from tests.pair import run_flask
+from tests.people import Person, assert_problem
+
+
+def session_of(person: Person) -> str:
+    payload = person.token.split(".")[1]
+    session: str = json.loads(base64.urlsafe_b64decode(payload + "=="))["sid"]
+    return session
+
+
+def refused_everywhere(person: Person) -> bool:
+    """Tell whether books refuses the token, whichever worker answers."""
+    answers = [ask(person) for _ in range(8)]
+    for answer in answers:
+        if answer.status_code != 200:
+            assert_problem(answer, 401, "token is invalid")
+    return {answer.status_code for answer in answers} == {401}
+
+
+def ask(person: Person) -> requests.Response:
+    """Ask over a new connection, so that any worker may answer."""
+    headers = {"x-access-tokens": person.token}
+    return requests.get(person.pair.url("books") + "/books", headers=headers, timeout=30)
+
+
+def log_out(person: Person) -> None:
+    body = {"refresh_token": person.refresh_token}
+    answer = requests.post(person.pair.url("auth") + "/logout", json=body, timeout=30)
+    assert answer.status_code == 200, answer.text
+
+
+def disable(person: Person) -> None:
+    run_flask("auth", "users", "disable", person.name, environment=person.pair.environment)
+
+
+def leave(person: Person) -> None:
+    credentials = (person.name, person.password)
+    answer = requests.delete(person.pair.url("auth") + "/me", auth=credentials, timeout=30)
+    assert answer.status_code == 204, answer.text
