@@ -1,4 +1,4 @@
-"""Owns what a shelf is: the statements that find, put and take the books of one owner.
+"""Owns what a shelf is: the statements that find, put and take a book of one owner.
 
 Every statement names the owner itself, so another user's book is simply not there. Columns are asked for, not
 entities (docs/design.md has the measurements). Whoever changes the number of books on a shelf first takes its
@@ -71,13 +71,6 @@ NEW = (
 )
 
 _one = (Book.owner == bindparam("owner"), Book.id == bindparam("book_id"))
-LIST = Statement(
-    db,
-    select(*COLUMNS)
-    .where(Book.owner == bindparam("owner"), Book.id > bindparam("after"))
-    .order_by(Book.id)
-    .limit(bindparam("limit")),
-)
 FIND = Statement(db, select(*COLUMNS).where(*_one))
 DELETE = Statement(db, delete(Book).where(*_one))
 
@@ -113,11 +106,6 @@ GIVE_ROOM = Statement(
     .values(books=Shelf.books - bindparam("count", type_=Shelf.books.type)),
 )
 IS_DELETED = Statement(db, select(DeletedUser.public_id).where(DeletedUser.public_id == bindparam("owner")))
-
-
-def list_books(owner: str, *, after: int, limit: int) -> list[BookPayload]:
-    """Return up to `limit` books of `owner` whose id is greater than `after`, by id."""
-    return [BookPayload(*row) for row in LIST.rows(owner=owner, after=after, limit=limit)]
 
 
 def find_book(owner: str, book_id: int) -> BookPayload | None:
