@@ -20,7 +20,7 @@ CODE := auth_service books_service common tests tools
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run migrate up down logs ps admin rotate-keys rolling-restart backup restore check lint format types test \
-	coverage bench bench-compose bench-revocation lock clean
+	coverage bench bench-compose bench-revocation bench-shelf lock clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -101,6 +101,9 @@ bench-compose: $(DEVELOPMENT) ## sizes of the images, and the time from `up` to 
 
 bench-revocation: $(DEVELOPMENT) ## how long books takes tokens of ended sessions and deleted users
 	@$(BIN)/python tools/bench_revocation.py $(ARGS)
+
+bench-shelf: $(DEVELOPMENT) ## what a page and a search cost on a shelf of 100,000 books in a table of a million
+	@$(BIN)/python tools/bench_shelf.py $(ARGS)
 
 ##@ Keep
 lock: $(MADE) ## write the locks again; ARGS=--upgrade takes newer versions

@@ -79,13 +79,6 @@ NEW = (
 )
 
 ONE = (Book.owner == bindparam("owner"), Book.id == bindparam("book_id"))
-LIST = Statement(
-    db,
-    select(*COLUMNS)
-    .where(Book.owner == bindparam("owner"), Book.id > bindparam("after"))
-    .order_by(Book.id)
-    .limit(bindparam("limit")),
-)
 FIND = Statement(db, select(*COLUMNS, Book.version).where(*ONE))
 
 # Whoever is known to be deleted puts nothing on a shelf, whatever the token says: the statement itself looks.
@@ -114,11 +107,6 @@ INSERT = Statement(db, _insert.values(dict(zip(NEW, _new, strict=True))))
 _roomy = _take_room().cte("roomy")
 PUT_AT_ONCE = Statement(db, _insert.from_select(NEW, select(*_new).select_from(_roomy)))  # SQLite cannot
 IS_DELETED = Statement(db, select(DeletedUser.public_id).where(DeletedUser.public_id == bindparam("owner")))
-
-
-def list_books(owner: str, *, after: int, limit: int) -> list[BookPayload]:
-    """Return up to `limit` books of `owner` whose id is greater than `after`, by id."""
-    return [BookPayload(*row) for row in LIST.rows(owner=owner, after=after, limit=limit)]
 
 
 def find_book(owner: str, book_id: int) -> Found | None:

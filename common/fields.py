@@ -1,6 +1,7 @@
 """Owns the strict kinds of value that a body or a query may hold."""
 
 import unicodedata
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from marshmallow import Schema, ValidationError, fields, validate
@@ -60,6 +61,35 @@ class PlainText(AnyText):
         text = super().read(value)
         if not text.isprintable() and any(unicodedata.category(c) in REFUSED_CATEGORIES for c in text):
             raise ValidationError("must not hold control characters")
+        return text
+
+
+class Words(PlainText):
+    """Words to look for, of at most `high` code points in all; may be empty."""
+
+    def __init__(self, *, high: int, **metadata: Any) -> None:
+        self.high = high
+        super().__init__(load_default="", metadata={"maxLength": high, **metadata})
+
+    def read(self, value: Any) -> str:
+        text = super().read(value)
+        if len(text) > self.high:
+            raise ValidationError(f"must be at most {self.high} characters long")
+        return text
+
+
+class Choice(AnyText):
+    """One of `choices`, spelled as it is there; the first, if it is left out."""
+
+    def __init__(self, choices: Sequence[str], *, description: str) -> None:
+        self.choices = choices
+        metadata = {"enum": list(choices), "description": description}
+        super().__init__(load_default=choices[0], metadata=metadata)
+
+    def read(self, value: Any) -> str:
+        text = super().read(value)
+        if text not in self.choices:
+            raise ValidationError(f"must be one of {', '.join(self.choices)}")
         return text
 
 

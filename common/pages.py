@@ -15,13 +15,14 @@ MAC_LENGTH = 16  # bytes
 PURPOSE = b"page cursor\0"  # keeps these codes apart from the signatures of tokens
 
 Position = list[int | str | None]
+Listing = Sequence[str | None]
 
 
 class BadCursor(ValueError):
     """A cursor that this listing did not give out."""
 
 
-def write_cursor(keys: KeySet, listing: Sequence[str], position: Position) -> str:
+def write_cursor(keys: KeySet, listing: Listing, position: Position) -> str:
     """Return a cursor to `position` (the sort key of the last row shown) in `listing`.
 
     `listing` is what the page depends on besides the position: the route, the owner, sort and filters.
@@ -30,7 +31,7 @@ def write_cursor(keys: KeySet, listing: Sequence[str], position: Position) -> st
     return _encode(_mac(keys.signing, listing, payload) + payload)
 
 
-def read_cursor(keys: KeySet, listing: Sequence[str], cursor: str) -> Position:
+def read_cursor(keys: KeySet, listing: Listing, cursor: str) -> Position:
     """Return the position that `cursor` tells, or raise `BadCursor`; any key in use may have made it."""
     try:
         data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
@@ -48,23 +49,28 @@ def _encode(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def _mac(key: Key, listing: Sequence[str], payload: bytes) -> bytes:
+def _mac(key: Key, listing: Listing, payload: bytes) -> bytes:
     message = PURPOSE + msgspec.json.encode(list(listing)) + payload
     return hmac.digest(key.secret, message, hashlib.sha256)[:MAC_LENGTH]
 
 
-def page_after(keys: KeySet, listing: Sequence[str], cursor: str | None) -> int:
-    """Return the id behind which a page of `listing` begins, 0 without a cursor, or refuse it with 422."""
+def page_start(keys: KeySet, listing: Listing, cursor: str | None) -> Position | None:
+    """Return the position behind which a page begins, None without a cursor, or refuse it with 422."""
     if cursor is None:
-        return 0
+        return None
     try:
-        position = read_cursor(keys, listing, cursor)
+        return read_cursor(keys, listing, cursor)
     except BadCursor as error:
         complaint = {"parameter": "cursor", "detail": "is not a cursor of this list"}
         raise Refusal(422, DETAILS[422], errors=[complaint]) from error
-    return int(position[0] or 0)
 
 
-def page_end(keys: KeySet, listing: Sequence[str], ids: Sequence[int], limit: int) -> str | None:
+def page_after(keys: KeySet, listing: Listing, cursor: str | None) -> int:
+    """Return the id behind which a page of a list by id begins, 0 without a cursor, or refuse it with 422."""
+    position = page_start(keys, listing, cursor)
+    return int(position[0] or 0) if position else 0
+
+
+def page_end(keys: KeySet, listing: Listing, ids: Sequence[int], limit: int) -> str | None:
     """Return the cursor behind the first `limit` of `ids`, or None if there are no more of them."""
     return write_cursor(keys, listing, [ids[limit - 1]]) if len(ids) > limit else None

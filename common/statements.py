@@ -22,11 +22,15 @@ Convert = Callable[[Any], Any]
 
 
 class Statement:
-    """One statement, which is its own transaction unless it is run in one."""
+    """One statement, which is its own transaction unless it is run in one.
 
-    def __init__(self, db: Database, statement: Executable) -> None:
+    PostgreSQL plans a prepared one once for all values; one that is not is planned each time for its own.
+    """
+
+    def __init__(self, db: Database, statement: Executable, *, prepared: bool = True) -> None:
         self._db = db
         self._statement = statement
+        self._prepared = prepared
         self._compiled: dict[str, Compiled] = {}  # by name of the dialect
 
     def rows(self, **parameters: object) -> list[Row]:
@@ -62,7 +66,7 @@ class Statement:
         return self._compiled.get(dialect.name) or self._compile(dialect)
 
     def _compile(self, dialect: Dialect) -> "Compiled":
-        self._compiled[dialect.name] = Compiled(self.compile(dialect), dialect)
+        self._compiled[dialect.name] = Compiled(self.compile(dialect), dialect, prepared=self._prepared)
         return self._compiled[dialect.name]
 
 
@@ -120,8 +124,10 @@ def transaction(db: Database) -> Iterator[Transaction]:
 class Compiled:
     """A statement in the words of one driver."""
 
-    def __init__(self, compiled: SQLCompiler, dialect: Dialect) -> None:
+    def __init__(self, compiled: SQLCompiler, dialect: Dialect, *, prepared: bool) -> None:
         self.sql = str(compiled)
+        # SQLite's driver has no such choice.
+        self._options = {} if prepared or dialect.name == "sqlite" else {"prepare": False}
         self.error: type[Any] = dialect.loaded_dbapi.Error
         self._dialect = dialect
         self._names = compiled.positiontup if compiled.positional else None
@@ -143,7 +149,7 @@ class Compiled:
         """Run it, and return its rows and how many it changed; a connection that broke leaves the pool."""
         driver: Any = connection.driver_connection
         try:
-            cursor = driver.execute(self.sql, values)
+            cursor = driver.execute(self.sql, values, **self._options)
             return self._read(cursor.fetchall() if self._has_rows else []), cursor.rowcount
         except self.error as error:
             if is_lost(error) or self._dialect.is_disconnect(error, driver, None):

@@ -1,23 +1,12 @@
 """GET /books in pages: every book once, and a cursor that is good for its own shelf alone."""
 
-from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from tests.books.reading import SORTS, pages
 from tests.pair import Pair
 from tests.people import Person, book, complaints, register
-
-
-def pages(person: Person, **query: Any) -> list[list[int]]:
-    """Return the ids of the books, a list a page, following `next` to the end."""
-    found, cursor = [], None
-    while True:
-        answer = person.get("/books", params=query | ({"cursor": cursor} if cursor else {}))
-        assert answer.status_code == 200, answer.text
-        found.append([book["id"] for book in answer.json()["list_of_books"]])
-        cursor = answer.json()["next"]
-        if cursor is None:
-            return found
 
 
 @pytest.mark.parametrize(
@@ -47,6 +36,76 @@ def test_the_link_leads_to_the_page_behind(person: Person) -> None:
 
     assert second.json() == {"list_of_books": made[2:], "next": None}
     assert "Link" not in second.headers
+
+
+def test_the_link_keeps_what_is_asked_for(person: Person) -> None:
+    query = {"q": "ä&b=c %", "Author": 'Ann <ä> "\\; ß\U0001f600', "Publisher": "a+b", "sort": "-name"}
+    names = ["ä&b=c% 3", "Ä&B=C% 2", "ä&b=c% 1"]
+    made = [person.add_book(name=name, Author=query["Author"], Publisher="A+B") for name in names]
+
+    first = person.get("/books", params=query | {"limit": 1})
+    second = person.get(first.links["next"]["url"])
+    third = person.get(second.links["next"]["url"])
+
+    assert [page.json()["list_of_books"] for page in (first, second, third)] == [[book] for book in made]
+    assert "Link" not in third.headers
+    told = dict(parse_qsl(urlsplit(first.links["next"]["url"]).query))
+    assert told == query | {"limit": "1", "cursor": first.json()["next"]}
+    assert first.headers["Link"].isascii()
+
+
+QUERIES: list[dict[str, str]] = [{"sort": sort} for sort in SORTS]
+QUERIES += [{"q": "b"}, {"q": "b o"}, {"q": "book"}, {"q": "book", "sort": "-id"}]
+QUERIES += [{"name": "book"}, {"Author": "book"}, {"Publisher": "book"}]
+QUERIES += [{"Publisher": "book", "Author": "book"}, {"name": "book", "q": "book"}]
+
+
+def test_a_cursor_is_good_for_its_sort_and_filters_alone(person: Person) -> None:
+    for author in ("book", "Book 2", "book 3"):
+        person.add_book(name="book", Author=author, Publisher="book")
+        person.add_book(name=f"{author} 4", Author="BOOK", Publisher="book")
+    cursors = [person.get("/books", params=query | {"limit": "1"}).json()["next"] for query in QUERIES]
+
+    assert all(cursors)
+    for place, query in enumerate(QUERIES):
+        for number, cursor in enumerate(cursors):
+            answer = person.get("/books", params=query | {"cursor": cursor})
+            if number == place:
+                assert answer.status_code == 200
+            else:
+                assert complaints(answer) == ["cursor"], (query, QUERIES[number])
+
+
+@pytest.mark.parametrize(
+    ("first", "then"), [("Ä  b", "a\u0308\u3000B"), ("b Ä", "ä b"), ("ÄB b", "äb"), ("äb", "B äB Äb")]
+)
+def test_a_cursor_is_good_for_the_same_words_otherwise_written(person: Person, first: str, then: str) -> None:
+    made = [person.add_book(name=name) for name in ("äb b", "B ÄB", "bä äbba a b")]
+    cursor = person.get("/books", params={"q": first, "limit": 1}).json()["next"]
+
+    rest = person.get("/books", params={"q": then, "cursor": cursor})
+
+    assert rest.json()["list_of_books"] == made[1:]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_no_letter_of_a_cursor_can_be_changed(person: Person, sort: str) -> None:
+    for name in ("ant", "bee"):
+        person.add_book(name=name)
+    cursor = person.get("/books", params={"limit": 1, "sort": sort}).json()["next"]
+
+    for place in range(0, len(cursor), 3):
+        changed = cursor[:place] + ("A" if cursor[place] != "A" else "B") + cursor[place + 1 :]
+        assert complaints(person.get("/books", params={"cursor": changed, "sort": sort})) == ["cursor"]
+
+
+@pytest.mark.parametrize("sort", ["name", "-Author"])
+def test_a_page_can_end_at_the_longest_text(person: Person, sort: str) -> None:
+    longest = "\U0001d160" * 199  # twelve bytes each in folded form
+    for letter in "ab":
+        person.add_book(name=longest + letter, Author=longest + letter)
+
+    assert [len(page) for page in pages(person, sort=sort, limit=1)] == [1, 1]
 
 
 def test_a_change_between_two_pages_moves_no_other_book(person: Person) -> None:

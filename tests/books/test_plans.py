@@ -1,65 +1,231 @@
-"""How PostgreSQL looks for books: by owner and id together, however many books others have."""
+"""How the databases look for books: in the owner's part of an index, however many books others have."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.compiler import SQLCompiler
 
-from books_service import shelf
+from books_service import shelf, sorting
+from books_service.sorting import Shape
 from common.statements import Statement
 from tests.conftest import migrated_database
 from tests.postgres_server import PostgresServer
 
 BOOKS = 20_000  # of the one user; the other has 20
 FILL = """
-INSERT INTO books (owner, name, "Author", "Publisher", folded_name, folded_author,
+INSERT INTO books (owner, name, "Author", "Publisher", book_prize, folded_name, folded_author,
  folded_publisher, title, version, created_at, updated_at)
-SELECT %s, 'Book', 'Author', 'Press', 'book', 'author', 'press', sha256(n::text::bytea), 1, now(), now()
+SELECT %s, 'Book', 'Author', 'Press', nullif(n %% 50, 0), md5(n::text), 'author ' || n / 100,
+ 'press ' || n %% 3, sha256(n::text::bytea), 1, now() + n * interval '1 s', now()
 FROM generate_series(1, %s) AS n
 """
+MANY_OWNERS = """
+INSERT INTO books (owner, name, "Author", "Publisher", folded_name, folded_author, folded_publisher,
+ title, version, created_at, updated_at)
+SELECT 'owner ' || n % 2000, 'Book', 'Author', 'Press', md5(n::text), 'author', 'press',
+ sha256(n::text::bytea), 1, now(), now()
+FROM generate_series(1, 10000) AS n
+"""
+INDEX = {
+    "id": "pk_books",
+    "name": "ix_books_owner_name",
+    "Author": "ix_books_owner_author",
+    "book_prize": "ix_books_owner_prize",
+    "created_at": "ix_books_owner_created",
+}
+KEYS = {"name": "m", "Author": "author 50", "book_prize": 7, "created_at": "2026-01-01T00:00:00+00:00"}
+NULLS = ["valued", "behind", "null", "behind null"]
+RANGES = {
+    "id": ["all", "behind the id"],
+    "name": ["all", "behind"],
+    "Author": ["all", "behind"],
+    "book_prize": NULLS,
+    "created_at": ["all", "behind"],
+}
+SORTED = [(sign + sort, part) for sort, parts in RANGES.items() for part in parts for sign in ("", "-")]
+every_sort = pytest.mark.parametrize(("sort", "part"), SORTED)
+both = pytest.mark.parametrize("owner", ["few", "many"])
+
+Plan = dict[str, Any]
+Connection = psycopg.Connection[Any]
 
 
 @pytest.fixture(scope="module")
-def lopsided(postgres: PostgresServer) -> Iterator[psycopg.Connection[Any]]:
-    """Return a connection to a table where nearly every book is one user's."""
-    with psycopg.connect(migrated_database(postgres, "books"), autocommit=True) as connection:
+def lopsided(postgres: PostgresServer) -> Iterator[Connection]:
+    """Return a connection to a table where one user has many books, and thousands have five each."""
+    url = migrated_database(postgres, "books")
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
         connection.execute(FILL, ["many", BOOKS])
         connection.execute(FILL, ["few", 20])
+        connection.execute(MANY_OWNERS)
         connection.execute("ANALYZE books")
-        connection.execute("SET plan_cache_mode = force_generic_plan")  # what a statement used often gets
         yield connection
 
 
-def plan(connection: psycopg.Connection[Any], statement: Statement, *values: object) -> dict[str, Any]:
-    """Return the plan of a prepared statement, the innermost node of it."""
-    dialect = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call] # untyped there
+def values_of(compiled: SQLCompiler, values: dict[str, object]) -> list[object]:
+    """Return the parameters of a statement in the order in which it has them."""
+    constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+    given = {"owner": "few", "limit": 51, "after": 100} | constants | values
+    assert compiled.positiontup is not None
+    return [given[name] for name in compiled.positiontup]
+
+
+def plan(connection: Connection, statement: Statement, mode: str, **values: object) -> Plan:
+    """Return the plan of a prepared statement: `force_generic_plan` is what one that is used often gets."""
+    compiled = statement.compile(postgresql.dialect(paramstyle="numeric_dollar"))  # type: ignore[no-untyped-call] # untyped there
     connection.execute("DEALLOCATE ALL")
-    connection.execute(f"PREPARE hot AS {statement.compile(dialect)}")
-    found = connection.execute(
-        f"EXPLAIN (FORMAT JSON) EXECUTE hot ({', '.join(map(repr, values))})"
-    ).fetchone()
+    connection.execute(f"SET plan_cache_mode = {mode}")
+    connection.execute(f"PREPARE hot AS {compiled}")
+    literals = ", ".join(map(repr, values_of(compiled, values)))
+    found = connection.execute(f"EXPLAIN (FORMAT JSON) EXECUTE hot ({literals})").fetchone()
     assert found is not None
-    node: dict[str, Any] = (found[0] if isinstance(found[0], list) else json.loads(found[0]))[0]["Plan"]
-    while "Plans" in node:
-        node = node["Plans"][0]
-    return node
+    whole: Plan = (found[0] if isinstance(found[0], list) else json.loads(found[0]))[0]["Plan"]
+    return whole
 
 
-@pytest.mark.parametrize("owner", ["few", "many"])
-def test_a_page_is_read_from_the_owner_s_part_of_the_index(
-    lopsided: psycopg.Connection[Any], owner: str
-) -> None:
-    node = plan(lopsided, shelf.LIST, owner, 0, 51)
+def nodes(whole: Plan) -> list[Plan]:
+    """Return the nodes of a plan, from the outermost inwards."""
+    return [whole, *(node for inner in whole.get("Plans", []) for node in nodes(inner))]
+
+
+@both
+def test_a_page_is_read_from_the_owner_s_part_of_the_index(lopsided: Connection, owner: str) -> None:
+    node = nodes(plan(lopsided, sorting.LIST, "force_generic_plan", owner=owner))[-1]
 
     assert node["Index Name"] == "pk_books"
     assert "owner" in node["Index Cond"]
 
 
-def test_a_book_is_looked_up_by_owner_and_id(lopsided: psycopg.Connection[Any]) -> None:
-    node = plan(lopsided, shelf.FIND, "few", 1)
+def test_a_book_is_looked_up_by_owner_and_id(lopsided: Connection) -> None:
+    node = nodes(plan(lopsided, shelf.FIND, "force_generic_plan", owner="few", book_id=1))[-1]
 
     assert node["Index Name"] == "pk_books"
     assert "Filter" not in node
+
+
+@every_sort
+def test_a_sorted_page_is_read_from_where_it_begins(lopsided: Connection, sort: str, part: str) -> None:
+    statement = sorting.statement(Shape(sort, part, (), 0, False))
+    member = sort.removeprefix("-")
+
+    for owner in ("few", "many"):
+        whole = plan(lopsided, statement, "force_generic_plan", owner=owner, key=KEYS.get(member))
+
+        limit, scan = nodes(whole)  # nothing between them: no sort
+        assert (limit["Node Type"], scan["Node Type"]) == ("Limit", "Index Scan")
+        assert scan["Index Name"] == INDEX[member]
+        assert "owner" in scan["Index Cond"]
+        assert ("behind" in part) == (">" in scan["Index Cond"] or "<" in scan["Index Cond"])
+        assert "Filter" not in scan
+
+
+@pytest.mark.parametrize("sort", ["id", "-name", "book_prize"])
+def test_rare_words_are_found_in_the_trigram_index(lopsided: Connection, sort: str) -> None:
+    part = "valued" if sort == "book_prize" else "all"
+    statement = sorting.statement(Shape(sort, part, (), 2, False))
+
+    whole = plan(lopsided, statement, "force_custom_plan", owner="many", word0="%zzyzx%", word1=r"%a\_b%")
+
+    assert "ix_books_search" in {node.get("Index Name") for node in nodes(whole)}
+
+
+@pytest.mark.parametrize("sort", ["id", "-name", "Author"])
+def test_words_that_are_everywhere_are_found_in_the_order_of_the_page(
+    lopsided: Connection, sort: str
+) -> None:
+    statement = sorting.statement(Shape(sort, "all", (), 1, False))
+
+    whole = plan(lopsided, statement, "force_custom_plan", owner="many", word0="%press%")
+
+    assert nodes(whole)[-1]["Index Name"] == INDEX[sort.removeprefix("-")]
+
+
+def test_a_rare_publisher_is_found_in_the_trigram_index(lopsided: Connection) -> None:
+    statement = sorting.statement(Shape("id", "all", ("Publisher",), 0, False))
+
+    whole = plan(
+        lopsided, statement, "force_custom_plan", owner="many", Publisher="zzyzx", publisher_within="%zzyzx%"
+    )
+
+    assert "ix_books_search" in {node.get("Index Name") for node in nodes(whole)}
+
+
+@pytest.mark.parametrize("member", ["name", "Author"])
+def test_a_whole_value_is_found_in_its_index(lopsided: Connection, member: str) -> None:
+    statement = sorting.statement(Shape("created_at", "all", (member,), 0, False))
+
+    whole = plan(lopsided, statement, "force_custom_plan", owner="many", **{member: "author 7"})
+
+    node = next(node for node in nodes(whole) if node.get("Index Name") == INDEX[member])
+    assert f"folded_{member.lower()}" in node["Index Cond"]
+
+
+@pytest.fixture(scope="module")
+def file(template: Path) -> Iterator[sqlite3.Connection]:
+    """Return a connection to a migrated SQLite file; it plans alike whatever the table holds."""
+    with closing(sqlite3.connect(template / "books.db")) as connection:
+        yield connection
+
+
+def steps(connection: sqlite3.Connection, statement: Statement, **values: object) -> list[str]:
+    """Return how SQLite runs a statement, without the index's name where it is of no interest."""
+    compiled = statement.compile(sqlite.dialect())
+    found = connection.execute(f"EXPLAIN QUERY PLAN {compiled}", values_of(compiled, values))
+    return [detail for *_, detail in found]
+
+
+IN_SQLITE = [(sort, part) for sort, part in SORTED if part != "behind"]
+IN_SQLITE += [
+    (sign + sort, part)
+    for sort in RANGES
+    if sort != "id"
+    for part in ("tied", "beyond")
+    for sign in ("", "-")
+]
+
+
+@pytest.mark.parametrize(("sort", "part"), IN_SQLITE)
+def test_sqlite_reads_a_sorted_page_from_where_it_begins(
+    file: sqlite3.Connection, sort: str, part: str
+) -> None:
+    [step] = steps(file, sorting.statement(Shape(sort, part, (), 0, True)), key="x")
+
+    index = INDEX[sort.removeprefix("-")].replace("pk_books", "ix_books_owner_search")
+    assert step.startswith(f"SEARCH books USING INDEX {index} (owner=?")
+    assert ("behind" in part or part == "tied") == ("id>?" in step or "id<?" in step)
+
+
+@pytest.mark.parametrize("part", ["all", "behind or null"])
+@pytest.mark.parametrize(("members", "words"), [((), 1), ((), 3), (("Publisher",), 0), (("Publisher",), 2)])
+@pytest.mark.parametrize("sort", ["name", "-Author", "book_prize", "-created_at"])
+def test_sqlite_searches_a_shelf_in_one_index(
+    file: sqlite3.Connection, sort: str, part: str, members: tuple[str, ...], words: int
+) -> None:
+    asked = {"key": 1, "Publisher": "x"} | {f"word{number}": "x" for number in range(words)}
+
+    found = steps(file, sorting.statement(Shape(sort, part, members, words, True)), **asked)
+
+    assert "SEARCH books USING COVERING INDEX ix_books_owner_search (owner=?)" in found
+    assert "SEARCH books USING INTEGER PRIMARY KEY (rowid=?)" in found
+
+
+@pytest.mark.parametrize("member", ["name", "Author"])
+@pytest.mark.parametrize("sort", sorting.SORTS)
+def test_sqlite_finds_a_whole_value_in_its_index(file: sqlite3.Connection, sort: str, member: str) -> None:
+    found = steps(
+        file,
+        sorting.statement(Shape(sort, "all", (member, "Publisher"), 1, True)),
+        word0="x",
+        **{member: "x", "Publisher": "x"},
+    )
+
+    assert found[0].startswith(
+        f"SEARCH books USING INDEX {INDEX[member]} (owner=? AND folded_{member.lower()}=?"
+    )

@@ -276,6 +276,21 @@ def test_answers_with_a_book_have_an_etag(document: Document, status: str, kind:
     assert all("ETag" in response["headers"] for response in found)
 
 
+def test_the_parameters_of_a_shelf_tell_what_they_take(pair: Pair) -> None:
+    document = requests.get(pair.url("books") + "/openapi.json", timeout=30).json()
+    parameters = document["paths"]["/books"]["get"]["parameters"]
+
+    schemas = {parameter["name"]: parameter["schema"] for parameter in parameters}
+    assert not any(parameter["required"] for parameter in parameters)
+    assert set(schemas) == {"limit", "cursor", "sort", "q", "name", "Author", "Publisher"}
+    sorts = ["id", "name", "Author", "book_prize", "created_at"]
+    assert set(schemas["sort"]["enum"]) == {*sorts, *(f"-{sort}" for sort in sorts)}
+    assert schemas["sort"]["default"] == "id"
+    assert schemas["q"]["maxLength"] == schemas["name"]["maxLength"] == 200
+    for member in ("q", "name", "Author", "Publisher"):
+        assert schemas[member]["examples"]
+
+
 def test_nothing_is_left_over(document: Document) -> None:
     references = {found["$ref"] for found in objects(document) if "$ref" in found}
 

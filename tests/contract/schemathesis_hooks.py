@@ -52,7 +52,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
 
 
 def take_real_cursor(case: Case[Any]) -> None:
-    """A cursor is good only for the list, and the filter, that gave it out: ask for one.
+    """A cursor is good only for the list, the sort and the filters that gave it out: ask for one.
 
     One that breaks its own pattern is sent as it is.
     """
@@ -60,7 +60,7 @@ def take_real_cursor(case: Case[Any]) -> None:
     if not (isinstance(cursor, str) and re.fullmatch("[A-Za-z0-9_-]+", cursor)):
         return
     address = case.operation.schema.get_base_url() + case.operation.path
-    query = {name: value for name, value in case.query.items() if name == "name"}
+    query = {name: value for name, value in case.query.items() if name not in ("cursor", "limit")}
     headers = {"Authorization": f"Bearer {os.environ['SCHEMATHESIS_TOKEN']}"}
     page = requests.get(address, {**query, "limit": "1"}, headers=headers, timeout=30)
     if page.ok and page.json()["next"]:

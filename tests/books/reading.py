@@ -1,0 +1,31 @@
+"""What the tests of lists have in common: all pages of a shelf, and the form that texts are compared in."""
+
+import unicodedata
+from typing import Any
+
+from tests.people import Person
+
+SORTS = ["id", "name", "Author", "book_prize", "created_at"]
+SORTS += [f"-{sort}" for sort in SORTS]
+
+
+def pages(person: Person, **query: Any) -> list[list[int]]:
+    """Return the ids of the books, a list a page, following `next` to the end."""
+    found, cursor = [], None
+    while True:
+        answer = person.get("/books", params=query | ({"cursor": cursor} if cursor else {}))
+        assert answer.status_code == 200, answer.text
+        found.append([book["id"] for book in answer.json()["list_of_books"]])
+        cursor = answer.json()["next"]
+        if cursor is None:
+            return found
+
+
+def ids(person: Person, **query: Any) -> list[int]:
+    """Return the ids of all books, page by page."""
+    return [number for page in pages(person, **query) for number in page]
+
+
+def folded(text: str) -> str:
+    """Return the text as the contract says that texts are compared, written down apart from the service."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
