@@ -112,13 +112,28 @@ def transaction(db: Database) -> Iterator[Transaction]:
     On SQLite the transaction holds the write lock from its beginning.
     """
     dialect = db.engine.dialect
-    with closing(db.engine.raw_connection()) as connection:
+    with closing(_connect(db)) as connection:
         running = Transaction(connection, dialect)
         running.count(Statement(db, text("BEGIN IMMEDIATE" if running.is_sqlite else "BEGIN")))
         yield running
         # What raises does not come here: the pool rolls back a transaction that is given back unfinished.
         if not running.is_undone:
             running.count(Statement(db, text("COMMIT")))
+
+
+def _connect(db: Database) -> PoolProxiedConnection:
+    """Return a connection, or raise the exception that SQLAlchemy would have raised."""
+    driver: type[Any] = db.engine.dialect.loaded_dbapi.Error
+    try:
+        return db.engine.raw_connection()
+    except driver as error:
+        raise explained("", error, db.engine.dialect) from error
+
+
+def explained(sql: str, error: Exception, dialect: Dialect) -> Exception:
+    """Return SQLAlchemy's exception for one of its driver."""
+    base = dialect.loaded_dbapi.Error
+    return DBAPIError.instance(sql, None, error, base, hide_parameters=True, dialect=dialect)
 
 
 class Compiled:
@@ -171,8 +186,7 @@ class Compiled:
 
     def explain(self, error: Exception) -> Exception:
         """Return the exception that SQLAlchemy would have raised."""
-        base = self._dialect.loaded_dbapi.Error
-        return DBAPIError.instance(self.sql, None, error, base, hide_parameters=True, dialect=self._dialect)
+        return explained(self.sql, error, self._dialect)
 
     def _convert(self, row: list[Any]) -> Row:
         for place, convert in self._results:

@@ -59,6 +59,8 @@ class Town:
         yield Call(200, partial(self.reader.get, "/books"))
         yield Call(200, partial(self.reader.get, "/books/1"))
         yield Call(404, partial(self.reader.delete, "/books/999"))
+        yield Call(404, partial(self.reader.put, "/books/999", book()))
+        yield Call(404, partial(self.reader.patch, "/books/999", {}))
         yield Call(201, partial(self.reader.post, "/book", book()))
         yield Call(201, partial(self.reader.post, "/books", book()))
 
