@@ -11,7 +11,7 @@ from typing import Any, Never
 
 import msgspec
 from sqlalchemy import Select, bindparam, delete, exists, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
 from books_service.models import Book, DeletedUser, Shelf, db, fold, title_of
@@ -90,9 +90,9 @@ _room: Select[Any] = select(
 )
 
 
-def _take_room(dialect: Any) -> Any:
+def _take_room() -> Any:
     """Return the statement that counts `count` more books, if a shelf may hold `capacity` with them."""
-    added = dialect.insert(Shelf).from_select(["owner", "books"], _room)
+    added = postgresql.insert(Shelf).from_select(["owner", "books"], _room)
     return added.on_conflict_do_update(
         index_elements=[Shelf.owner],
         set_={"books": Shelf.books + added.excluded.books},
@@ -102,9 +102,9 @@ def _take_room(dialect: Any) -> Any:
 
 _new = [bindparam(name, type_=Book.__table__.c[name].type) for name in NEW]
 _insert = insert(Book).returning(Book.id)
-TAKE_ROOM = Statement(db, _take_room(sqlite))  # the same words on PostgreSQL
+TAKE_ROOM = Statement(db, _take_room())  # the same words on SQLite
 INSERT = Statement(db, _insert.values(dict(zip(NEW, _new, strict=True))))
-_roomy = _take_room(postgresql).cte("roomy")
+_roomy = _take_room().cte("roomy")
 PUT_AT_ONCE = Statement(db, _insert.from_select(NEW, select(*_new).select_from(_roomy)))  # SQLite cannot
 GIVE_ROOM = Statement(
     db,

@@ -10,6 +10,7 @@ from flask import Response, request
 
 from common import bodies, openapi
 from common.fields import StrictSchema
+from common.files import Files
 
 View = Callable[..., Response]
 Guard = Callable[[], None]
@@ -48,19 +49,23 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
         body_when: Callable[[], bool] | None = None,
         security: Iterable[str] | None = None,
         headers: Mapping[str, str] | None = None,
+        files: Files | None = None,
     ) -> Callable[[View], View]:
         """Declare a route ("GET /books").
 
         `answers` holds an example by status (None: no body), `refuses` the message by status of what
         this route refuses besides what every route does, `headers` the headers that its success may have.
         The view is called with the path's variables, the query's parameters and, where it reads one,
-        with `body`: None unless `body_when` tells to read it, if that is given.
+        with `body`: None unless `body_when` tells to read it, if that is given. If `files` says that it takes
+        one, it is called with the path's variables alone.
         """
         method, rule = method_and_rule.split(" ")
         schemes = self.security if security is None else list(security)
 
         def declare(view: View) -> View:
             read = reading(view, query() if query else None, body() if body else None, body_when)
+            if files and files.takes:
+                read = view
             self.schemes |= set(schemes)
             self.payloads += [type(example) for example in answers.values() if example is not None]
             documented = openapi.document(
@@ -72,6 +77,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
                 security=schemes,
                 headers=headers or {},
             )
+            if files:
+                files.document(documented)
             self.route(rule, methods=[method])(self.doc(**documented)(read))
             return view
 

@@ -24,6 +24,10 @@ Complaint = dict[str, str]
 _decoder = msgspec.json.Decoder()
 
 
+class NotJson(ValueError):
+    """A text that is no JSON."""
+
+
 def read_json() -> Any:
     """Return the request's JSON value, whatever it is, or refuse with 413, 415 or 400."""
     body = _read_body()
@@ -33,11 +37,19 @@ def read_json() -> Any:
     if mimetype.lower() != JSON or options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise UnsupportedMediaType
     try:
-        return _decoder.decode(body)
-    except msgspec.ValidationError:
-        return _with_large_numbers(body)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        return parse_json(body)
+    except NotJson as error:
         raise BadRequest("the body is not JSON") from error
+
+
+def parse_json(text: bytes) -> Any:
+    """Return the JSON value that `text` is, or raise `NotJson`."""
+    try:
+        return _decoder.decode(text)
+    except msgspec.ValidationError:
+        return _with_large_numbers(text)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise NotJson from error
 
 
 def _read_body() -> bytes:
@@ -57,7 +69,7 @@ def _with_large_numbers(body: bytes) -> Any:
         value = json.loads(body.decode(), parse_int=_integer, parse_constant=_refuse_constant)
         json.dumps(value, ensure_ascii=False).encode()  # unlike msgspec, this parser lets half a character in
     except (ValueError, RecursionError) as error:
-        raise BadRequest("the body is not JSON") from error
+        raise NotJson from error
     return value
 
 

@@ -74,6 +74,13 @@ def is_duplicate(error: IntegrityError) -> bool:
     return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_UNIQUE
 
 
+def is_locked(error: OperationalError) -> bool:
+    """Tell whether the database was there, and somebody else held what was waited for."""
+    if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+        return True
+    return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+
+
 def answer_database_error(error: Exception) -> Response:
     """Answer 503 where the database did not serve the request, 500 where the request was wrong to ask.
 
