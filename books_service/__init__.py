@@ -7,7 +7,7 @@ from flask import Flask
 from books_service import commands, ended
 from books_service.models import db
 from books_service.settings import BooksSettings
-from books_service.views import books, listing  # noqa: F401 - they register their routes
+from books_service.views import books, listing, transfer  # noqa: F401 - they register their routes
 from books_service.views.blueprint import blueprint
 from common import health
 from common.service import finish, start

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from books_service.models import IdempotencyKey, db
 from books_service.shelf import BookPayload, duplicates_refused, made_of, new_row, put_in
-from common.database import is_lock_timeout
+from common.database import is_locked
 from common.statements import Statement, Transaction, transaction
 
 KEPT = timedelta(hours=24)
@@ -102,7 +102,7 @@ def _take(running: Transaction, key: str, fingerprint: bytes, row: Mapping[str, 
     try:
         return running.first(TAKE, **new, expired=now - KEPT) is not None
     except OperationalError as error:
-        if not is_lock_timeout(error):
+        if not is_locked(error):
             raise
         raise StillRunning from error
 

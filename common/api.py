@@ -11,6 +11,7 @@ from flask import Response, request
 from common import bodies, openapi
 from common.answers import JSON
 from common.fields import StrictSchema
+from common.files import Files
 from common.request_headers import HeaderReader, RequestHeader
 
 View = Callable[..., Response]
@@ -53,6 +54,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
         reads: Sequence[RequestHeader] = (),
         security: Iterable[str] | None = None,
         headers: Mapping[str, str] | None = None,
+        files: Files | None = None,
     ) -> Callable[[View], View]:
         """Declare a route ("GET /books").
 
@@ -60,7 +62,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
         this route refuses besides what every route does, `headers` the headers that its success may have.
         The view is called with the path's variables, the query's parameters, the headers that it `reads`
         (`If-Match` as `if_match`, None if it was not sent) and, where it reads one, with `body`: None unless
-        `body_when` tells to read it, if that is given.
+        `body_when` tells to read it, if that is given. If
+        `files` says that it takes one, it is called with the path's variables alone.
         """
         method, rule = method_and_rule.split(" ")
         schemes = self.security if security is None else list(security)
@@ -68,6 +71,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
         def declare(view: View) -> View:
             parse = body_reader(body(), body_types, body_when) if body else None
             read = reading(view, query() if query else None, parse, HeaderReader(reads) if reads else None)
+            if files and files.takes:
+                read = view
             self.schemes |= set(schemes)
             self.payloads += [type(example) for example in answers.values() if example is not None]
             documented = openapi.document(
@@ -81,6 +86,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
                 security=schemes,
                 headers=headers or {},
             )
+            if files:
+                files.document(documented)
             self.route(rule, methods=[method])(self.doc(**documented)(read))
             return view
 

@@ -25,6 +25,10 @@ Complaint = dict[str, str]
 _decoder = msgspec.json.Decoder()
 
 
+class NotJson(ValueError):
+    """A text that is no JSON."""
+
+
 def read_json(types: Sequence[str] = (JSON,)) -> Any:
     """Return the request's JSON value, whatever it is, or refuse with 413, 415 or 400.
 
@@ -37,10 +41,8 @@ def read_json(types: Sequence[str] = (JSON,)) -> Any:
     if mimetype.lower() not in types or options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         _refuse_type(types)
     try:
-        return _decoder.decode(body)
-    except msgspec.ValidationError:
-        return _with_large_numbers(body)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        return parse_json(body)
+    except NotJson as error:
         raise BadRequest("the body is not JSON") from error
 
 
@@ -52,6 +54,16 @@ def rule_of_types(types: Sequence[str]) -> str:
 def _refuse_type(types: Sequence[str]) -> Never:
     headers = {"Accept-Patch": ", ".join(types)} if request.method == "PATCH" else {}  # RFC 5789 section 2.2
     raise Refusal(415, rule_of_types(types), headers=headers)
+
+
+def parse_json(text: bytes) -> Any:
+    """Return the JSON value that `text` is, or raise `NotJson`."""
+    try:
+        return _decoder.decode(text)
+    except msgspec.ValidationError:
+        return _with_large_numbers(text)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise NotJson from error
 
 
 def _read_body() -> bytes:
@@ -71,7 +83,7 @@ def _with_large_numbers(body: bytes) -> Any:
         value = json.loads(body.decode(), parse_int=_integer, parse_constant=_refuse_constant)
         json.dumps(value, ensure_ascii=False).encode()  # unlike msgspec, this parser lets half a character in
     except (ValueError, RecursionError) as error:
-        raise BadRequest("the body is not JSON") from error
+        raise NotJson from error
     return value
 
 

@@ -74,9 +74,11 @@ def is_duplicate(error: IntegrityError) -> bool:
     return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_UNIQUE
 
 
-def is_lock_timeout(error: OperationalError) -> bool:
-    """Tell whether PostgreSQL waited too long for a row that another transaction holds."""
-    return isinstance(error.orig, psycopg.errors.LockNotAvailable)
+def is_locked(error: OperationalError) -> bool:
+    """Tell whether the database was there, and somebody else held what was waited for."""
+    if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+        return True
+    return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
 def answer_database_error(error: Exception) -> Response:

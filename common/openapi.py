@@ -19,8 +19,8 @@ from common.responses import REFERENCE, Complaint, Problem, as_answered, problem
 TOKEN = ("bearer", "accessToken")
 SERVICE = ("service",)
 DESCRIPTION = (
-    "JSON in UTF-8 both ways. Every error is `application/problem+json` (RFC 9457). Members and query"
-    " parameters that are not listed here are refused with 422."
+    "JSON in UTF-8 both ways, save for files of books. Every error is `application/problem+json` (RFC 9457)."
+    " Members and query parameters that are not listed here are refused with 422."
 )
 SCHEMES = {
     "bearer": {

@@ -1,6 +1,6 @@
 """Owns what an error looks like: every one is answered as `application/problem+json` (RFC 9457)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -43,12 +43,14 @@ class Refusal(HTTPException):
         message: str,
         *,
         headers: Mapping[str, str] | None = None,
-        errors: list[dict[str, str]] | None = None,
+        errors: Sequence[Mapping[str, str | int]] | None = None,
+        error_count: int | None = None,
     ) -> None:
         super().__init__(message)
         self.code = status
         self.headers = dict(headers or {})
         self.errors = errors
+        self.error_count = error_count  # where `errors` are not all of them
 
     def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
         return [*super().get_headers(*args, **kwargs), *self.headers.items()]
@@ -98,7 +100,7 @@ def problem(error: HTTPException) -> dict[str, Any]:
     errors = getattr(error, "errors", None)
     if errors is not None:
         document["errors"] = errors[:MAX_ERRORS]
-        document["error_count"] = len(errors)
+        document["error_count"] = getattr(error, "error_count", None) or len(errors)
     return document
 
 

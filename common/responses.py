@@ -35,9 +35,13 @@ HEADERS: dict[int, dict[str, Header]] = {
 
 
 class Complaint(msgspec.Struct, omit_defaults=True):
-    """One thing that is wrong with a request, and where: in the body, in the query or in a header."""
+    """One thing that is wrong with a request, and where: in the body, in the query or in a header.
+
+    `line` is that of a file, and `pointer` then points into what stands there.
+    """
 
     detail: str
+    line: int | UnsetType = UNSET
     pointer: str | UnsetType = UNSET
     parameter: str | UnsetType = UNSET
     header: str | UnsetType = UNSET
@@ -73,6 +77,11 @@ def success(status: int, example: msgspec.Struct | None, headers: Mapping[str, s
     if example is not None:
         response["content"] = {"application/json": _content(type(example).__name__, example)}
     return response
+
+
+def file_content(examples: Mapping[str, str]) -> dict[str, Any]:
+    """Return the content of a body that is a text, by media type."""
+    return {name: {"schema": {"type": "string"}, "example": text} for name, text in examples.items()}
 
 
 def problem(status: int, message: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ SQLAlchemy's own execution costs as much again as the driver, PostgreSQL's answe
 the figures). Its pool, its types and its exceptions are kept, so a statement means the same either way.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, cast
 
@@ -92,6 +92,17 @@ class Transaction:
         """Return how many rows were changed."""
         return self._run(statement, parameters)[1]
 
+    def many(self, statement: Statement, rows: Iterable[dict[str, object]], **shared: object) -> int:
+        """Run it once for each of `rows`, and return how many rows were changed.
+
+        `shared` are parameters of all of them. Those of a single row must be values that the driver knows.
+        """
+        compiled = statement.compiled(self._dialect)
+        try:
+            return compiled.execute_many(self._connection, compiled.values_of_many(rows, shared))
+        except compiled.error as error:
+            raise compiled.explain(error) from error
+
     def undo(self) -> None:
         """Let nothing of it take effect when it ends."""
         self.is_undone = True
@@ -170,6 +181,17 @@ class Compiled:
             if is_lost(error) or self._dialect.is_disconnect(error, driver, None):
                 connection.invalidate(error)
             raise
+
+    def execute_many(self, connection: PoolProxiedConnection, values: Iterable[Sequence[Any]]) -> int:
+        """Run it for each of `values`, and return how many rows were changed."""
+        driver: Any = connection.driver_connection
+        return int(driver.executemany(self.sql, values).rowcount)
+
+    def values_of_many(self, rows: Iterable[dict[str, Any]], shared: dict[str, Any]) -> Iterator[list[Any]]:
+        """Return the parameters of each row, of which `shared` are converted once."""
+        shared |= {name: convert(shared[name]) for name, convert in self._binds if name in shared}
+        names = self._names or ()
+        return ([row[name] if name in row else shared[name] for name in names] for row in rows)
 
     def values(self, parameters: dict[str, Any]) -> dict[str, Any] | Sequence[Any]:
         """Return the parameters as the driver takes them."""

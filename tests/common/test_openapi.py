@@ -44,6 +44,8 @@ ROUTES = {
         "post /book": f"201 401 409 {WRITES}",
         "post /books": f"201 401 409 {WRITES}",
         "get /books": READS,
+        "get /books/export": READS,
+        "post /books/import": f"200 401 409 {WRITES}",
         "get /books/{book_id}": f"304 404 412 {READS}",
         "put /books/{book_id}": f"200 401 404 409 412 {WRITES}",
         "patch /books/{book_id}": f"200 401 404 409 412 {WRITES}",
@@ -54,6 +56,8 @@ NEEDS_TOKEN: list[dict[str, list[str]]] = [{"bearer": []}, {"accessToken": []}]
 
 # Schemas of what is sent, of which not every member has to be there.
 BODIES = {"NewBook", "BookChange", "NewUser", "Credentials", "Holder", "PasswordChange", "UserChange"}
+
+HAVE_NO_CURSOR = {"/events", "/books/export", "/books/import"}
 
 Document = dict[str, Any]
 Operation = tuple[str, str, dict[str, Any]]
@@ -188,7 +192,7 @@ def test_only_the_open_routes_need_no_credentials(document: Document) -> None:
 
 def test_bodies_refuse_unknown_members_and_give_every_member_a_type(document: Document) -> None:
     for _, _, operation in operations(document):
-        if "requestBody" in operation:
+        if "application/json" in operation.get("requestBody", {}).get("content", {}):
             reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
             schema = document["components"]["schemas"][reference.rpartition("/")[2]]
             assert schema["additionalProperties"] is False
@@ -224,7 +228,7 @@ def test_parameters_of_a_query_tell_their_form(document: Document) -> None:
     queries = [
         parameters_in("query", operation)
         for _, path, operation in operations(document)
-        if path != "/events"  # which has no cursor
+        if path not in HAVE_NO_CURSOR
     ]
     lists = [parameters for parameters in queries if parameters]
 
@@ -289,6 +293,21 @@ def test_the_parameters_of_a_shelf_tell_what_they_take(pair: Pair) -> None:
     assert schemas["q"]["maxLength"] == schemas["name"]["maxLength"] == 200
     for member in ("q", "name", "Author", "Publisher"):
         assert schemas[member]["examples"]
+
+
+@pytest.mark.parametrize("service", ["books"])
+def test_files_have_their_media_types_and_their_choices(document: Document) -> None:
+    types = {"text/csv", "application/x-ndjson"}
+    given, taken = document["paths"]["/books/export"]["get"], document["paths"]["/books/import"]["post"]
+
+    assert set(given["responses"]["200"]["content"]) == set(taken["requestBody"]["content"]) == types
+    [form] = given["parameters"]
+    assert (form["schema"], form["required"]) == ({"type": "string", "enum": ["csv", "ndjson"]}, False)
+    by_name = {parameter["name"]: parameter["schema"] for parameter in taken["parameters"]}
+    assert by_name == {
+        "dry_run": {"type": "integer", "default": 0, "minimum": 0, "maximum": 1},
+        "on_duplicate": {"type": "string", "default": "skip", "enum": ["skip", "fail"]},
+    }
 
 
 def test_nothing_is_left_over(document: Document) -> None:

@@ -15,6 +15,7 @@ MEMBERS = {
     "auth": {"docker-init", "gunicorn"},
     "books": {"docker-init", "gunicorn"},
     "db": {"docker-init", "postgres"},
+    "follower": {"docker-init", "flask"},
 }
 FOLDERS = "/ /etc /home /opt /opt/venv /root /run /srv /srv/bookstore /usr/local/bin /var/lib /var/tmp"
 

@@ -1,0 +1,119 @@
+"""An import that does not come to its end leaves nothing behind; one that is under way is let to its end."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import requests
+
+from tests.books.files import as_csv, books, import_file, shelf_of
+from tests.pair import Pair
+from tests.people import Person, assert_problem, register
+
+BOOKS = 40_000
+PATIENCE = 30  # seconds
+DELETE = "INSERT INTO deleted_users (public_id, position, deleted_at) VALUES (%s, 0, now())"
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def person(own_pair: Pair) -> Person:
+    """Return somebody whose books are served by one worker."""
+    own_pair.environment["WEB_CONCURRENCY"] = "1"
+    return register(own_pair.start())
+
+
+def is_inserting(pair: Pair) -> bool:
+    """Tell whether books are in the database, or on the way there, that nobody can see yet."""
+    url = pair.environment.get("BOOKS_DATABASE_URL")
+    if url is None:
+        log = Path(pair.folder / "books.db-wal")
+        return log.exists() and log.stat().st_size > 2**20
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT pg_relation_size('books') > 100000").fetchone()
+    return found is not None and bool(found[0])
+
+
+@contextmanager
+def inserting(person: Person) -> Iterator[Future[requests.Response]]:
+    """Import a file, for a block that begins while its books are being inserted."""
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(import_file, person, as_csv(books(BOOKS)))
+        wait_until(lambda: answer.done() or is_inserting(person.pair))
+        assert not answer.done(), answer.result().text
+        assert shelf_of(person) == []
+        yield answer
+
+
+def worker(pair: Pair) -> psutil.Process | None:
+    """Return the one worker of books, if there is one now."""
+    workers = psutil.Process(pair.processes["books"].pid).children()
+    return workers[0] if workers else None
+
+
+def assert_nothing_is_left(person: Person) -> None:
+    """Fail unless the shelf is empty and has room for all it may hold."""
+    assert shelf_of(person) == []
+    assert import_file(person, as_csv(books(5))).json() == {"created": 5, "skipped": 0}
+    assert len(shelf_of(person)) == 5
+
+
+def test_a_worker_that_is_killed_while_it_inserts_leaves_nothing(person: Person) -> None:
+    with inserting(person) as answer:
+        victim = worker(person.pair)
+        assert victim
+        victim.kill()
+        assert isinstance(answer.exception(), requests.ConnectionError)
+    wait_until(lambda: worker(person.pair) not in (None, victim))
+
+    assert_nothing_is_left(person)
+
+
+def test_a_stop_lets_an_import_come_to_its_end(person: Person) -> None:
+    with inserting(person) as answer:
+        person.pair.stop("books")
+        assert answer.result().json() == {"created": BOOKS, "skipped": 0}
+
+    person.pair.start("books")
+    assert len(shelf_of(person)) == BOOKS
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_client_that_goes_away_while_it_sends_leaves_nothing(person: Person, chunked: bool) -> None:
+    body = as_csv(books(BOOKS))
+    framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(body)}"
+    head = (
+        f"POST /books/import HTTP/1.1\r\nHost: x\r\nx-access-tokens: {person.token}\r\nContent-Type: text/csv"
+    )
+    piece = body[: len(body) // 2]
+    sent = b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece
+
+    with socket.create_connection(("127.0.0.1", person.pair.ports["books"]), PATIENCE) as sock:
+        sock.sendall(f"{head}\r\n{framing}\r\n\r\n".encode() + sent)
+    wait_until(lambda: b'"/books/import","status":400' in person.pair.log("books").read_bytes())
+
+    assert_nothing_is_left(person)
+
+
+@pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+def test_whoever_is_deleted_while_books_are_inserted_gets_none(person: Person) -> None:
+    url = person.pair.environment["BOOKS_DATABASE_URL"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        with inserting(person) as answer:
+            connection.execute(DELETE, [person.public_id])
+            assert_problem(answer.result(), 401, "token is invalid")
+        left = connection.execute("SELECT count(*) FROM books").fetchone()
+
+    assert left == (0,)

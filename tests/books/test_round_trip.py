@@ -1,0 +1,104 @@
+"""What is exported and imported is the same shelf: byte for byte, in both formats."""
+
+import csv
+import io
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from books_service.csv_format import MEMBERS
+from books_service.formats import CSV, FORMATS, NDJSON, Format
+from books_service.lines import MAX_RECORD, Lines, Record
+from tests.books.files import export, import_file
+from tests.books.naughty import GOOD
+from tests.pair import Pair
+from tests.people import Person, register
+
+texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=200)
+guarded = st.tuples(st.sampled_from(["", "=", "+", "-", "@", "'", "''", '"', ","]), texts).map("".join)
+prizes = st.none() | st.integers(0, 2**31 - 1)
+shelves = st.lists(st.tuples(guarded, guarded, guarded, prizes), max_size=5)
+every_format = pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS)
+
+
+def records(form: Format, file: str) -> list[Record]:
+    return list(form.read(Lines(io.StringIO(file, newline=""))))
+
+
+def books_of(found: Sequence[Record]) -> list[tuple[Any, ...]]:
+    assert [record.wrong for record in found] == [()] * len(found)
+    return [
+        tuple(record.value[name] for name in MEMBERS) for record in found if isinstance(record.value, dict)
+    ]
+
+
+@every_format
+@given(shelf=shelves)
+def test_what_is_written_is_read(form: Format, shelf: list[tuple[Any, ...]]) -> None:
+    file = (form.head() + form.write(shelf)).decode()
+
+    assert books_of(records(form, file)) == shelf
+
+
+@given(shelf=shelves)
+def test_what_is_written_is_what_rfc_4180_says(shelf: list[tuple[Any, ...]]) -> None:
+    file = (CSV.head() + CSV.write(shelf)).decode()
+
+    rows = list(csv.reader(io.StringIO(file, newline=""), strict=True))
+    assert rows[0] == list(MEMBERS)
+    assert [[cell.removeprefix("'") if cell[:1] == "'" else cell for cell in row] for row in rows[1:]] == [
+        [*texts, "" if prize is None else str(prize)] for *texts, prize in shelf
+    ]
+    assert file.count("\r\n") == file.count("\r") == file.count("\n") == len(shelf) + 1
+    assert not [cell for row in rows[1:] for cell in row if cell.startswith(("=", "+", "-", "@"))]
+
+
+@given(file=st.text(st.sampled_from("a\",\r\n'= \t{}:1\u2028\x85\x0c\x1c"), max_size=60))
+def test_every_line_is_counted_and_no_text_is_too_strange(file: str) -> None:
+    found = records(CSV, "name,Author,Publisher\n" + file), records(NDJSON, file)
+
+    lines = len(file.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
+    for each, first in zip(found, (2, 1), strict=True):
+        numbers = [record.line for record in each]
+        assert numbers == sorted(set(numbers))
+        assert all(first <= number < first + lines for number in numbers)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize("length", range(MAX_RECORD - 2, MAX_RECORD + 4))
+def test_a_line_at_the_limit_is_one_line(end: str, length: int) -> None:
+    found = records(NDJSON, " " * (length - 1) + "1" + end + "2" + end)
+
+    assert [record.line for record in found] == [1, 2]
+    assert bool(found[0].wrong) == (length + len(end) > MAX_RECORD)
+
+
+@every_format
+def test_a_shelf_moved_to_somebody_else_is_the_same_shelf(pair: Pair, person: Person, form: Format) -> None:
+    other = register(pair)
+    for place, text in enumerate(GOOD):
+        person.add_book(name=text, Author=f"{place}", Publisher=text, book_prize=place or None)
+
+    file = export(person, form.name)
+    answer = import_file(other, file, form.media_type)
+
+    assert answer.json() == {"created": len(GOOD), "skipped": 0}
+    for name in FORMATS:
+        assert export(other, name) == export(person, name)
+    assert bare(other) == bare(person)
+    assert import_file(person, file, form.content_type).json() == {"created": 0, "skipped": len(GOOD)}
+
+
+def bare(person: Person) -> list[dict[str, Any]]:
+    """Return the shelf as it is listed, without what a move may change."""
+    listed = person.get("/books?limit=200").json()["list_of_books"]
+    return [{name: book[name] for name in MEMBERS} for book in listed]
+
+
+def test_there_is_something_to_move() -> None:
+    assert len(GOOD) > 80
+    assert not [text for text in GOOD if any(unicodedata.category(each) in ("Cc", "Cs") for each in text)]
