@@ -1,12 +1,15 @@
 """Both services as they run for real: gunicorn over loopback, on free ports and a folder of their own."""
 
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -19,12 +22,24 @@ SERVICES = ("auth", "books")
 FOLLOWER = "follower"  # of books, started if it is named
 
 
+def _some_ports() -> Iterator[int]:
+    """Yield ports of this process's own, over and over: below those that a system gives to connections."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 11
+    first = 10_000 + 2_000 * number
+    start = random.randrange(2_000)
+    return itertools.cycle(first + (start + step) % 2_000 for step in range(2_000))
+
+
+_ports = _some_ports()
+
+
 def free_port() -> int:
     """Return a port that nobody listens on at the moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    for port in _ports:
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("there is always another port")
 
 
 def run_flask(service: str, *words: str, environment: Mapping[str, str], typed: str = "") -> str:
