@@ -38,6 +38,8 @@ class Docs:
         self._click(".auth-wrapper .btn.authorize")
         for selector, value in values.items():
             self._find(selector).send_keys(value)
+            typed = expected_conditions.text_to_be_present_in_element_value((CSS, selector), value)
+            WebDriverWait(self.browser, WAIT).until(typed)
         self._click(f".auth-container form:has({next(iter(values))}) button[type=submit]")
         self._click(".close-modal")
 

@@ -26,7 +26,11 @@ ALTER = "ALTER TABLE {} RENAME TO {}"
 FAILED, BACK = "ended_not_read", "ended_read_again"
 
 
-@pytest.mark.parametrize("table", ["feed", "ended_sessions", "deleted_users"])
+@pytest.mark.parametrize(
+    ("own_pair", "table"),
+    [("sqlite", "ended_sessions"), ("sqlite", "deleted_users"), ("postgresql", "feed")],
+    indirect=["own_pair"],
+)
 def test_a_table_that_was_away_is_read_again(own_pair: Pair, own_shelves: Shelves, table: str) -> None:
     own_pair.environment["WEB_CONCURRENCY"] = "1"
     own_pair.start()

@@ -15,7 +15,7 @@ from tests.pair import FOLLOWER, Pair, run_flask
 from tests.people import Person, register
 from tests.waiting import wait_until
 
-KILLS = int(os.environ.get("BOOKSTORE_TEST_FOLLOWER_KILLS", "10"))
+KILLS = int(os.environ.get("BOOKSTORE_TEST_FOLLOWER_KILLS", "6"))
 DELETIONS = 10  # a kill
 on_sqlite = pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # the same on both
 

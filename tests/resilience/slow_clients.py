@@ -14,7 +14,7 @@ from tests.people import Person, book
 
 SLOW = 100  # clients of each kind
 ASKED = 300  # times each route
-LIMIT = 1  # seconds for 99 of 100 answers: issue 2, "To show" 7, and issue 3, "To show" 4
+LIMIT = 1  # seconds for 99 of 100 answers
 PACE = 0.5  # seconds between two bytes of a slow client
 TIMEOUT = 30  # seconds
 

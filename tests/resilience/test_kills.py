@@ -11,7 +11,7 @@ from tests.resilience.alone import make_pair, somebody, wait_for_workers, worker
 from tests.resilience.repeaters import Repeaters, titles
 from tests.resilience.writers import Writers
 
-KILLS = int(os.environ.get("BOOKSTORE_TEST_KILLS", "4"))  # one a second
+KILLS = int(os.environ.get("BOOKSTORE_TEST_KILLS", "3"))  # one a second
 
 
 def kill_a_worker(pair: Pair) -> None:
