@@ -8,9 +8,9 @@ from tests.e2e.stack import Stack
 
 
 def start(stack: Stack, *words: str, **settings: str) -> subprocess.Popen[str]:
-    """Start a script, in a group of its own, which `interrupt` can reach."""
+    """Start a script, in a group of its own, which `interrupt` can reach, even if this process ignores it."""
     return subprocess.Popen(
-        [f"deploy/{words[0]}", *words[1:]],
+        ["env", "--default-signal=INT", f"deploy/{words[0]}", *words[1:]],
         cwd=stack.folder,
         env=stack.environment | settings,
         stdout=subprocess.PIPE,
