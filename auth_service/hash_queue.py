@@ -72,6 +72,20 @@ class HashQueue:
         return self._line.length >= self._waiters
 
     @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Keep a place for the block among those of this process that are on their way to a slot.
+
+        There are as many as may wait for one; if all are taken, raise `Busy` at once. What has to be done
+        before and after a hash then holds no more threads than waiting for one does.
+        """
+        if not self._places.acquire(blocking=False):
+            raise Busy
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    @contextmanager
     def slot(self) -> Iterator[None]:
         """Wait for a slot, keep it for the block, or raise `Busy`."""
         slot = self._wait()
@@ -120,6 +134,7 @@ class HashQueue:
 
     def _forget_the_parent(self) -> None:
         self._line = _Line()
+        self._places = threading.BoundedSemaphore(self._waiters)
         self._free = list(range(self.slots))
 
 

@@ -7,12 +7,13 @@ import secrets
 import sys
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from argon2 import Parameters, PasswordHasher, Type, extract_parameters, low_level
 from argon2.exceptions import VerifyMismatchError
 
-from auth_service.hash_queue import Busy, HashQueue
+from auth_service.hash_queue import HashQueue
 from auth_service.names import InvalidName, fold, normalise
 
 NICER = 10  # a tenth of the weight of threads that do not hash
@@ -57,10 +58,9 @@ class Hasher:
         self._threads = ThreadPoolExecutor(queue.slots, "hash", initializer=_be_humble)
         self._nobodys_hash = self._argon2.hash(secrets.token_bytes())
 
-    def admit(self) -> None:
-        """Raise `Busy` at once if as many wait as may: what comes before a hash need not be done either."""
-        if self._queue.is_full:
-            raise Busy
+    def admitted(self) -> AbstractContextManager[None]:
+        """Keep a place on the way to a hash for the block, or raise `Busy` before anything is done."""
+        return self._queue.admitted()
 
     def hash(self, password: str) -> str:
         """Return the hash to store, with its salt and parameters."""

@@ -259,8 +259,11 @@ def test_what_hashes_lets_everything_else_go_first() -> None:
     assert {os.getpriority(os.PRIO_PROCESS, number) for number in hashing} == {min(19, own + NICER)}
 
 
-def test_nothing_that_comes_before_a_hash_is_done_for_one_that_cannot_wait() -> None:
-    full = make_hasher(queue=HashQueue(waiters=0))
+def test_no_more_are_on_their_way_to_a_hash_than_may_wait_for_one() -> None:
+    hasher = make_hasher(queue=HashQueue(waiters=1))
 
-    with pytest.raises(Busy):
-        full.admit()
+    with hasher.admitted(), pytest.raises(Busy), hasher.admitted():
+        pytest.fail("there was a place for a second one")
+
+    with hasher.admitted():
+        assert hasher.verify(hasher.hash("correct horse"), "correct horse")
