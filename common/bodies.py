@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Never
+from urllib.parse import parse_qsl
 
 import msgspec
 from flask import request
@@ -100,6 +101,8 @@ def load_body(schema: StrictSchema, value: Any, complaints: list[Complaint]) -> 
     if not isinstance(value, dict):
         complaints.append({"pointer": "", "detail": "must be a JSON object"})
         return {}
+    if (taken := schema.take(value)) is not None:
+        return taken
     try:
         return dict(schema.load(value))
     except ValidationError as error:
@@ -109,7 +112,7 @@ def load_body(schema: StrictSchema, value: Any, complaints: list[Complaint]) -> 
 
 def load_query(schema: StrictSchema | None, complaints: list[Complaint]) -> dict[str, Any]:
     """Return the query's parameters by the rules of `schema`, None meaning that there are none."""
-    arguments: MultiDict[str, str] = request.args
+    arguments = _arguments(request.query_string)
     repeated = [name for name, values in arguments.lists() if len(values) > 1]
     complaints += [{"parameter": name, "detail": "is given more than once"} for name in repeated]
     try:
@@ -117,6 +120,12 @@ def load_query(schema: StrictSchema | None, complaints: list[Complaint]) -> dict
     except ValidationError as error:
         complaints += [{"parameter": name, "detail": detail} for name, detail in _flat(error, arguments)]
         return {}
+
+
+def _arguments(query: bytes) -> MultiDict[str, str]:
+    """Return the parameters. What is not UTF-8 becomes half a character, which no rule lets through."""
+    sent = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="surrogateescape")
+    return MultiDict((name.encode(errors="replace").decode(), value) for name, value in sent)
 
 
 def refuse(complaints: list[Complaint]) -> Never:

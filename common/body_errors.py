@@ -1,14 +1,16 @@
 """Owns what becomes of a body that the client broke: 400 or 408, not an error of ours."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import BadRequest, RequestTimeout
+from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+MESSAGE = "the body of the request is broken"
+BROKEN = (ParseException, OSError)  # a timeout is one of the latter
 
 
 class BodyErrors:
@@ -32,14 +34,18 @@ class Body:
         self.missing = length  # bytes
 
     def read(self, size: int = -1) -> bytes:
-        with client_errors():
+        try:
             data = bytes(self.stream.read(size))
+        except BROKEN as error:
+            raise client_error(error) from error
         self.count(data, ended=size < 0 or len(data) < size)
         return data
 
     def readline(self, size: int = -1) -> bytes:
-        with client_errors():
+        try:
             line = bytes(self.stream.readline(size))
+        except BROKEN as error:
+            raise client_error(error) from error
         self.count(line, ended=line[-1:] != b"\n" and (size < 0 or len(line) < size))
         return line
 
@@ -56,12 +62,6 @@ class Body:
         return iter(self.readline, b"")
 
 
-@contextmanager
-def client_errors() -> Iterator[None]:
-    """Turn what goes wrong while a client sends into an answer to it."""
-    try:
-        yield
-    except TimeoutError as error:
-        raise RequestTimeout from error
-    except (ParseException, OSError) as error:
-        raise BadRequest("the body of the request is broken") from error
+def client_error(error: Exception) -> HTTPException:
+    """Return what the client is told of what went wrong while it sent."""
+    return RequestTimeout() if isinstance(error, TimeoutError) else BadRequest(MESSAGE)

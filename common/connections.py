@@ -8,6 +8,7 @@ import psycopg
 from flask import Flask
 from prometheus_client import Gauge
 from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, ExceptionContext, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -44,6 +45,19 @@ class WatchedConnection(psycopg.Connection[Any]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.cursor_factory = BinaryCursor
+        self._cursor = BinaryCursor(self)
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> psycopg.Cursor[Any]:
+        """Run a statement on the one cursor that is made for this, so that there is no other to make.
+
+        What it returns is good until the next statement.
+        """
+        return self._cursor.execute(query, params, **options)
+
+    def rollback(self) -> None:
+        """Roll back what is open. The pool does it whenever a connection comes back, mostly to nothing."""
+        if self.pgconn.transaction_status != TransactionStatus.IDLE:
+            super().rollback()
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         try:

@@ -1,10 +1,11 @@
 """Owns the strict kinds of value that a body or a query may hold."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, TypeVar
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, missing, validate
 
 REFUSED_CATEGORIES = frozenset({"Cc", "Cs"})  # control characters and surrogates
 # What OpenAPI can say of a text without control characters, and of one that is not white space alone. The
@@ -24,6 +25,34 @@ class StrictSchema(Schema):
         "unknown": "is not known here",
         "type": "must be a JSON object",
     }
+
+    def take(self, members: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return what `load` makes of members that are right, in half the time; else None.
+
+        What is wrong with them, and rules about several together, are for `load`.
+        """
+        if self._has_rules or not self._required <= members.keys():
+            return None
+        taken = dict(self._defaults)
+        try:
+            for name, value in members.items():
+                taken[name] = self.load_fields[name].deserialize(value)
+        except (KeyError, ValidationError):
+            return None
+        return taken
+
+    @cached_property
+    def _has_rules(self) -> bool:
+        return any(self._hooks.values())  # marshmallow adds empty ones
+
+    @cached_property
+    def _required(self) -> set[str]:
+        return {name for name, field in self.load_fields.items() if field.required}
+
+    @cached_property
+    def _defaults(self) -> dict[str, Any]:
+        fields = self.load_fields.items()
+        return {name: field.load_default for name, field in fields if field.load_default is not missing}
 
 
 class Strict(fields.Field[T]):

@@ -8,9 +8,9 @@ import logging
 import os
 import re
 import time
-import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
+from secrets import token_hex
 
 import msgspec
 import structlog
@@ -106,8 +106,8 @@ def _plain(value: object) -> str:
 
 def start() -> None:
     """Note when the request began, and its id: the client's own if it is well formed."""
-    sent = request.environ.get("HTTP_X_REQUEST_ID", "")
-    g.started, g.request_id = time.perf_counter(), sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+    now, sent = app_ctx.g, request.environ.get("HTTP_X_REQUEST_ID", "")
+    now.started, now.request_id = time.perf_counter(), sent if REQUEST_ID.fullmatch(sent) else token_hex(16)
 
 
 def finish(response: Response) -> Response:

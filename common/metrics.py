@@ -2,7 +2,8 @@
 
 import time
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
+from flask.globals import request_ctx
 from prometheus_client import Counter, Gauge, Histogram
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -36,8 +37,9 @@ def init_app(app: Flask) -> None:
 
 def count(response: Response) -> Response:
     """Count the answer under its route template, never under what the client wrote."""
-    route = request.url_rule.rule if request.url_rule else "unmatched"
-    method = request.method if request.method in METHODS else "other"
+    this = request_ctx.request  # looked up once: each use of a proxy costs as much
+    route = this.url_rule.rule if this.url_rule else "unmatched"
+    method = this.method if this.method in METHODS else "other"
     key = (method, route, response.status_code)
     if key not in _children:
         _children[key] = (

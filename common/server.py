@@ -15,6 +15,7 @@ from common.listeners import open_listeners, refuse_connections, take_slot
 from common.logs import JsonLine
 from common.metrics_folder import MEMORY
 from common.metrics_server import forget_metrics, serve_metrics
+from common.response import Response
 from common.settings import Settings
 from common.worker import Worker
 
@@ -33,6 +34,7 @@ def gunicorn_settings(settings: Settings) -> dict[str, Any]:
     (metrics,) = open_listeners(settings.metrics_host, settings.metrics_port, 1, prefix=f"{prefix}_METRICS_")
     allow_open_files(CONNECTIONS + 1024)
     wsgi.SERVER = "bookstore"  # gunicorn has no setting for the Server header
+    wsgi.Response = Response  # nor for the class of its responses
     return {
         # gunicorn closes the numbers that it is given; ours stay open, so that no queue is ever lost.
         "bind": [f"fd://{os.dup(listener.fileno())}" for listener in sockets],
@@ -45,7 +47,7 @@ def gunicorn_settings(settings: Settings) -> dict[str, Any]:
         "keepalive": KEEPALIVE,
         "graceful_timeout": GRACE,
         "timeout": SILENCE,
-        "limit_request_line": 4094,  # bytes
+        "limit_request_line": 8190,  # bytes
         "limit_request_fields": 100,
         "limit_request_field_size": 8190,  # bytes
         "forwarded_allow_ips": "",  # no peer may say where a request came from: TRUSTED_PROXIES does that

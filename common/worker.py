@@ -2,6 +2,7 @@
 
 import select
 import socket
+import threading
 import time
 from contextlib import suppress
 from functools import partial
@@ -54,6 +55,7 @@ class Worker(Dispatcher):
         self.neighbours: list[Any] = []
         self.seen_waiting: list[Any] = []  # those of them whose queue was not empty at the last look
         self.waiting: set[Connection] = set()
+        self.watching = threading.Lock()  # whoever changes what is waited for: threads add to it
         self.next_round = 0.0
 
     def notify(self) -> None:
@@ -63,7 +65,7 @@ class Worker(Dispatcher):
             return
         self.next_round = now + ROUND
         super().notify()
-        for conn in [conn for conn in self.waiting if conn.timeout <= now]:
+        for conn in [conn for conn in tuple(self.waiting) if conn.timeout <= now]:
             self.give_up(conn)
         self.accept_all()
 
@@ -110,9 +112,12 @@ class Worker(Dispatcher):
     def wait(self, conn: Connection, seconds: float) -> None:
         """Watch `conn` without a thread, for `seconds` at most."""
         conn.sock.setblocking(False)
-        conn.timeout = time.monotonic() + (seconds if self.alive else min(seconds, STOP_TIME))
-        self.waiting.add(conn)
-        self.poller.register(conn.sock, EVENT_READ, partial(self.on_readable, conn))
+        with self.watching:
+            conn.timeout = time.monotonic() + seconds
+            self.waiting.add(conn)
+            if not self.alive:  # looked at last: a worker that stops shortens what is here already
+                conn.timeout = min(conn.timeout, time.monotonic() + STOP_TIME)
+            self.poller.register(conn.sock, EVENT_READ, partial(self.on_readable, conn))
 
     def on_readable(self, conn: Connection, _sock: Any = None) -> None:
         """Read from a connection that is waited for, and go on with it if that was enough."""
@@ -126,8 +131,9 @@ class Worker(Dispatcher):
 
     def unwatch(self, conn: Connection) -> None:
         """Wait for `conn` no longer."""
-        self.waiting.discard(conn)
-        self.poller.unregister(conn.sock)
+        with self.watching:
+            self.waiting.discard(conn)
+            self.poller.unregister(conn.sock)
 
     def go_on(self, conn: Connection, verdict: Verdict) -> None:
         """Do what `verdict` says with a connection that is not waited for."""
@@ -149,16 +155,22 @@ class Worker(Dispatcher):
         except BlockingIOError as error:  # SO_SNDTIMEO: the client takes nothing
             raise NoMoreData from error
 
-    def finish_request(self, conn: Connection, done: Any) -> None:
-        """Go on with a connection after an answer, back in the main loop."""
-        self.note_end(conn)
-        if done.cancelled() or done.exception() or not done.result():
+    def finish(self, conn: Connection, *, keeps: bool) -> None:
+        """Go on with a connection after an answer: without the main loop, if all there is to do is wait."""
+        early = (
+            conn.parser.unreader.take_buffered() if keeps else b""
+        )  # the client did not wait for the answer
+        if keeps and not early:
+            self.wait(conn, self.keepalive())
+        else:
+            self.method_queue.defer(self.go_on_after, conn, early)
+
+    def go_on_after(self, conn: Connection, early: bytes) -> None:
+        """Go on with a connection, in the main loop: with what came `early`, or not at all."""
+        if not early:
             self.linger(conn)
-            return
-        early = conn.parser.unreader.take_buffered()  # the client did not wait for the answer
-        verdict = conn.arrive(early) if early else Verdict.WAIT
-        if verdict is Verdict.WAIT:
-            self.wait(conn, REQUEST_TIME if early else self.keepalive())
+        elif (verdict := conn.arrive(early)) is Verdict.WAIT:
+            self.wait(conn, REQUEST_TIME)
         else:
             self.go_on(conn, verdict)
 
@@ -217,9 +229,10 @@ class Worker(Dispatcher):
     def _cap_keepalive(self, deadline: float) -> None:
         """Shorten every wait, for gunicorn stops when the last connection is closed."""
         self.alive = False  # it is not yet if the master died
-        for conn in self.waiting:
-            grace = STOP_TIME - STOP_KEEPALIVE_LINGER if conn.begun else 0.0
-            conn.timeout = min(conn.timeout, deadline + grace)
+        with self.watching:
+            for conn in self.waiting:
+                grace = STOP_TIME - STOP_KEEPALIVE_LINGER if conn.begun else 0.0
+                conn.timeout = min(conn.timeout, deadline + grace)
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Close what is left when the time to stop is over; `notify` does the rest."""

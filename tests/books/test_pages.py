@@ -186,6 +186,8 @@ def test_a_cursor_tells_nothing_and_cannot_be_changed(person: Person) -> None:
         ("limit=1&limit=1", ["limit"]),
         ("limit=1;x=1", ["limit"]),
     ]
+    + [("q=%ff", ["q"]), ("name=a%c3", ["name"]), ("Author=%ED%A0%80", ["Author"]), ("sort=%ff", ["sort"])]
+    + [("Publisher=%ff", ["Publisher"]), ("%ff=1", ["?"])]
     + [("cursor=x&limit=0&page=1", ["limit", "page"]), ("_schema=1", ["_schema"])],
     ids=lambda value: ascii(value)[:40],
 )

@@ -52,7 +52,7 @@ def test_nothing_secret_is_written(pair: Pair) -> None:
         b"GET /books HTTP/1.1\r\nAuthorization: Bearer HIDDEN\x00\r\n\r\n",
         b"POST /books HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: HIDDEN\r\n\r\n",
         b"POST /books HTTP/1.1\r\nHost: x\r\nContent-Length: HIDDEN\r\n\r\n",
-        b"GET /books?password=HIDDEN&x=" + b"x" * 8000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /books?password=HIDDEN&x=" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET /books HTTP/1.1\r\nHost: x\r\nCookie: HIDDEN" + b"x" * 9000 + b"\r\n\r\n",
     ],
     ids=lambda message: ascii(message)[:50],

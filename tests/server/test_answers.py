@@ -99,7 +99,7 @@ def test_a_client_that_waits_to_be_asked_for_its_body_is_asked_once(server: Serv
         (b"GET / HTTP/1.1\nHost: x\n\n", 400),
         (GET[:-2] + b"A: " + b"x" * 8190 + b"\r\n\r\n", 431),
         (GET[:-2] + b"A: " + b"x" * MAX_HEAD, 431),
-        (b"GET /" + b"x" * 5000 + GET[5:], 414),
+        (b"GET /" + b"x" * 9000 + GET[5:], 414),
     ],
 )
 def test_a_broken_request_is_refused_and_its_connection_closed(
