@@ -12,7 +12,7 @@ from tests.people import Person, book
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES")  # an operation; when somebody sets it, on both databases
-FEW = "5"
+FEW = "3"
 RUNS = [("auth", "postgresql"), ("books", "sqlite")]
 REST = [("auth", "sqlite"), ("books", "postgresql")] if EXAMPLES else []
 
