@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from books_service import feed
+from books_service import feed, idempotency
 from books_service.feed import SESSION_ENDED, USER_DELETED, CursorMoved, Heard
 from books_service.one_at_work import Lock, make_lock
 from books_service.settings import BooksSettings
@@ -36,7 +36,7 @@ QUICK = 0.2  # seconds: an empty answer in less was no wait, and the next reques
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0  # seconds between two tries while auth is away
 STANDBY_PAUSE = 0.5  # seconds between two looks whether another follower is still at work
 HEARD_EVERY = 2.0  # seconds between two notes that auth is there
-FORGET_EVERY = 60.0  # seconds between two looks for ended sessions that can be forgotten
+FORGET_EVERY = 60.0  # seconds between two looks for what can be forgotten
 
 RESET = "auth's feed does not go on from here; run `flask --app books_service feed reset` to begin again"
 
@@ -162,12 +162,13 @@ class Follower:
             self._heard = time.monotonic()
 
     def clean(self, connection: Connection) -> None:
-        """Look once more for books of deleted users, and forget sessions whose tokens are dead."""
+        """Look once more for books of deleted users, and forget dead sessions and old keys of requests."""
         now = datetime.now(UTC)
         if count := feed.sweep(connection, now=now):
             log.info("feed_swept", users=count)
         if not self._forgot or time.monotonic() - self._forgot > FORGET_EVERY:
             feed.forget(connection, now=now)
+            idempotency.forget(connection, now=now)
             self._forgot = time.monotonic()
 
     def pause(self, seconds: float | None = None) -> None:

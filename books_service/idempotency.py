@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import bindparam, delete, select, tuple_, update
+from sqlalchemy import Connection, Delete, bindparam, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 
@@ -22,6 +22,7 @@ from common.statements import Statement, Transaction, transaction
 
 KEPT = timedelta(hours=24)
 PURGED = 20  # keys of anybody, by each request that stores one
+BATCH = 500  # keys, by each transaction of the follower
 
 
 class OtherBody(Exception):
@@ -57,19 +58,22 @@ KEEP = Statement(
     db,
     update(IdempotencyKey).where(*_mine).values(answer=bindparam("kept", type_=IdempotencyKey.answer.type)),
 )
-_primary = tuple_(IdempotencyKey.owner, IdempotencyKey.key)
-PURGE = Statement(
-    db,
-    delete(IdempotencyKey).where(
-        _primary.in_(
-            select(IdempotencyKey.owner, IdempotencyKey.key)
-            .where(IdempotencyKey.made_at <= bindparam("expired", type_=IdempotencyKey.made_at.type))
-            .order_by(IdempotencyKey.made_at)
-            .limit(PURGED)
-            .with_for_update(skip_locked=True)
-        )
-    ),
-)
+
+
+def _purge(limit: int) -> Delete:
+    """Return the statement that deletes up to `limit` keys which were made at `expired` or before."""
+    found = (
+        select(IdempotencyKey.owner, IdempotencyKey.key)
+        .where(IdempotencyKey.made_at <= bindparam("expired", type_=IdempotencyKey.made_at.type))
+        .order_by(IdempotencyKey.made_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return delete(IdempotencyKey).where(tuple_(IdempotencyKey.owner, IdempotencyKey.key).in_(found))
+
+
+_purge_many = _purge(BATCH)
+PURGE = Statement(db, _purge(PURGED))
 
 
 def put_book_once(owner: str, key: str, book: Mapping[str, Any], *, capacity: int) -> Once:
@@ -87,6 +91,16 @@ def put_book_once(owner: str, key: str, book: Mapping[str, Any], *, capacity: in
         # Last, for it waits for nobody: with rows of others held, a wait for a key could be for one another.
         running.count(PURGE, expired=row["created_at"] - KEPT)
     return Once(made, is_replayed=False)
+
+
+def forget(connection: Connection, *, now: datetime) -> int:
+    """Delete, for the follower, the keys that no request has purged; return how many there were."""
+    count, gone = 0, BATCH
+    while gone == BATCH:
+        with connection.begin():
+            gone = connection.execute(_purge_many, {"expired": now - KEPT}).rowcount
+        count += gone
+    return count
 
 
 def fingerprint_of(book: Mapping[str, Any]) -> bytes:

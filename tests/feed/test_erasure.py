@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from books_service import feed, idempotency, shelf
 from books_service.feed import Heard
+from books_service.models import IdempotencyKey
 from tests.feed.tellers import Shelves
 from tests.pair import Pair
 from tests.people import assert_problem, book, register
@@ -218,3 +219,19 @@ def test_ended_sessions_are_forgotten_once_their_tokens_are_dead(own_shelves: Sh
         assert feed.forget(connection, now=NOW + timedelta(hours=25, minutes=30)) == 1
 
     assert own_shelves.execute("SELECT sid FROM ended_sessions") == [("session-2",)]
+
+
+def test_old_keys_of_requests_are_forgotten(own_shelves: Shelves) -> None:
+    day, many = timedelta(hours=24), idempotency.BATCH + 1
+    ages = [day] * many + [day - timedelta(seconds=1)]
+    keys = [
+        {"owner": "somebody", "key": str(number), "fingerprint": b"", "answer": b"", "made_at": NOW - age}
+        for number, age in enumerate(ages)
+    ]
+
+    with own_shelves.transactions() as connection:
+        with connection.begin():
+            connection.execute(insert(IdempotencyKey), keys)
+        assert idempotency.forget(connection, now=NOW) == many
+
+    assert own_shelves.execute("SELECT key FROM idempotency_keys") == [(str(many),)]
