@@ -16,7 +16,7 @@ def failures_in_one_line() -> Iterator[None]:
     try:
         yield
     except SchemaNotCurrent as error:
-        raise click.ClickException("the schema is not current; run `db upgrade` first") from error
+        raise click.ClickException("the schema is not current; `db upgrade` makes it so") from error
     except OperationalError as error:
         raise click.ClickException("the database cannot be reached") from error
 

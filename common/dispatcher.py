@@ -5,8 +5,10 @@ of the requests per second of two (docs/design.md). One that waits for long make
 that is through with a request takes the next one from the line itself, without waking up the main loop.
 """
 
+import threading
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
@@ -24,10 +26,18 @@ class Dispatcher(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         super().__init__(*args)
         self.backlog: deque[Connection] = deque()  # whose requests are whole, and wait for a thread
         self.at_work: dict[Connection, float] = {}  # since when
+        self.lining_up = threading.Lock()  # whoever looks at both or changes them
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """Return the threads, of which one is there from the beginning."""
+        threads: ThreadPoolExecutor = super().get_thread_pool()
+        threads.submit(time.monotonic)
+        return threads
 
     def enqueue_req(self, conn: Connection) -> None:
         """Give a request to a thread, once there are not too many at work."""
-        self.backlog.append(conn)
+        with self.lining_up:
+            self.backlog.append(conn)
         self.start_requests()
 
     def start_requests(self) -> None:
@@ -35,10 +45,8 @@ class Dispatcher(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         while conn := self.next_request():
             try:
                 self.tpool.submit(self.work, conn)
-            except RuntimeError as error:  # no further thread can be started now
+            except RuntimeError as error:  # no further one can be started now: the next that is free takes it
                 self.log.warning("cannot start a thread: %s", error)
-                del self.at_work[conn]
-                self.backlog.appendleft(conn)
                 return
 
     def work(self, conn: Connection | None) -> None:
@@ -49,27 +57,26 @@ class Dispatcher(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
                 keeps = bool(self.handle(conn))
             finally:
                 # In this order: a request that is put in the line now is taken here, or finds the room.
-                del self.at_work[conn]
+                with self.lining_up:
+                    del self.at_work[conn]
                 self.finish(conn, keeps=keeps)
             conn = self.next_request()
 
     def next_request(self) -> Connection | None:
         """Return a request that may begin now, if there is one; a request that takes long counts no more."""
         now = time.monotonic()
-        if not self.backlog or self.count_quick(now) >= AT_WORK:
-            return None
-        try:
+        with self.lining_up:
+            if not self.backlog or self.count_quick(now) >= AT_WORK:
+                return None
             conn = self.backlog.popleft()
-        except IndexError:  # another thread was faster
-            return None
-        self.at_work[conn] = now
-        return conn
+            self.at_work[conn] = now
+            return conn
 
     def count_quick(self, now: float) -> int:
         """Return how many requests are at work and have not been for long."""
         if len(self.at_work) < AT_WORK:
             return len(self.at_work)
-        return sum(started > now - LONG for started in tuple(self.at_work.values()))
+        return sum(started > now - LONG for started in self.at_work.values())
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for something to do, not for long if requests wait."""

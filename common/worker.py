@@ -65,7 +65,9 @@ class Worker(Dispatcher):
             return
         self.next_round = now + ROUND
         super().notify()
-        for conn in [conn for conn in tuple(self.waiting) if conn.timeout <= now]:
+        with self.watching:
+            late = [conn for conn in self.waiting if conn.timeout <= now]
+        for conn in late:
             self.give_up(conn)
         self.accept_all()
 
@@ -113,13 +115,17 @@ class Worker(Dispatcher):
         """Watch `conn` without a thread, for `seconds` at most."""
         conn.sock.setblocking(False)
         with self.watching:
-            conn.timeout = time.monotonic() + seconds
+            try:
+                self.poller.register(conn.sock, EVENT_READ, partial(self.on_readable, conn))
+            except OSError as error:  # no memory is left for it, for example
+                self.log.warning("cannot watch a connection: %s", error)
+                self.method_queue.defer(self.drop, conn)
+                return
+            # `alive` is looked at here: a worker that begins to stop shortens what is in `waiting` by then.
+            conn.timeout = time.monotonic() + (seconds if self.alive else min(seconds, STOP_TIME))
             self.waiting.add(conn)
-            if not self.alive:  # looked at last: a worker that stops shortens what is here already
-                conn.timeout = min(conn.timeout, time.monotonic() + STOP_TIME)
-            self.poller.register(conn.sock, EVENT_READ, partial(self.on_readable, conn))
 
-    def on_readable(self, conn: Connection, _sock: Any = None) -> None:
+    def on_readable(self, conn: Connection, _sock: Any = None) -> Verdict:
         """Read from a connection that is waited for, and go on with it if that was enough."""
         begun = conn.begun
         verdict = conn.receive()
@@ -128,6 +134,7 @@ class Worker(Dispatcher):
             self.go_on(conn, verdict)
         elif conn.begun and not begun:
             conn.timeout = time.monotonic() + (REQUEST_TIME if self.alive else STOP_TIME)
+        return verdict
 
     def unwatch(self, conn: Connection) -> None:
         """Wait for `conn` no longer."""
@@ -181,9 +188,7 @@ class Worker(Dispatcher):
     def give_up(self, conn: Connection) -> None:
         """End a wait that was too long; but a request that came at the last moment is still answered."""
         idle = not conn.begun and not conn.closing
-        if idle:
-            self.on_readable(conn)
-        if idle and (conn.arrival.data or conn not in self.waiting):
+        if idle and (self.on_readable(conn) is not Verdict.WAIT or conn.arrival.data):
             return
         self.unwatch(conn)
         if conn.begun and not conn.closing:
@@ -236,6 +241,10 @@ class Worker(Dispatcher):
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Close what is left when the time to stop is over; `notify` does the rest."""
-        for conn in list(self.waiting) if force else ():
+        if not force:
+            return
+        with self.lining_up:
+            self.backlog.clear()
+        for conn in list(self.waiting):
             self.unwatch(conn)
             self.drop(conn)

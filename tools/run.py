@@ -41,6 +41,7 @@ class Place:
 def main() -> int:
     """Start everything, say so, and wait."""
     os.chdir(ROOT)
+    os.umask(0o077)  # the databases hold password hashes: they are their owner's, whatever the folder allows
     load_dotenv(ROOT / ".env")  # as flask does for its commands; what is set already stays
     try:
         with Processes() as processes:

@@ -168,7 +168,7 @@ def test_a_schema_that_is_not_current_is_said_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Operator({"DATA_DIR": str(tmp_path)}, monkeypatch) as operator:
-        assert operator.fail("users", "list") == "the schema is not current; run `db upgrade` first"
+        assert operator.fail("users", "list") == "the schema is not current; `db upgrade` makes it so"
 
 
 def test_a_database_that_cannot_be_reached_is_said_in_one_line(

@@ -74,6 +74,7 @@ def test_it_makes_the_data_and_says_where_they_are_and_a_second_start_goes_on(ru
     assert "Ctrl-C" in line
     assert stat.S_IMODE(run.data.stat().st_mode) == 0o700
     assert stat.S_IMODE(run.keys.stat().st_mode) == 0o600
+    assert [path.name for path in run.data.iterdir() if path.stat().st_mode & 0o077] == []
     assert_a_second_start_goes_on(run)
 
 
