@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from gunicorn.http import get_parser
+from gunicorn.http import Request, RequestParser
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn
 
@@ -46,6 +46,19 @@ class Unreader(SocketUnreader):  # type: ignore[misc]  # gunicorn ships no types
         return bytes(super().take_buffered()) + self.gathered.read()
 
 
+class StrangerRequest(Request):  # type: ignore[misc]  # gunicorn ships no types
+    """A request of a client that may not say where it came from: `forwarded_allow_ips` names nobody."""
+
+    def _peer_is_trusted_proxy(self) -> bool:
+        return False  # without taking its address apart, to look for it in an empty list
+
+
+class Parser(RequestParser):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's parser of a connection's requests."""
+
+    mesg_class = StrangerRequest
+
+
 class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
     """A client's connection, and what has arrived of its next request."""
 
@@ -55,7 +68,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, stall)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, stall)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        self.parser = get_parser(cfg, sock, client)
+        self.parser = Parser(cfg, sock, client)
         self.parser.unreader = Unreader(sock)
         self.initialized = True  # there is no TLS and no HTTP/2 to find out about
         self.arrival = Arrival()
@@ -88,6 +101,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
     def hand_over(self, *, last: bool) -> None:
         """Give the parser what was gathered."""
         self.last = last
+        self.parser.mesg = None  # the request before is through: nothing of its body is left to look for
         self.parser.unreader.gathered = io.BytesIO(self.arrival.data)
         self.parser.unreader.deadline = time.monotonic() + LONG_BODY_TIME if self.arrival.long else None
         self.arrival = Arrival()

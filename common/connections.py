@@ -2,16 +2,15 @@
 
 import select
 import sqlite3
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import psycopg
 from flask import Flask
-from prometheus_client import Gauge
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, ExceptionContext, event
 from sqlalchemy.exc import InvalidatePoolError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import QueuePool
 
 from common import metrics
 
@@ -112,24 +111,9 @@ def prepare_engine(app: Flask, engine: Engine) -> None:
         event.listen(engine, "handle_error", _leave_standby)
     head = app.extensions["schema_head"]
     event.listen(engine, "connect", lambda connection, _: _require_schema(connection, head))
-    _count_connections(engine, metrics.pool_in_use(app.name))
-
-
-def _count_connections(engine: Engine, in_use: Gauge) -> None:
-    """Keep the gauge of connections that are out; one that could not be made comes in without going out."""
-    out: set[ConnectionPoolEntry] = set()
-
-    def note_checkout(_: object, record: ConnectionPoolEntry, __: object) -> None:
-        out.add(record)
-        in_use.inc()
-
-    def note_checkin(_: object, record: ConnectionPoolEntry) -> None:
-        if record in out:
-            out.discard(record)
-            in_use.dec()
-
-    event.listen(engine, "checkout", note_checkout)
-    event.listen(engine, "checkin", note_checkin)
+    in_use = metrics.pool_in_use(app.name)
+    # Counting at each use would cost as much as the pool does.
+    metrics.every_second.append(lambda: in_use.set(cast(QueuePool, engine.pool).checkedout()))
 
 
 def _set_pragmas(connection: sqlite3.Connection, _: object) -> None:

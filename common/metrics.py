@@ -1,6 +1,7 @@
 """Owns the numbers for Prometheus; `common.server` shows them on a port of their own."""
 
 import time
+from collections.abc import Callable
 
 from flask import Flask, Response, g
 from flask.globals import request_ctx
@@ -25,6 +26,9 @@ _pool = Gauge(
 _pool_failures = Counter(
     "database_unavailable_total", "Requests answered with 503 because of the database.", ["reason"]
 )
+
+# What brings gauges up to date, in each worker that shows them.
+every_second: list[Callable[[], None]] = []
 
 # Looking a label up costs more than counting: the children that were used are kept.
 _children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}

@@ -10,6 +10,8 @@ import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from common import metrics
+
 log = structlog.get_logger()
 
 METRICS_TIME = 5.0  # seconds that a client of the metrics may be silent
@@ -23,7 +25,7 @@ def forget_metrics(_arbiter: Any, worker: Any) -> None:
 def serve_metrics(listener: socket.socket, _worker: Any) -> None:
     """Answer on the port of the metrics too, from a thread of each worker."""
     server = MetricsServer(listener)
-    threading.Thread(target=server.serve_forever, args=(60,), name="metrics", daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(1,), name="metrics", daemon=True).start()
 
 
 class MetricsServer(ThreadingHTTPServer):
@@ -34,6 +36,11 @@ class MetricsServer(ThreadingHTTPServer):
         self.socket.close()
         self.socket = listener
         listener.setblocking(False)  # another worker may have been quicker
+
+    def service_actions(self) -> None:
+        """Bring up to date, once a second, what changes too often to be written down each time."""
+        for bring_up_to_date in metrics.every_second:
+            bring_up_to_date()
 
     def handle_error(self, *_: object) -> None:
         """Log what went wrong with one scrape, such as a client that went away; the next may be right."""

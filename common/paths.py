@@ -1,10 +1,11 @@
 """Owns the variables of a path: what is not of their form is not at this address (404)."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from flask import Flask, abort, request
-from werkzeug.routing import BaseConverter
+from flask import Flask, Request, abort, request
+from werkzeug.routing import BaseConverter, Map, MapAdapter
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -49,7 +50,15 @@ def init_app(app: Flask) -> None:
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
     app.before_request(refuse_double_slash)
+    app.create_url_adapter = partial(adapter, app.url_map)  # type: ignore[method-assign] # as a subclass would
     app.wsgi_app = NeverEmpty(app.wsgi_app)  # type: ignore[method-assign] # the way Flask documents
+
+
+def adapter(rules: Map, request: Request | None) -> MapAdapter | None:
+    """Return what finds the route of `request`; the host has no part in it, and nothing is redirected."""
+    if request is None:
+        return None
+    return MapAdapter(rules, "", "/", "", request.scheme, request.path, request.method)
 
 
 class NeverEmpty:

@@ -98,6 +98,12 @@ def after_fork(_arbiter: Any, worker: Any) -> None:
     """Let the application drop what a fork must not share, such as database connections."""
     for function in getattr(worker.app.wsgi(), "extensions", {}).get("after_fork", []):
         function()
+    settle(worker.cfg)
+
+
+def settle(cfg: Any) -> None:
+    """Make gunicorn's settings plain attributes: it looks two dozen of them up at each request."""
+    vars(cfg).update({name: setting.get() for name, setting in cfg.settings.items()})
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn ships no types

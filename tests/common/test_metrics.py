@@ -8,6 +8,7 @@ import requests
 from tests.common.wire import send
 from tests.pair import SERVICES, Pair
 from tests.people import Person, assert_problem, book
+from tests.waiting import wait_until
 
 SAMPLE = re.compile(r"(\w+)(\{.*\})? (\S+)")
 
@@ -146,7 +147,8 @@ def test_security_events_and_ends_of_sessions_are_counted(pair: Pair, person: Pe
 def test_connections_to_the_database_are_shown(person: Person, service: str, path: str) -> None:
     person.get(path, service)
 
-    assert counted(person.pair, service, f'database_pool_connections{{database="{service}_service"}}') == 0
+    name = f'database_pool_connections{{database="{service}_service"}}'
+    wait_until(lambda: samples(person.pair, service)[name] == 0, f"{name} is not 0")
 
 
 def test_metrics_tell_nothing_private(person: Person) -> None:

@@ -16,6 +16,7 @@ from tests.postgres import or_skip, remove
 from tests.postgres_server import PostgresServer
 from tests.resilience.alone import make_pair, somebody
 from tests.resilience.crowd import TIME_TO_REFUSE, Call, all_at_once, assert_right, metric
+from tests.waiting import wait_until
 
 Change = Callable[[PostgresServer], None]
 
@@ -146,7 +147,8 @@ def test_the_metrics_do_not_lose_count_of_the_connections_in_an_outage(town: Tow
         all_at_once(town.needing(1))
     assert_all_is_well(town)
 
-    assert [metric(town.pair, name, "database_pool_connections{") for name in SERVICES] == [0, 0]
+    in_use = partial(metric, town.pair, beginning="database_pool_connections{")
+    wait_until(lambda: [in_use(name) for name in SERVICES] == [0, 0], "connections are not given back")
 
 
 def test_a_service_that_starts_while_the_database_is_away_serves_when_it_is_there(town: Town) -> None:

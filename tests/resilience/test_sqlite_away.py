@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 
 from tests.people import Person, assert_problem, book
 from tests.resilience.alone import make_pair, somebody
-from tests.resilience.crowd import TIME_TO_REFUSE, Call, all_at_once
+from tests.resilience.crowd import TIME_TO_REFUSE, Call, all_at_once, metric
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -32,6 +34,18 @@ def test_a_write_behind_another_program_is_refused_and_reads_go_on(shelf: Person
     assert write.elapsed.total_seconds() < TIME_TO_REFUSE
     assert [read.status_code for read in reads] == [200] * 9
     shelf.add_book()
+
+
+def test_the_metrics_show_how_many_connections_are_in_use(shelf: Person) -> None:
+    in_use = partial(metric, shelf.pair, "books", "database_pool_connections{")
+    file = shelf.pair.folder / "books.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other, ThreadPoolExecutor() as threads:
+        other.execute("BEGIN IMMEDIATE")
+        write = threads.submit(shelf.post, "/books", book())
+        wait_until(lambda: in_use() == 1, "no connection is shown as in use")
+        other.execute("ROLLBACK")
+        assert write.result().status_code == 201
+    wait_until(lambda: in_use() == 0, "a connection is shown as in use")
 
 
 def test_a_file_that_is_no_database_is_refused_until_it_is_one(shelf: Person) -> None:
