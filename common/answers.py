@@ -19,9 +19,7 @@ class Answer(Response):
     """An answer whose body is there already; werkzeug would look for addresses to correct in its headers."""
 
     def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002 - werkzeug's signature
-        """Return the headers as they are, with the length of the body."""
-        if self.status_code not in (204, 304):  # RFC 9110 section 8.6
-            self.headers["Content-Length"] = str(len(self.get_data()))
+        """Return the headers as they are, with the length of the body that was given."""
         return self.headers
 
 

@@ -121,9 +121,10 @@ def reading(
         complaints: list[bodies.Complaint] = []
         if read_body is not None:
             variables["body"] = read_body(complaints)
-        variables |= bodies.load_query(query, complaints) if request.query_string else defaults
+        environ = request.environ  # looked up once: each use of a proxy costs as much
+        variables |= bodies.load_query(query, complaints) if environ.get("QUERY_STRING") else defaults
         if headers is not None:
-            variables |= headers.read(request.environ, complaints)
+            variables |= headers.read(environ, complaints)
         if complaints:
             bodies.refuse(complaints)
         return view(**variables)

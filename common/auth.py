@@ -92,9 +92,10 @@ def verifier() -> Verifier:
 
 def require_token() -> None:
     """Set `g.identity` from the request's token, or refuse with 401; a CORS preflight carries no token."""
-    if request.method == "OPTIONS":
+    environ = request.environ
+    if environ["REQUEST_METHOD"] == "OPTIONS":
         return
-    token = _token(request.environ) or _refuse_missing()
+    token = _token(environ) or _refuse_missing()
     try:
         g.identity = verifier().verify(token)
     except InvalidToken as error:

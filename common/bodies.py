@@ -35,16 +35,22 @@ def read_json(types: Sequence[str] = (JSON,)) -> Any:
 
     `types` are the media types of JSON that the route takes.
     """
-    body = _read_body()
-    mimetype, options = parse_options_header(request.environ.get("CONTENT_TYPE"))
-    if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+    environ = request.environ
+    body = _read_body(environ)
+    if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         _refuse_type(types)
-    if mimetype.lower() not in types or options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+    content_type = environ.get("CONTENT_TYPE")
+    if content_type not in types and not _is_one_of(types, content_type):
         _refuse_type(types)
     try:
         return parse_json(body)
     except NotJson as error:
         raise BadRequest("the body is not JSON") from error
+
+
+def _is_one_of(types: Sequence[str], content_type: str | None) -> bool:
+    mimetype, options = parse_options_header(content_type)
+    return mimetype.lower() in types and options.get("charset", "utf-8").lower() in ("utf-8", "utf8")
 
 
 def rule_of_types(types: Sequence[str]) -> str:
@@ -67,12 +73,13 @@ def parse_json(text: bytes) -> Any:
         raise NotJson from error
 
 
-def _read_body() -> bytes:
+def _read_body(environ: Mapping[str, Any]) -> bytes:
     """Return the whole body; werkzeug would cut a chunked one at its limit and go on as if that were all."""
-    length = request.content_length
+    announced = environ.get("CONTENT_LENGTH")  # gunicorn lets nothing but digits through
+    length = int(announced) if announced else None
     if length is not None and length > MAX_BODY:
         raise RequestEntityTooLarge
-    body: bytes = request.environ["wsgi.input"].read(MAX_BODY + 1 if length is None else length)
+    body: bytes = environ["wsgi.input"].read(MAX_BODY + 1 if length is None else length)
     if len(body) > MAX_BODY:
         raise RequestEntityTooLarge
     return body

@@ -79,7 +79,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
     def receive(self) -> Verdict:
         """Read what is there, without waiting."""
         try:
-            data = self.sock.recv(RECEIVE)
+            data = self.sock.recv(RECEIVE, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return Verdict.WAIT
         except OSError:

@@ -33,7 +33,7 @@ def require_host() -> None:
 def protect(response: Response) -> Response:
     """Keep caches and guessing browsers away, unless the route said otherwise."""
     response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.add("X-Content-Type-Options", "nosniff")
     return response
 
 
