@@ -22,14 +22,13 @@ PURGE_EVERY = 100  # events written between two purges in the write path
 PURGE_BATCH = 500  # events a purge takes at most, more than are written between two
 
 _after = Statement(
-    db,
     select(Event.id, Event.type, Event.at, Event.session_id, Event.public_id, Event.until)
     .where(Event.id > bindparam("after"))
     .order_by(Event.id)
     .limit(bindparam("limit")),
 )
-_one = Statement(db, select(Event.id).where(Event.id == bindparam("event_id")))
-_feed = Statement(db, select(Feed.purged, Feed.last))
+_one = Statement(select(Event.id).where(Event.id == bindparam("event_id")))
+_feed = Statement(select(Feed.purged, Feed.last))
 
 
 class NotInFeed(Exception):

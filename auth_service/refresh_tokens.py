@@ -17,7 +17,6 @@ SECRET_SIZE = 32  # bytes
 _FORM = re.compile(rf"({CANONICAL_UUID4.pattern})\.([A-Za-z0-9_-]{{43}})")
 
 _issued = Statement(
-    db,
     select(RefreshToken.digest, RefreshToken.session_id, User.public_id)
     .join(Session, Session.id == RefreshToken.session_id)
     .join(User, User.id == Session.user_id)

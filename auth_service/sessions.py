@@ -74,7 +74,6 @@ USER_COLUMNS = (
 _not_over = and_(Session.ended_at.is_(None), Session.expires_at > bindparam("now"))
 
 _live_user = Statement(
-    db,
     select(*USER_COLUMNS)
     .join(Session, Session.user_id == User.id)
     .where(
@@ -85,7 +84,6 @@ _live_user = Statement(
     ),
 )
 _live_sessions = Statement(
-    db,
     select(
         Session.id,
         Session.created_at,

@@ -14,7 +14,7 @@ from sqlalchemy import Integer, Select, Text, bindparam, cast, column, func, ins
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.expression import FromClause
 
-from books_service.models import Book, db
+from books_service.models import Book
 from books_service.shelf import NEW
 from common.statements import Statement, Transaction
 
@@ -50,15 +50,15 @@ def _select_known() -> Select[Any]:
 
 _new = {name: bindparam(name, type_=_types[name]) for name in NEW}
 _titles = [bindparam(f"title_{place}", type_=_types["title"]) for place in range(LOOKED_UP)]
-INSERT_ONE = Statement(db, insert(Book).values(_new))
-INSERT_BATCH = Statement(db, insert(Book).from_select(NEW, _select_new()))
-KNOWN = Statement(db, select(Book.title).where(Book.owner == _owner, Book.title.in_(_titles)))
-KNOWN_IN_BATCH = Statement(db, _select_known())
+INSERT_ONE = Statement(insert(Book).values(_new))
+INSERT_BATCH = Statement(insert(Book).from_select(NEW, _select_new()))
+KNOWN = Statement(select(Book.title).where(Book.owner == _owner, Book.title.in_(_titles)))
+KNOWN_IN_BATCH = Statement(_select_known())
 
 # A plan that was made while the table was small would go on reading all of it.
-PLAN_EACH_TIME = Statement(db, text("SET LOCAL plan_cache_mode = force_custom_plan"))
+PLAN_EACH_TIME = Statement(text("SET LOCAL plan_cache_mode = force_custom_plan"))
 # Without room in memory for the indexes SQLite needs twice the CPU, and everybody who writes waits for that.
-CACHE = {size: Statement(db, text(f"PRAGMA cache_size = -{size}")) for size in (2_000, 24_000)}  # KiB
+CACHE = {size: Statement(text(f"PRAGMA cache_size = -{size}")) for size in (2_000, 24_000)}  # KiB
 
 
 @contextmanager

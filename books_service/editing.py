@@ -33,16 +33,14 @@ MEMBERS = ("name", "Author", "Publisher", "book_prize")
 CHANGED = [name for name in NEW if name not in ("owner", "created_at")]
 
 CHANGE = Statement(
-    db,
     update(Book)
     .where(*ONE, Book.version == bindparam("known"))
     .values({name: bindparam(name, type_=Book.__table__.c[name].type) for name in CHANGED}),
 )
-DELETE = Statement(db, delete(Book).where(*ONE))
-HOLD_SHELF = Statement(db, select(Shelf.books).where(Shelf.owner == bindparam("owner")).with_for_update())
-HOLD_BOOK = Statement(db, select(*COLUMNS, Book.version).where(*ONE).with_for_update())
+DELETE = Statement(delete(Book).where(*ONE))
+HOLD_SHELF = Statement(select(Shelf.books).where(Shelf.owner == bindparam("owner")).with_for_update())
+HOLD_BOOK = Statement(select(*COLUMNS, Book.version).where(*ONE).with_for_update())
 GIVE_ROOM = Statement(
-    db,
     update(Shelf)
     .where(Shelf.owner == bindparam("shelf"))
     .values(books=Shelf.books - bindparam("count", type_=Shelf.books.type)),

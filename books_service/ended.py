@@ -14,7 +14,7 @@ from flask import Flask
 from prometheus_client import Gauge
 from sqlalchemy import bindparam, select
 
-from books_service.models import DeletedUser, EndedSession, Feed, db
+from books_service.models import DeletedUser, EndedSession, Feed
 from books_service.settings import BooksSettings
 from common.health import State
 from common.statements import Row, Statement
@@ -39,19 +39,16 @@ _applied = Gauge(
 log = structlog.get_logger()
 
 _feed = Statement(
-    db,
     select(
         Feed.position, Feed.heard_at, Feed.event_at, Feed.applied_at, Feed.sessions_ended, Feed.users_deleted
     ),
 )
 _sessions = Statement(
-    db,
     select(EndedSession.sid, EndedSession.until).where(
         EndedSession.position > bindparam("after"), EndedSession.until > bindparam("since")
     ),
 )
 _users = Statement(
-    db,
     select(DeletedUser.public_id, DeletedUser.deleted_at).where(
         DeletedUser.position > bindparam("after"), DeletedUser.deleted_at > bindparam("since")
     ),

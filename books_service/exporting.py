@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import bindparam, select
 
 from books_service.formats import Format
-from books_service.models import Book, db
+from books_service.models import Book
 from books_service.shelf import IS_DELETED, OwnerDeleted
 from common.statements import Row, Statement
 
@@ -18,7 +18,6 @@ BATCH = 1000  # books
 LONGEST = 300.0  # seconds that a client may take to read all of it
 
 NEXT = Statement(
-    db,
     select(Book.id, Book.name, Book.Author, Book.Publisher, Book.book_prize)
     .where(Book.owner == bindparam("owner"), Book.id > bindparam("after"))
     .order_by(Book.id)

@@ -46,16 +46,14 @@ _new = postgresql.insert(IdempotencyKey).values(  # the same words on SQLite
     {name: bindparam(name, type_=IdempotencyKey.__table__.c[name].type) for name in _names}
 )
 TAKE = Statement(
-    db,
     _new.on_conflict_do_update(
         index_elements=[IdempotencyKey.owner, IdempotencyKey.key],
         set_={name: _new.excluded[name] for name in ("fingerprint", "answer", "made_at")},
         where=IdempotencyKey.made_at <= bindparam("expired", type_=IdempotencyKey.made_at.type),
     ).returning(IdempotencyKey.owner),
 )
-LOOK = Statement(db, select(IdempotencyKey.fingerprint, IdempotencyKey.answer).where(*_mine))
+LOOK = Statement(select(IdempotencyKey.fingerprint, IdempotencyKey.answer).where(*_mine))
 KEEP = Statement(
-    db,
     update(IdempotencyKey).where(*_mine).values(answer=bindparam("kept", type_=IdempotencyKey.answer.type)),
 )
 
@@ -73,7 +71,7 @@ def _purge(limit: int) -> Delete:
 
 
 _purge_many = _purge(BATCH)
-PURGE = Statement(db, _purge(PURGED))
+PURGE = Statement(_purge(PURGED))
 
 
 def put_book_once(owner: str, key: str, book: Mapping[str, Any], *, capacity: int) -> Once:

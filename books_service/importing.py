@@ -22,7 +22,7 @@ NO_LIMIT = 2**31 - 1  # books
 TRIES = 4  # waits for a lock
 THERE = "is on the shelf already"
 
-COUNT = Statement(db, select(Shelf.books).where(Shelf.owner == bindparam("owner")))
+COUNT = Statement(select(Shelf.books).where(Shelf.owner == bindparam("owner")))
 
 
 class BadRows(Exception):

@@ -79,7 +79,7 @@ NEW = (
 )
 
 ONE = (Book.owner == bindparam("owner"), Book.id == bindparam("book_id"))
-FIND = Statement(db, select(*COLUMNS, Book.version).where(*ONE))
+FIND = Statement(select(*COLUMNS, Book.version).where(*ONE))
 
 # Whoever is known to be deleted puts nothing on a shelf, whatever the token says: the statement itself looks.
 _room: Select[Any] = select(
@@ -102,11 +102,11 @@ def _take_room() -> Any:
 
 _new = [bindparam(name, type_=Book.__table__.c[name].type) for name in NEW]
 _insert = insert(Book).returning(Book.id)
-TAKE_ROOM = Statement(db, _take_room())  # the same words on SQLite
-INSERT = Statement(db, _insert.values(dict(zip(NEW, _new, strict=True))))
+TAKE_ROOM = Statement(_take_room())  # the same words on SQLite
+INSERT = Statement(_insert.values(dict(zip(NEW, _new, strict=True))))
 _roomy = _take_room().cte("roomy")
-PUT_AT_ONCE = Statement(db, _insert.from_select(NEW, select(*_new).select_from(_roomy)))  # SQLite cannot
-IS_DELETED = Statement(db, select(DeletedUser.public_id).where(DeletedUser.public_id == bindparam("owner")))
+PUT_AT_ONCE = Statement(_insert.from_select(NEW, select(*_new).select_from(_roomy)))  # SQLite cannot
+IS_DELETED = Statement(select(DeletedUser.public_id).where(DeletedUser.public_id == bindparam("owner")))
 
 
 def find_book(owner: str, book_id: int) -> Found | None:

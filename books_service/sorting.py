@@ -31,7 +31,6 @@ WIDTH = len(COLUMNS)
 STATEMENTS = 256  # kept, of as many shapes; a sort of the whole shelf has five at most
 
 LIST = Statement(
-    db,
     select(*COLUMNS)
     .where(Book.owner == bindparam("owner"), Book.id > bindparam("after"))
     .order_by(Book.id)
@@ -170,7 +169,7 @@ def statement(shape: Shape) -> Statement:
         found = _order(shape, found.where(Book.id.in_(ids)), column)
     else:
         found = _narrow(shape, found, place)
-    return Statement(db, found, prepared=not shape.is_search)
+    return Statement(found, prepared=not shape.is_search)
 
 
 def _narrow(shape: Shape, found: Select[Any], column: Any) -> Select[Any]:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import QueuePool
 
 from common import metrics
+from common.ready import Ready
 
 CONNECTIONS = 10  # a worker
 POOL_WAIT = 1  # seconds for a free connection
@@ -45,6 +46,15 @@ class WatchedConnection(psycopg.Connection[Any]):
         super().__init__(*args, **kwargs)
         self.cursor_factory = BinaryCursor
         self._cursor = BinaryCursor(self)
+        self._socket = select.poll()
+        self._socket.register(self.fileno(), select.POLLIN)
+
+    def is_stale(self) -> bool:
+        """Tell whether the server has ended it: an idle one has nothing to say but goodbye.
+
+        A look at the socket costs a microsecond; a ping would cost a round trip.
+        """
+        return self.closed or bool(self._socket.poll(0))
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> psycopg.Cursor[Any]:
         """Run a statement on the one cursor that is made for this, so that there is no other to make.
@@ -94,11 +104,18 @@ def engine_options(url: str) -> dict[str, Any]:
 
 
 def prepare_engine(app: Flask, engine: Engine) -> None:
-    """Look after the connections of `engine`, and keep its transactional side in `app.extensions`."""
+    """Look after the connections of `engine`, and keep what runs statements in `app.extensions`."""
     transactions = engine.execution_options()
     app.extensions["transactions"] = transactions
-    app.extensions.setdefault("after_fork", []).append(lambda: engine.dispose(close=False))
     is_sqlite = engine.dialect.name == "sqlite"
+    ready = Ready(engine, (lambda _: False) if is_sqlite else WatchedConnection.is_stale)
+    app.extensions["ready"] = ready
+
+    def leave_to_parent() -> None:
+        ready.forget()
+        engine.dispose(close=False)
+
+    app.extensions.setdefault("after_fork", []).append(leave_to_parent)
     begin = "BEGIN IMMEDIATE" if is_sqlite else "BEGIN"
     event.listen(transactions, "begin", lambda connection: connection.exec_driver_sql(begin))
     if is_sqlite:
@@ -113,7 +130,11 @@ def prepare_engine(app: Flask, engine: Engine) -> None:
     event.listen(engine, "connect", lambda connection, _: _require_schema(connection, head))
     in_use = metrics.pool_in_use(app.name)
     # Counting at each use would cost as much as the pool does.
-    metrics.every_second.append(lambda: in_use.set(cast(QueuePool, engine.pool).checkedout()))
+    metrics.every_second.append(lambda: in_use.set(_pool(engine).checkedout() - ready.count()))
+
+
+def _pool(engine: Engine) -> QueuePool:
+    return cast(QueuePool, engine.pool)  # another one after a fork
 
 
 def _set_pragmas(connection: sqlite3.Connection, _: object) -> None:
@@ -121,16 +142,8 @@ def _set_pragmas(connection: sqlite3.Connection, _: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _refuse_stale(connection: psycopg.Connection[Any], *_: object) -> None:
-    """Refuse a pooled connection that the server has ended: an idle one has nothing to say but goodbye.
-
-    A look at the socket costs a microsecond; a ping would cost a round trip.
-    """
-    if connection.closed:
-        raise InvalidatePoolError
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    if poll.poll(0):
+def _refuse_stale(connection: WatchedConnection, *_: object) -> None:
+    if connection.is_stale():
         raise InvalidatePoolError
 
 

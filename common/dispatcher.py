@@ -84,6 +84,12 @@ class Dispatcher(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         if self.backlog:
             self.start_requests()
 
+    def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
+        if conn.parser.unreader.deadline is not None:
+            return bool(super()._keepalive_after(conn, keepalive))
+        # All that is left of the body is here: no limit of time has to be set for the socket.
+        return keepalive and bool(conn.parser.finish_body())
+
     def finish(self, conn: Connection, *, keeps: bool) -> None:
         """Go on with a connection after an answer, still in the thread; it `keeps` open if it may."""
         raise NotImplementedError

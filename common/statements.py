@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, cast
 
+from flask import current_app
 from sqlalchemy import ClauseElement, Executable, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
@@ -16,19 +17,19 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from common.connections import is_lost
 from common.database import Database
+from common.ready import Ready
 
 Row = tuple[Any, ...]
 Convert = Callable[[Any], Any]
 
 
 class Statement:
-    """One statement, which is its own transaction unless it is run in one.
+    """One statement on the current application's database, its own transaction unless it is run in one.
 
     PostgreSQL plans a prepared one once for all values; one that is not is planned each time for its own.
     """
 
-    def __init__(self, db: Database, statement: Executable, *, prepared: bool = True) -> None:
-        self._db = db
+    def __init__(self, statement: Executable, *, prepared: bool = True) -> None:
         self._statement = statement
         self._prepared = prepared
         self._compiled: dict[str, Compiled] = {}  # by name of the dialect
@@ -52,12 +53,15 @@ class Statement:
         return cast(ClauseElement, self._statement).compile(dialect=dialect)  # type: ignore[return-value] # a Compiled, in general
 
     def _run(self, parameters: dict[str, object]) -> tuple[list[Row], int]:
-        engine = self._db.engine
-        compiled = self.compiled(engine.dialect)
+        ready: Ready = current_app.extensions["ready"]
+        compiled = self.compiled(ready.dialect)
         values = compiled.values(parameters)
         try:
-            with closing(engine.raw_connection()) as connection:
+            connection = ready.take()
+            try:
                 return compiled.execute(connection, values)
+            finally:
+                ready.give(connection)
         except compiled.error as error:
             raise compiled.explain(error) from error
 
@@ -125,11 +129,11 @@ def transaction(db: Database) -> Iterator[Transaction]:
     dialect = db.engine.dialect
     with closing(_connect(db)) as connection:
         running = Transaction(connection, dialect)
-        running.count(Statement(db, text("BEGIN IMMEDIATE" if running.is_sqlite else "BEGIN")))
+        running.count(Statement(text("BEGIN IMMEDIATE" if running.is_sqlite else "BEGIN")))
         yield running
         # What raises does not come here: the pool rolls back a transaction that is given back unfinished.
         if not running.is_undone:
-            running.count(Statement(db, text("COMMIT")))
+            running.count(Statement(text("COMMIT")))
 
 
 def _connect(db: Database) -> PoolProxiedConnection:

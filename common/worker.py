@@ -161,12 +161,6 @@ class Worker(Dispatcher):
         except BlockingIOError as error:  # SO_SNDTIMEO: the client takes nothing
             raise NoMoreData from error
 
-    def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
-        if conn.parser.unreader.deadline is not None:
-            return bool(super()._keepalive_after(conn, keepalive))
-        # All that is left of the body is here: no limit of time has to be set for the socket.
-        return keepalive and bool(conn.parser.finish_body())
-
     def finish(self, conn: Connection, *, keeps: bool) -> None:
         """Go on with a connection after an answer: without the main loop, if all there is to do is wait."""
         early = (
