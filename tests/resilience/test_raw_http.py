@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import secrets
 import socket
 from collections.abc import Iterator
@@ -109,7 +110,7 @@ def read_answers(sock: socket.socket, *, to_head: bool) -> Iterator[Answer]:
 
 
 def fill(pair: Pair, service: str, template: bytes) -> bytes:
-    """Put what the service needs in the places that are left for it."""
+    """Put what the service needs in the places that are left for it, at once: a token may have HEX in it."""
     read, write = ROUTES[service]
     login = {"name": secrets.token_hex(8), "password": PASSWORD}
     body = json.dumps(book() if service == "books" else login).encode()
@@ -123,6 +124,4 @@ def fill(pair: Pair, service: str, template: bytes) -> bytes:
         b"EACH": b"".join(b"1\r\n%c\r\n" % byte for byte in body),
         b"BODY": body,
     }
-    for name, value in values.items():
-        template = template.replace(name, value)
-    return template
+    return re.sub(b"|".join(values), lambda place: values[place[0]], template)
