@@ -5,18 +5,18 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 import requests
 
-ROOT = Path(__file__).parents[1]
+from tests import programs
+from tests.programs import Program
+
 START = 30  # seconds for a service to be ready, on a busy machine
 SERVICES = ("auth", "books")
 FOLLOWER = "follower"  # of books, started if it is named
@@ -44,10 +44,8 @@ def free_port() -> int:
 
 def run_flask(service: str, *words: str, environment: Mapping[str, str], typed: str = "") -> str:
     """Run a `flask` command of a service and return what it printed; fail with what it complained of."""
-    command = [sys.executable, "-m", "flask", "--app", f"{service}_service", *words]
-    done = subprocess.run(
-        command, cwd=ROOT, env=dict(environment), input=typed, capture_output=True, text=True, check=False
-    )
+    words = ("flask", "--app", f"{service}_service", *words)
+    done = programs.run(*words, environment=environment, typed=typed)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -71,8 +69,7 @@ class Pair:
             **{f"{service.upper()}_DATABASE_URL": url for service, url in (databases or {}).items()},
             **settings,
         }
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._logs: list[IO[bytes]] = []
+        self.processes: dict[str, Program] = {}
 
     def url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.ports[service]}"
@@ -112,19 +109,14 @@ class Pair:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        for log in self._logs:
-            log.close()
 
-    def _spawn(self, service: str) -> subprocess.Popen[bytes]:
-        log = self.log(service).open("ab")
-        self._logs.append(log)
-        configuration = f"{service}_service/gunicorn_conf.py"
-        command = [sys.executable, "-m", "gunicorn", "-c", configuration, f"{service}_service:create_app()"]
+    def _spawn(self, service: str) -> Program:
+        words = ["gunicorn", "-c", f"{service}_service/gunicorn_conf.py", f"{service}_service:create_app()"]
         if service == FOLLOWER:
-            command = [sys.executable, "-m", "flask", "--app", "books_service", "follow"]
+            words = ["flask", "--app", "books_service", "follow"]
         # The metrics go where everything else is, so that they go with it even after a kill.
         environment = self.environment | {"PROMETHEUS_MULTIPROC_DIR": str(self.folder)}
-        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        return Program(*words, environment=environment, output=self.log(service))
 
     def _wait(self, service: str) -> None:
         deadline = time.monotonic() + START

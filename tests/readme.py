@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 
-from tests.pair import ROOT
+from tests.programs import ROOT
 
 README = (ROOT / "README.md").read_text()
 WALKER = ("Ann", "the moon is made of paper")  # whom the walk registers, with the password

@@ -10,7 +10,7 @@ import yaml
 from auth_service.settings import AuthSettings
 from books_service.settings import BooksSettings
 from common.settings import Settings
-from tests.pair import ROOT
+from tests.programs import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 FILES = ["docker-compose.yml", "deploy/compose/direct.yml", "deploy/compose/edge.yml"]

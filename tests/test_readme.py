@@ -10,7 +10,8 @@ import requests
 from auth_service.settings import AuthSettings
 from books_service.settings import BooksSettings
 from common.settings import Settings
-from tests.pair import ROOT, Pair
+from tests.pair import Pair
+from tests.programs import ROOT
 from tests.readme import section, walk
 
 INTERNAL = {"service", "secret", "database_url", "is_command"}  # no settings, or named otherwise below

@@ -20,8 +20,8 @@ LOCKS: tuple[tuple[str, list[str], list[str]], ...] = (
 UV = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
 OPTIONS = [
     "--generate-hashes",
-    # Without its extra in the lock, `coverage[toml]` is looked for on its own: pip takes the newest version, which
-    # has no hash, and fails as soon as there is a newer one than the locked.
+    # Without its extra in the lock, `coverage[toml]` is looked for on its own: pip takes the newest version,
+    # which has no hash, and fails as soon as there is a newer one than the locked.
     "--no-strip-extras",
     "--no-annotate",
     "--no-header",

@@ -2,14 +2,13 @@
 
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests import programs
 from tests.common.jwks import jwk, write
-from tests.pair import ROOT, SERVICES, free_port
+from tests.pair import SERVICES, free_port
 
 SHORT = "a short but private key"
 
@@ -26,11 +25,8 @@ def start(service: str, folder: Path, **settings: str) -> str:
         "AUTH_METRICS_PORT": str(free_port()),
         "BOOKS_METRICS_PORT": str(free_port()),
     }
-    configuration = f"{service}_service/gunicorn_conf.py"
-    command = [sys.executable, "-m", "gunicorn", "-c", configuration, f"{service}_service:create_app()"]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment | settings, capture_output=True, text=True, check=False, timeout=60
-    )
+    words = ("gunicorn", "-c", f"{service}_service/gunicorn_conf.py", f"{service}_service:create_app()")
+    done = programs.run(*words, environment=environment | settings, timeout=60)
     assert done.returncode == 1, done.stderr
     assert done.stdout == ""
     return done.stderr

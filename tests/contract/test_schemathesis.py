@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.pair import ROOT, Pair
+from tests.pair import Pair
 from tests.people import Person, book
+from tests.programs import ROOT
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES")  # an operation; when somebody sets it, on both databases

@@ -12,8 +12,9 @@ from typing import Any, Self, cast
 
 import requests
 
-from tests.pair import ROOT, SERVICES, Pair, free_port
+from tests.pair import SERVICES, Pair, free_port
 from tests.people import Person, register
+from tests.programs import ROOT
 from tests.waiting import POLL
 
 UP = 180  # seconds for a stack to be healthy, on a busy machine

@@ -12,7 +12,7 @@ import pytest
 
 from auth_service import key_file
 from tests.e2e.stack import MakeStack, Stack
-from tests.pair import ROOT
+from tests.programs import ROOT
 
 pytestmark = pytest.mark.compose
 

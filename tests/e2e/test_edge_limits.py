@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from tests.e2e.stack import MakeStack, Stack
-from tests.pair import ROOT
 from tests.people import Person, book
+from tests.programs import ROOT
 from tests.resilience.slow_clients import TIMEOUT, SlowClient, finish
 from tests.waiting import wait_until
 

@@ -1,17 +1,11 @@
-"""Followers of a test's own, to be killed: forked from a process that has imported the service already."""
+"""Followers of a test's own, to be killed."""
 
-import os
-import sys
-from collections.abc import Mapping
-from multiprocessing.process import BaseProcess
-from pathlib import Path
+import signal
 from types import TracebackType
 from typing import Self
 
-from flask.cli import cli
-
 from tests.pair import Pair
-from tests.resilience.alone import forks
+from tests.programs import Program
 
 
 class Followers:
@@ -19,7 +13,7 @@ class Followers:
 
     def __init__(self, pair: Pair) -> None:
         self._pair = pair
-        self._running: list[BaseProcess] = []
+        self._running: list[Program] = []
 
     def __enter__(self) -> Self:
         return self
@@ -30,30 +24,21 @@ class Followers:
         for process in tuple(self._running):
             self.kill(process)
 
-    def start(self, name: str = "follower", **settings: str) -> BaseProcess:
+    def start(self, name: str = "follower", **settings: str) -> Program:
         """Start one that logs to the file of this name."""
-        arguments = (self._pair.environment | settings, self._pair.log(name))
-        process = forks.Process(target=_follow, args=arguments)
-        process.start()
+        words = ("flask", "--app", "books_service", "follow")
+        environment = self._pair.environment | settings
+        process = Program(*words, environment=environment, output=self._pair.log(name))
         self._running.append(process)
         return process
 
-    def kill(self, process: BaseProcess) -> None:
+    def kill(self, process: Program) -> None:
         """End it with KILL."""
-        process.kill()
-        process.join()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
         self._running.remove(process)
 
     def events(self, name: str = "follower") -> str:
         """Return what it logged."""
         path = self._pair.log(name)
         return path.read_text() if path.exists() else ""
-
-
-def _follow(environment: Mapping[str, str], log: Path) -> None:
-    os.environ.clear()
-    os.environ.update(environment)
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for number in (sys.stdout.fileno(), sys.stderr.fileno()):
-        os.dup2(file, number)
-    cli.main(args=["--app", "books_service", "follow"], prog_name="flask")

@@ -77,7 +77,7 @@ def test_events_of_a_time_when_auth_was_away_arrive_when_it_is_back(
     own_pair.start("auth")
 
     wait_until(lambda: own_shelves.feed().cursor == 2, "it is applied")
-    assert follower.is_alive()
+    assert follower.poll() is None
     assert [row.sid for row in own_shelves.execute("SELECT sid FROM ended_sessions ORDER BY position")] == [
         "before",
         "between",
@@ -94,7 +94,7 @@ def test_of_two_followers_one_is_at_work(
     wait_until((own_pair.folder / "heartbeat").exists, "the second runs")
     own_teller.end("a-session")
     wait_until(lambda: own_shelves.feed().cursor == 1, "it is applied")
-    assert second.is_alive()
+    assert second.poll() is None
     assert followers.events("second") == ""
 
     followers.kill(first)

@@ -1,32 +1,21 @@
-"""Services of a test's own, without what the test does not need: no commands, no key file, no other service.
+"""Services of a test's own, without what the test does not need: no key file, no other service."""
 
-A `flask db` command runs in a process forked from one that has imported the services already, which
-takes a tenth of the time of a process of its own.
-"""
-
-import multiprocessing
-import os
 import secrets
 import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Barrier
+from tempfile import TemporaryDirectory
 
 import psutil
-from flask.cli import cli
 
 from common.keys import SingleKey
 from common.tokens import issue
 from tests.pair import Pair
 from tests.people import Person
+from tests.programs import Program
 
 TIME = 60  # seconds for a migration, or for new workers, on a busy machine
-
-forks = multiprocessing.get_context("forkserver")
-forks.set_forkserver_preload(
-    ["auth_service", "books_service", "books_service.follower", "alembic.command", __name__]
-)
 
 
 def make_pair(
@@ -65,18 +54,8 @@ def wait_for_workers(pair: Pair, *, other_than: list[psutil.Process]) -> None:
 
 def flask_db(service: str, *words: str, environment: Mapping[str, str], processes: int = 1) -> None:
     """Run a `flask db` command in that many processes at once; fail unless each of them succeeds."""
-    together = forks.Barrier(processes)
-    arguments = (["--app", f"{service}_service", "db", *words], dict(environment), together)
-    running = [forks.Process(target=_run, args=arguments) for _ in range(processes)]
-    for process in running:
-        process.start()
-    for process in running:
-        process.join(TIME)
-    assert [process.exitcode for process in running] == [0] * processes
-
-
-def _run(words: list[str], environment: dict[str, str], together: Barrier) -> None:
-    os.environ.clear()
-    os.environ.update(environment)
-    together.wait(TIME)
-    cli.main(args=words, prog_name="flask")
+    with TemporaryDirectory() as folder:
+        output = Path(folder) / "output"
+        words = ("flask", "--app", f"{service}_service", "db", *words)
+        running = [Program(*words, environment=environment, output=output) for _ in range(processes)]
+        assert [program.wait(TIME) for program in running] == [0] * processes, output.read_text()

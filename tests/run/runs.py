@@ -8,7 +8,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.pair import ROOT, free_port
+from tests.pair import free_port
+from tests.programs import ROOT
 
 WAIT = 60  # seconds for anything to happen, on a busy machine
 PORTS = ("AUTH_PORT", "BOOKS_PORT", "AUTH_METRICS_PORT", "BOOKS_METRICS_PORT")

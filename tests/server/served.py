@@ -2,9 +2,8 @@
 
 import json
 import os
+import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,8 @@ from pathlib import Path
 
 import psutil
 
-ROOT = Path(__file__).parents[2]
+from tests.programs import Program
+
 PATIENCE = 8  # seconds for an answer: below the 10 for which a client could hold a thread of gunicorn's
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -26,7 +26,7 @@ CHUNKED = CHUNKED_HEAD + b"5;a=b\r\nhello\r\n0\r\nX-Trailer: x\r\n\r\n"
 class Server:
     """A running gunicorn with two workers of two threads."""
 
-    process: subprocess.Popen[str]
+    process: Program
     directory: Path
     host: str
     port: int
@@ -58,7 +58,7 @@ class Server:
         return complaints(self.directory)
 
     def stop(self) -> int:
-        self.process.terminate()
+        self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=20)  # below gunicorn's 25, after which it kills
 
 
@@ -80,7 +80,7 @@ def serving(directory: Path, **settings: object) -> Iterator[Server]:
             server.stop()
 
 
-def run(directory: Path, **settings: object) -> subprocess.Popen[str]:
+def run(directory: Path, **settings: object) -> Program:
     """Start gunicorn and wait for nothing."""
     environment = {
         "PATH": os.environ["PATH"],
@@ -90,11 +90,9 @@ def run(directory: Path, **settings: object) -> subprocess.Popen[str]:
         "WEB_CONCURRENCY": "2",
         "THREADS": "2",
     } | {name: str(value) for name, value in settings.items()}
-    command = [sys.executable, "-m", "gunicorn", "-c", "tests/server/served_conf.py"]
-    with (directory / "stderr").open("w") as stderr:
-        return subprocess.Popen(
-            [*command, "tests.server.served_app:app"], cwd=ROOT, env=environment, stderr=stderr, text=True
-        )
+    words = ("gunicorn", "-c", "tests/server/served_conf.py", "tests.server.served_app:app")
+    files = {"output": directory / "stdout", "errors": directory / "stderr"}
+    return Program(*words, environment=environment, **files)
 
 
 def complaints(directory: Path) -> str:

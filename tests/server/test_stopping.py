@@ -40,7 +40,7 @@ def test_a_request_in_flight_is_answered_at_the_end(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         with server.send(GET.replace(b"/ ", b"/wait ")) as sock:
             wait_until(lambda: any(worker.num_threads() > 2 for worker in server.workers()))
-            server.process.terminate()
+            server.process.send_signal(signal.SIGTERM)
 
             assert reply(sock)[1] == b"waited"
         assert server.process.wait(timeout=20) == 0
@@ -52,7 +52,7 @@ def test_connections_that_nobody_accepted_yet_are_answered_at_the_end(tmp_path: 
             for worker in server.workers():
                 worker.suspend()
             queued = [stack.enter_context(server.send(GET)) for _ in range(20)]
-            server.process.terminate()
+            server.process.send_signal(signal.SIGTERM)
             wait_until(lambda: refused(server))
             for worker in server.workers():
                 worker.resume()
