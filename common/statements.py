@@ -4,8 +4,9 @@ SQLAlchemy's own execution costs as much again as the driver, PostgreSQL's answe
 the figures). Its pool, its types and its exceptions are kept, so a statement means the same either way.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from typing import Any, cast
 
 from flask import current_app
@@ -19,8 +20,12 @@ from common.connections import is_lost
 from common.database import Database
 from common.ready import Ready
 
+TURN = 1.0  # seconds; who waited so long asks SQLite all the same, and is refused in under 5 in all
+
 Row = tuple[Any, ...]
 Convert = Callable[[Any], Any]
+
+_writing = threading.Lock()
 
 
 class Statement:
@@ -120,6 +125,10 @@ class Transaction:
             raise compiled.explain(error) from error
 
 
+BEGIN, BEGIN_TO_WRITE = Statement(text("BEGIN")), Statement(text("BEGIN IMMEDIATE"))
+COMMIT = Statement(text("COMMIT"))
+
+
 @contextmanager
 def transaction(db: Database) -> Iterator[Transaction]:
     """Run statements that take effect together when the block ends, or not at all if it raises.
@@ -127,13 +136,28 @@ def transaction(db: Database) -> Iterator[Transaction]:
     On SQLite the transaction holds the write lock from its beginning.
     """
     dialect = db.engine.dialect
-    with closing(_connect(db)) as connection:
+    is_sqlite = dialect.name == "sqlite"
+    with _in_turn() if is_sqlite else nullcontext(), closing(_connect(db)) as connection:
         running = Transaction(connection, dialect)
-        running.count(Statement(text("BEGIN IMMEDIATE" if running.is_sqlite else "BEGIN")))
+        running.count(BEGIN_TO_WRITE if running.is_sqlite else BEGIN)
         yield running
         # What raises does not come here: the pool rolls back a transaction that is given back unfinished.
         if not running.is_undone:
-            running.count(Statement(text("COMMIT")))
+            running.count(COMMIT)
+
+
+@contextmanager
+def _in_turn() -> Iterator[None]:
+    """Wait for the other threads of this process that write, for `TURN` at most.
+
+    Those of SQLite's writers that wait ask again and again, and the unlucky are late by seconds.
+    """
+    is_ours = _writing.acquire(timeout=TURN)
+    try:
+        yield
+    finally:
+        if is_ours:
+            _writing.release()
 
 
 def _connect(db: Database) -> PoolProxiedConnection:
