@@ -71,8 +71,12 @@ class Verifier:
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Load the keys, or raise `Misconfigured` naming the variable they come from."""
-    if not settings.is_command:
-        app.extensions["verifier"] = Verifier(load_keys(settings))
+    if settings.is_command:
+        return
+    keys = load_keys(settings)
+    app.extensions["verifier"] = Verifier(keys)
+    keys.watch()
+    app.extensions.setdefault("after_fork", []).append(keys.watch)
 
 
 def load_keys(settings: Settings) -> Keys:

@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import hmac
 import json
-import os.path
+import os
 import re
 import stat
 import threading
@@ -62,6 +62,10 @@ class Keys(Protocol):
         """Look for a change now, at most once a second; return whether there was one."""
         ...
 
+    def watch(self) -> None:
+        """Notice changes in this process from now on, though nobody asks for a key."""
+        ...
+
     @property
     def complaint(self) -> str | None:
         """Why the newest file is not in use, or None."""
@@ -85,6 +89,9 @@ class SingleKey:
     def look_again(self) -> bool:
         return False
 
+    def watch(self) -> None:
+        return
+
 
 class KeyFile:
     """A JWK Set file; a broken one is refused at the start, and later the old set stays in use."""
@@ -97,6 +104,21 @@ class KeyFile:
         self._seen = _version(path)
         self._keys = read(path)
         self.complaint: str | None = None
+        # A process is forked between two looks, never within one: the lock would stay locked in the new one.
+        take, release = self._lock.acquire, self._lock.release
+        os.register_at_fork(before=take, after_in_parent=release, after_in_child=release)
+
+    def watch(self) -> None:
+        """Look at the file from now on in a thread of this process too.
+
+        Whoever is asked nothing, or forks the workers, has to know the last good set: the next may be broken.
+        """
+        threading.Thread(target=self._look_on, name="keys", daemon=True).start()
+
+    def _look_on(self) -> None:
+        while True:
+            time.sleep(LOOK_EVERY)
+            self._look()
 
     def current(self) -> KeySet:
         """Return the keys in use, at most a second older than the file."""

@@ -13,6 +13,8 @@ from tests.common.jwks import Jwk, jwk, write, write_text
 from tests.common.log_lines import all_lines
 from tests.pair import Pair
 from tests.people import assert_problem
+from tests.resilience.alone import workers
+from tests.waiting import wait_until
 
 on_sqlite = pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # keys have nothing to do with it
 WAIT = 30  # seconds until a test gives up
@@ -89,6 +91,29 @@ def test_a_file_that_breaks_is_refused_loudly_and_the_old_keys_stay(books: Pair,
     write_text(path, good)
     wait_for_event(books, "keys_loaded")
     assert ask(books, old).status_code == 200
+
+
+@on_sqlite
+def test_who_is_asked_nothing_and_who_comes_later_has_the_last_good_keys(books: Pair) -> None:
+    use(books, jwk())
+    token = token_of(books)
+    everywhere(books, "keys_loaded")
+    write_text(books.folder / "keys.json", '{"keys": [')
+    everywhere(books, "keys_refused")
+
+    workers(books)[0].kill()
+    wait_until(lambda: len(workers(books)) == 2, "there is another worker")
+
+    assert [ask(books, token).status_code for _ in range(16)] == [200] * 16
+
+
+def everywhere(pair: Pair, event: str) -> None:
+    """Wait until both workers and the process that forks them have written that they saw the file."""
+
+    def seen() -> int:
+        return [line["event"] for line in all_lines(pair, "books")].count(event)
+
+    wait_until(lambda: seen() == 3, f"{event} is not three times in the log")
 
 
 def wait_for_event(pair: Pair, event: str) -> None:
