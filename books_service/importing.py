@@ -102,17 +102,17 @@ def _put_in(
 
 def _known(running: Transaction, owner: str, rows: Rows) -> Set[bytes]:
     known: set[bytes] = set()
-    for batch in rows.batches():
-        known |= bulk.known_titles(running, owner, [row["title"] for _, row in batch])
+    for batch in rows.titles():
+        known |= bulk.known_titles(running, owner, [title for _, title in batch])
     return known
 
 
 def _refuse_known(rows: Rows, known: Set[bytes]) -> None:
     """Raise `BadRows` for what was wrong already, and for each book that the shelf has."""
     complaints = Complaints()
-    for batch in rows.batches() if known else ():
-        for line, row in batch:
-            if row["title"] in known:
+    for batch in rows.titles() if known else ():
+        for line, title in batch:
+            if title in known:
                 complaints.add(line, "", THERE)
     complaints.merge(rows.complaints)
     if complaints.count:

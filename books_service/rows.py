@@ -49,23 +49,26 @@ class Complaints:
 class Rows:
     """The checked rows of a file, packed.
 
-    Of more than `most` books, which no shelf takes, it only remembers that there are more.
+    Of more than `most` books, which no shelf takes, it only remembers that there are more, and where a book
+    that is there already makes the import `fail`, what they are called.
     """
 
     def __init__(self, *, most: int, fail: bool) -> None:
         self.complaints = Complaints()
         self.repeated = 0  # books that the file has before
-        self.surplus = 0  # books beyond `most`
+        self.kept = 0  # different books
+        self.surplus = 0  # different books beyond `most`
         self.read_at = datetime.now(UTC)
         self._fail = fail  # for a book that the file has twice, or the shelf already
         self._most = most
         self._titles: set[bytes] = set()
         self._batch: list[tuple[int, list[Any]]] = []
         self._packed: list[bytes] = []
+        self._beyond: list[tuple[int, bytes]] = []  # line and title of each of the surplus
 
     def __len__(self) -> int:
         """Return how many different books there are."""
-        return len(self._titles) + self.surplus
+        return self.kept + self.surplus
 
     def take(self, records: Iterable[Record], check: Check) -> None:
         """Check the records of a file, and keep those that are books; raises `TooMany`."""
@@ -85,9 +88,13 @@ class Rows:
         row = new_row("", book, self.read_at)
         if row["title"] in self._titles:
             self._repeat(line)
-        elif len(self._titles) == self._most:
+        elif self.kept == self._most:
             self.surplus += 1
+            if self._fail:
+                self._titles.add(row["title"])
+                self._beyond.append((line, row["title"]))
         else:
+            self.kept += 1
             self._titles.add(row["title"])
             self._batch.append((line, [row[name] for name in bulk.OWN]))
             if len(self._batch) == bulk.BATCH:
@@ -107,3 +114,10 @@ class Rows:
         for packed in self._packed:
             rows = msgspec.msgpack.decode(packed)
             yield [(line, dict(zip(bulk.OWN, row, strict=True))) for line, row in rows]
+
+    def titles(self) -> Iterator[list[tuple[int, bytes]]]:
+        """Yield line and title of the books, some at a time; of the surplus only where one may `fail`."""
+        for batch in self.batches():
+            yield [(line, row["title"]) for line, row in batch]
+        for start in range(0, len(self._beyond), bulk.BATCH):
+            yield self._beyond[start : start + bulk.BATCH]

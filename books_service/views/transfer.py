@@ -1,6 +1,7 @@
 """Owns the routes that move a whole shelf: out as a file, and in from one."""
 
 import io
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
@@ -9,6 +10,7 @@ from typing import Any, Never
 import msgspec
 from flask import Response, abort, request, stream_with_context
 from marshmallow import ValidationError, validate
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import BadRequest
 
 from books_service import importing, shelf
@@ -98,8 +100,12 @@ def export_books(format: str | None) -> Response:  # noqa: A002 - the parameter 
 
 
 def preferred() -> Format:
-    """Return the format that the client prefers (RFC 9110 section 12.5.1), CSV if it likes neither."""
-    best = request.accept_mimetypes.best_match([*BY_TYPE])
+    """Return the format that the client prefers (RFC 9110 section 12.5.1), CSV if it likes neither.
+
+    Parameters of a type, such as its charset, leave no choice here, so they are no part of the comparison.
+    """
+    ranges = [(value.partition(";")[0].strip(), quality) for value, quality in request.accept_mimetypes]
+    best = MIMEAccept(ranges).best_match([*BY_TYPE])
     return BY_TYPE[best] if best else CSV
 
 
@@ -131,8 +137,9 @@ def import_books() -> Response:
 def read_rows(form: Format, body: io.BytesIO, *, fail: bool) -> Rows:
     """Return what is in a file, and what is wrong with it, or refuse one that is no text with 400."""
     rows = Rows(most=importing.most_rows(owner(), capacity()), fail=fail)
+    body.seek(len(BOM_UTF8) if body.getvalue().startswith(BOM_UTF8) else 0)
     try:
-        with io.TextIOWrapper(body, "utf-8-sig", newline="") as text:
+        with io.TextIOWrapper(body, "utf-8", newline="") as text:
             rows.take(form.read(Lines(text)), check)
     except UnicodeDecodeError as error:
         raise BadRequest("the body is not UTF-8") from error

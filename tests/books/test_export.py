@@ -52,6 +52,8 @@ def test_an_export_says_what_it_is(person: Person, query: str, content_type: str
         ("*/*;q=0.5, application/x-ndjson", "ndjson"),
         ("text/html", "csv"),
         ("", "csv"),
+        ("text/csv; charset=utf-8, application/x-ndjson;q=0.5", "csv"),
+        ("application/x-ndjson;charset=utf-8", "ndjson"),
     ],
 )
 def test_the_format_is_the_one_that_the_client_prefers(person: Person, accept: str, ending: str) -> None:

@@ -168,10 +168,20 @@ def test_a_shelf_takes_no_more_than_it_may(own_pair: Pair, dry_run: int) -> None
     assert_problem(import_file(person, as_csv(books(50)), query=query), 409, "shelf is full")
     assert len(shelf_of(person)) == 3
     assert places(import_file(person, as_csv([*books(50), book(name="")]), query=query)) == [(52, "/name")]
+    assert_duplicates_come_before_the_end_of_the_shelf(person, f"{query}&on_duplicate=fail")
     assert import_file(person, as_csv(books(5)), query=query).json() == {"created": 2, "skipped": 3}
     if not dry_run:
         assert import_file(person, as_csv(books(5)), query=query).json() == {"created": 0, "skipped": 5}
         assert_problem(person.post("/books", book()), 409, "shelf is full")
+
+
+def assert_duplicates_come_before_the_end_of_the_shelf(person: Person, query: str) -> None:
+    """Fail unless each duplicate in a file that is too long is told, far behind the last place as well."""
+    last_first = [*reversed(books(50))]
+
+    assert places(import_file(person, as_csv(last_first), query=query)) == [(49, ""), (50, ""), (51, "")]
+    assert places(import_file(person, as_csv([*last_first[:40], last_first[39]]), query=query)) == [(42, "")]
+    assert_problem(import_file(person, as_csv(last_first[:40]), query=query), 409, "shelf is full")
 
 
 @pytest.mark.parametrize(
@@ -206,7 +216,9 @@ def test_a_file_over_16_mib_is_413(person: Person, chunked: bool) -> None:
 
 @both
 @pytest.mark.parametrize(
-    "bad", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80"], ids=ascii
+    "bad",
+    [b"\xff", b"\xc3", b"\xef", b"\xef\xbb", b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80"],
+    ids=ascii,
 )
 def test_what_is_not_utf_8_is_400(person: Person, kind: str, write: Any, bad: bytes) -> None:
     for body in (
