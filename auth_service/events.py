@@ -32,7 +32,7 @@ _feed = Statement(select(Feed.purged, Feed.last))
 
 
 class NotInFeed(Exception):
-    """The feed does not go on from this id: events behind it were purged, or it was never given."""
+    """The feed does not go on from this id: events behind it were purged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +63,17 @@ def find_events(*, after: int, limit: int) -> list[Told]:
     return [Told(*row) for row in _after.rows(after=after, limit=limit)]
 
 
-def check_kept(after: int) -> None:
-    """Raise `NotInFeed` if the feed does not go on from `after`; call it once the events were read.
+def end_of_feed(after: int) -> int:
+    """Return the highest id there is, or raise `NotInFeed`; call it once the events behind `after` were read.
 
     From 0 on, and from any event that is kept, the feed is always whole: every user.deleted is kept, and
-    session.ended is kept for much longer than any token of the session lives. An id that was never given is
-    that of a feed before a backup of it was restored: what comes next has other numbers.
+    session.ended is kept for much longer than any token of the session lives. An `after` beyond the end is of
+    a feed before a backup of it was restored: what comes next has other numbers.
     """
-    if after == 0:
-        return
     ((purged, last),) = _feed.rows()
-    if after > last or (after < purged and _one.first(event_id=after) is None):
+    if 0 < after < purged and _one.first(event_id=after) is None:
         raise NotInFeed
+    return int(last)
 
 
 def purge(*, now: datetime, limit: int = PURGE_BATCH) -> int:

@@ -48,7 +48,7 @@ class Away(Exception):
 
 
 class NotInFeed(Away):
-    """Auth has purged what comes next, or never gave the id of the cursor."""
+    """Auth has purged what comes next, or its feed ends before the cursor."""
 
 
 class Answer(msgspec.Struct):
@@ -80,11 +80,16 @@ class Auth:
             )
         except requests.RequestException as error:
             raise Away(type(error).__name__) from error
-        if response.status_code == 410:
+        if response.status_code == 410 or is_put_back(response.headers.get("Feed-End", ""), after=after):
             raise NotInFeed(RESET)
         if response.status_code != 200:
             raise Away(f"status {response.status_code}")
         return read(response.content, after=after)
+
+
+def is_put_back(end: str, *, after: int) -> bool:
+    """Tell whether a feed that ends there, so far as it said, has not come as far as it was followed."""
+    return end.isascii() and end.isdecimal() and int(end) < after
 
 
 def read(body: bytes, *, after: int) -> Sequence[Heard]:

@@ -23,9 +23,12 @@ MAX_EVENTS = 1000  # in one answer
 MAX_ID = 2**63 - 1
 
 NOT_IN_FEED = (
-    "the feed does not go on from this id: it is older than what is kept, or newer than all there is because"
-    " a backup was restored; read again from 0, which tells every deleted user"
-    " (flask --app books_service feed reset)"
+    "the feed does not go on from this id, which is older than what is kept; read again from 0, which tells"
+    " every deleted user (flask --app books_service feed reset)"
+)
+FEED_END = (
+    "The highest id there is. Below `after` it says that the feed was put back to a backup of it: what comes"
+    " next has other numbers, and is to be read again from 0."
 )
 
 blueprint = Blueprint(
@@ -86,41 +89,49 @@ def init_app(app: Flask, settings: AuthSettings) -> None:
     app.extensions["event_waits"] = Semaphore(count)
 
 
-@blueprint.operation("GET /events", query=Behind, answers={200: EXAMPLE}, refuses={410: NOT_IN_FEED})
+@blueprint.operation(
+    "GET /events",
+    query=Behind,
+    answers={200: EXAMPLE},
+    headers={"Feed-End": FEED_END},
+    refuses={410: NOT_IN_FEED},
+)
 def list_events(after: int, wait: int, limit: int) -> Response:
     """List the events behind `after`; if there is none, wait for one, but no longer than `wait`."""
-    found = find_events(after, limit) or wait_for_events(after, wait, limit)
-    return answer(EventList([payload(event) for event in found], found[-1].id if found else after))
+    found, end = find_events(after, limit)
+    if not found and after <= end and wait_for_event(after, wait):
+        found, end = find_events(after, limit)
+    listed = EventList([payload(event) for event in found], found[-1].id if found else after)
+    return answer(listed, headers={"Feed-End": str(end)})
 
 
-def find_events(after: int, limit: int) -> list[Told]:
-    """Return the events behind `after`, or refuse with 410 if the feed does not go on from there."""
+def find_events(after: int, limit: int) -> tuple[list[Told], int]:
+    """Return the events behind `after` and the feed's end; refuse with 410 if it does not go on there."""
     found = events.find_events(after=after, limit=limit)
     try:
-        events.check_kept(after)
+        return found, events.end_of_feed(after)
     except events.NotInFeed:
         abort(410, NOT_IN_FEED)
-    return found
 
 
-def wait_for_events(after: int, wait: int, limit: int) -> list[Told]:
+def wait_for_event(after: int, wait: int) -> bool:
     """Look again and again for `wait` seconds at most; no database connection is held between two looks."""
     waits: Semaphore = current_app.extensions["event_waits"]
     if not wait or not waits.acquire(blocking=False):
-        return []
+        return False
     try:
-        return look_again(after, limit, until=time.monotonic() + wait)
+        return look_again(after, until=time.monotonic() + wait)
     finally:
         waits.release()
 
 
-def look_again(after: int, limit: int, *, until: float) -> list[Told]:
-    """Return events as soon as there are any, and nothing once the time is over or the worker has to stop."""
+def look_again(after: int, *, until: float) -> bool:
+    """Tell that there is an event as soon as there is, or that there was none until the time was over."""
     found: list[Told] = []
     while not found and time.monotonic() < until and not is_ending():
         time.sleep(LOOK_EVERY)
-        found = events.find_events(after=after, limit=limit)
-    return find_events(after, limit) if found else found
+        found = events.find_events(after=after, limit=1)
+    return bool(found)
 
 
 def payload(event: Told) -> SessionEnded | UserDeleted:
