@@ -19,7 +19,8 @@ def create_app(settings: BooksSettings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     start(app, settings)
     db.init_database(app, url=settings.database_url, migrations=Path(__file__).parent / "migrations")
-    health.init_app(app, db, feed=ended.init_app(app, settings).state)
+    known = ended.init_app(app, settings)
+    health.init_app(app, db, checks={"feed": known.state}, figures={"feed_age": known.age})
     commands.init_app(app)
     finish(app, blueprints=[health.blueprint, blueprint])
     return app

@@ -1,6 +1,6 @@
 """Owns the open routes that say what a service is and how it is: `/`, `/healthz`, `/readyz`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from typing import Literal
@@ -20,6 +20,7 @@ CHECK_WAIT = 1.5  # seconds, so that the whole answer takes less than 2
 
 State = Literal["ok", "degraded", "failing"]
 Check = Callable[[], State]
+Figure = Callable[[], float]
 
 
 class Service(msgspec.Struct):
@@ -42,7 +43,7 @@ class Readiness(msgspec.Struct):
     """How the service is, and each thing it depends on."""
 
     status: State
-    checks: dict[str, State]
+    checks: dict[str, State | float]  # a number is in seconds
 
 
 READY = Readiness("ok", {"database": "ok", "schema": "ok", "keys": "ok"})
@@ -54,10 +55,17 @@ blueprint = Blueprint("service", __name__, description="What the service is and 
 _looks = ThreadPoolExecutor(max_workers=1, thread_name_prefix="readiness")
 
 
-def init_app(app: Flask, db: Database, **checks: Check) -> None:
-    """Let `/readyz` of `app` look at `db`, and ask each of `checks`, which asks nobody else."""
+def init_app(
+    app: Flask,
+    db: Database,
+    *,
+    checks: Mapping[str, Check] | None = None,
+    figures: Mapping[str, Figure] | None = None,
+) -> None:
+    """Let `/readyz` of `app` look at `db`, and ask `checks` and `figures`, which ask nobody else."""
     app.extensions["readiness_database"] = db
-    app.extensions["readiness_checks"] = checks
+    app.extensions["readiness_checks"] = checks or {}
+    app.extensions["readiness_figures"] = figures or {}
 
 
 @blueprint.operation("GET /", answers={200: Service("books_service")})
@@ -75,12 +83,14 @@ def show_health() -> Response:
 @blueprint.operation("GET /readyz", answers={200: READY, 503: NOT_READY})
 def show_readiness() -> Response:
     """Say whether the service can serve: the database answers, its schema is current, the keys are loaded."""
-    others: dict[str, Check] = current_app.extensions["readiness_checks"]
-    checks = {**_database_checks(), "keys": _keys_check()} | {name: others[name]() for name in others}
+    others: Mapping[str, Check] = current_app.extensions["readiness_checks"]
+    figures: Mapping[str, Figure] = current_app.extensions["readiness_figures"]
+    checks = {**_database_checks(), "keys": _keys_check()} | {name: check() for name, check in others.items()}
     worst: State = max(checks.values(), key=["ok", "degraded", "failing"].index)
+    readiness = Readiness(worst, checks | {name: round(figure(), 1) for name, figure in figures.items()})
     if worst == "failing":
-        return answer(Readiness(worst, checks), 503, {"Retry-After": "1"})
-    return answer(Readiness(worst, checks))
+        return answer(readiness, 503, {"Retry-After": "1"})
+    return answer(readiness)
 
 
 def _keys_check() -> State:

@@ -158,7 +158,7 @@ def test_405_and_options_name_the_methods(
     assert_problem(refused, 405)
     assert asked.status_code in (200, 204)
     for answer in (refused, asked):
-        assert {name.strip() for name in answer.headers["Allow"].split(",")} == allowed
+        assert answer.headers["Allow"] == ", ".join(sorted(allowed))
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "deflate"])

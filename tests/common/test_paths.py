@@ -134,5 +134,6 @@ def test_a_running_service_is_healthy_and_ready(reader: Person, service: str) ->
     assert ready.status_code == 200
     checks = ready.json()["checks"]
     has_heard = checks.pop("feed", "ok")  # without a follower it is degraded after half a minute
+    assert isinstance(checks.pop("feed_age", 0.0), float)
     assert ready.json()["status"] == has_heard
     assert checks == {"database": "ok", "schema": "ok", "keys": "ok"}

@@ -23,6 +23,12 @@ def readiness(pair: Pair) -> tuple[int, Any]:
     return answer.status_code, answer.json()["checks"]["feed"]
 
 
+def age(pair: Pair) -> float:
+    """Return the seconds since auth was heard of, as /readyz tells them."""
+    told = requests.get(pair.url("books") + "/readyz", timeout=30).json()["checks"]["feed_age"]
+    return float(told)
+
+
 @pytest.mark.parametrize(
     ("max_age", "seconds_ago", "expected"),
     [
@@ -40,6 +46,7 @@ def test_readiness_tells_how_long_nothing_was_heard(
     own_pair.start("books")
 
     assert readiness(own_pair) == expected
+    assert seconds_ago <= age(own_pair) < seconds_ago + 60
 
 
 def test_readiness_and_metrics_follow_the_feed(followed: Pair, teller: Teller, shelves: Shelves) -> None:
