@@ -6,7 +6,7 @@ from flask import current_app
 from marshmallow import ValidationError
 
 from auth_service import names
-from auth_service.passwords import MAX_LENGTH, complaint
+from auth_service.passwords import MAX_LENGTH, complaint, is_same
 from common.fields import CONTROLS, NOT_BLANK, SPACES, AnyText, PlainText
 
 # What OpenAPI can say of a name: no control character, colon or line separator, and not spaces alone.
@@ -53,12 +53,15 @@ class NewPassword(AnyText):
         super().__init__(metadata=metadata, **kwargs)
 
 
-def check_new_password(password: str, *, name: str, member: str) -> None:
+def check_new_password(password: str, *, name: str, member: str, current: str | None = None) -> None:
     """Raise `ValidationError` about `member` if the user of this name may not choose this password."""
     min_length = current_app.extensions["settings"].password_min_length
     detail = complaint(password, name=name, min_length=min_length)
-    if detail:
-        raise ValidationError(detail, member)
+    details = [detail] if detail else []
+    if current is not None and is_same(password, current):
+        details.append("must not be the current password")
+    if details:
+        raise ValidationError({member: details})
 
 
 class RefreshTokenText(PlainText):

@@ -142,7 +142,16 @@ def _to_bytes(password: str) -> bytes:
     return _compose(password).encode("utf-8", "surrogatepass")
 
 
+def is_same(one: str, other: str) -> bool:
+    """Tell whether the two are one password."""
+    if max(len(one), len(other)) > _MAX_RAW_LENGTH:
+        return one == other
+    return _compose(one) == _compose(other)
+
+
 def _is_name(password: str, name: str) -> bool:
+    if is_same(password.casefold(), name.casefold()):
+        return True
     try:
         return fold(normalise(password)) == fold(normalise(name))
     except InvalidName:

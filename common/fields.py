@@ -138,14 +138,6 @@ class Choice(AnyText):
         return text
 
 
-class Cursor(PlainText):
-    """Where a page begins: `next` of the page before; None, if it is left out."""
-
-    def __init__(self) -> None:
-        metadata = {"description": "`next` of the page before.", "pattern": "^[A-Za-z0-9_-]+$"}
-        super().__init__(load_default=None, allow_none=False, metadata=metadata)
-
-
 class Text(PlainText):
     """A string of `low` to `high` code points, kept as it was sent; not white space alone."""
 

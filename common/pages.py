@@ -5,13 +5,17 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
+from marshmallow import ValidationError
 
+from common.fields import PlainText
 from common.keys import Key, KeySet
 from common.problems import DETAILS, Refusal
 
 MAC_LENGTH = 16  # bytes
+NO_CURSOR = "is not a cursor of this list"
 PURPOSE = b"page cursor\0"  # keeps these codes apart from the signatures of tokens
 
 Position = list[int | str | None]
@@ -20,6 +24,23 @@ Listing = Sequence[str | None]
 
 class BadCursor(ValueError):
     """A cursor that this listing did not give out."""
+
+
+class Cursor(PlainText):
+    """Where a page begins: `next` of the page before; None, if it is left out."""
+
+    def __init__(self) -> None:
+        metadata = {"description": "`next` of the page before.", "pattern": "^[A-Za-z0-9_-]+$"}
+        super().__init__(load_default=None, allow_none=False, metadata=metadata)
+
+    def read(self, value: Any) -> str:
+        """Refuse what no list gives out, together with what else is wrong; the rest is for `page_start`."""
+        cursor = super().read(value)
+        try:
+            _decode(cursor)
+        except BadCursor as error:
+            raise ValidationError(NO_CURSOR) from error
+        return cursor
 
 
 def write_cursor(keys: KeySet, listing: Listing, position: Position) -> str:
@@ -33,16 +54,21 @@ def write_cursor(keys: KeySet, listing: Listing, position: Position) -> str:
 
 def read_cursor(keys: KeySet, listing: Listing, cursor: str) -> Position:
     """Return the position that `cursor` tells, or raise `BadCursor`; any key in use may have made it."""
+    mac, payload = _decode(cursor)
+    if not any(hmac.compare_digest(mac, _mac(key, listing, payload)) for key in keys.verifying.values()):
+        raise BadCursor
+    return msgspec.json.decode(payload, type=Position)
+
+
+def _decode(cursor: str) -> tuple[bytes, bytes]:
+    """Return the code and what it is for."""
     try:
         data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
     except (ValueError, binascii.Error) as error:
         raise BadCursor from error
-    if _encode(data) != cursor:
+    if _encode(data) != cursor or len(data) <= MAC_LENGTH:
         raise BadCursor
-    mac, payload = data[:MAC_LENGTH], data[MAC_LENGTH:]
-    if not any(hmac.compare_digest(mac, _mac(key, listing, payload)) for key in keys.verifying.values()):
-        raise BadCursor
-    return msgspec.json.decode(payload, type=Position)
+    return data[:MAC_LENGTH], data[MAC_LENGTH:]
 
 
 def _encode(data: bytes) -> str:
@@ -61,7 +87,7 @@ def page_start(keys: KeySet, listing: Listing, cursor: str | None) -> Position |
     try:
         return read_cursor(keys, listing, cursor)
     except BadCursor as error:
-        complaint = {"parameter": "cursor", "detail": "is not a cursor of this list"}
+        complaint = {"parameter": "cursor", "detail": NO_CURSOR}
         raise Refusal(422, DETAILS[422], errors=[complaint]) from error
 
 

@@ -20,9 +20,9 @@ from auth_service.sessions import LiveUser
 from common.answers import answer, no_content
 from common.api import Blueprint
 from common.auth import require_token, verifier
-from common.fields import Cursor, Flag, PlainText, QueryNumber, StrictSchema
+from common.fields import Flag, PlainText, QueryNumber, StrictSchema
 from common.openapi import TOKEN
-from common.pages import page_after, page_end
+from common.pages import Cursor, page_after, page_end
 
 NO_SUCH_USER = "user does not exist"
 

@@ -11,8 +11,8 @@ from books_service.shelf import BookPayload
 from books_service.views.blueprint import ERIC, blueprint, owner
 from common.answers import answer
 from common.auth import verifier
-from common.fields import Choice, Cursor, QueryNumber, StrictSchema, Text, Words
-from common.pages import page_start, write_cursor
+from common.fields import Choice, QueryNumber, StrictSchema, Text, Words
+from common.pages import Cursor, page_start, write_cursor
 
 SORT = (
     "What the books are sorted by, with `-` from the highest down: texts by code point in folded form"

@@ -104,6 +104,7 @@ def test_the_name_is_no_password_in_whatever_case_or_form(name: str, password: s
 def test_an_invalid_name_does_not_keep_the_password_from_being_judged() -> None:
     assert complain("zx9qk2vw", name="") is None
     assert "common" in (complain("password", name="a:b" * 100) or "")
+    assert complain("zx9qk:2vw", name="ZX9QK:2VW") == "the password must not be the name"
 
 
 def test_the_shortest_length_can_be_raised() -> None:

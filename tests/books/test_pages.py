@@ -120,6 +120,12 @@ def test_a_change_between_two_pages_moves_no_other_book(person: Person) -> None:
     assert [each["id"] for each in rest] == made[2:]
 
 
+def test_what_is_no_cursor_at_all_is_told_with_all_else(person: Person) -> None:
+    for cursor in ("zz", "a b", "A" * 22):
+        answer = person.get("/books", params={"limit": "0", "cursor": cursor, "x": "1"})
+        assert sorted(complaints(answer)) == ["cursor", "limit", "x"]
+
+
 def test_a_cursor_is_good_with_another_limit(person: Person) -> None:
     for _ in range(3):
         person.add_book()
