@@ -83,6 +83,9 @@ format: $(DEVELOPMENT) ## format the code and mend what ruff can mend
 types: $(DEVELOPMENT) ## mypy --strict
 	@$(BIN)/python -m mypy
 
+# Two hundred processes of the tests import the same modules: they are compiled once.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The tests of the containers come after the others and one by one: they share a stack. pytest's status 5 says that
 # ARGS chose none of one kind.
 test: $(DEVELOPMENT) ## the tests, on SQLite and PostgreSQL; ARGS=tests/auth for some of them

@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import gc
 import json
 import os
 import secrets
@@ -20,6 +21,12 @@ from tests.people import Person, register, register_admin
 from tests.postgres_server import PostgresServer, lock
 
 pytest_plugins = ["tests.postgres"]
+
+
+def pytest_collection_finish() -> None:
+    """Leave nine thousand tests out of every later search for garbage, which took a tenth of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

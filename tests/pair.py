@@ -9,13 +9,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from subprocess import Popen
 from types import TracebackType
 from typing import Self
 
 import requests
 
 from tests import programs
-from tests.programs import Program
+from tests.programs import Program, start_cold
 
 START = 30  # seconds for a service to be ready, on a busy machine
 SERVICES = ("auth", "books")
@@ -53,13 +54,19 @@ def run_flask(service: str, *words: str, environment: Mapping[str, str], typed: 
 class Pair:
     """The two services. The databases are SQLite files in `folder`, unless URLs are given by service."""
 
-    def __init__(self, folder: Path, *, databases: Mapping[str, str] | None = None, **settings: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        databases: Mapping[str, str] | None = None,
+        cold: bool = False,  # to be started from nothing
+        **settings: str,
+    ) -> None:
         self.folder = folder
         self.ports = {service: free_port() for service in SERVICES}
         self.metrics_ports = {service: free_port() for service in SERVICES}
         self.environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONDONTWRITEBYTECODE": "1",
             "FLASK_SKIP_DOTENV": "1",  # the settings of whoever works here are not the tests'
             "DATA_DIR": str(folder),
             "WEB_CONCURRENCY": "2",
@@ -69,7 +76,8 @@ class Pair:
             **{f"{service.upper()}_DATABASE_URL": url for service, url in (databases or {}).items()},
             **settings,
         }
-        self.processes: dict[str, Program] = {}
+        self.processes: dict[str, Program | Popen[bytes]] = {}
+        self._cold = cold
 
     def url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.ports[service]}"
@@ -108,15 +116,16 @@ class Pair:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self.stop(number=signal.SIGINT)  # without waiting for idle connections
 
-    def _spawn(self, service: str) -> Program:
+    def _spawn(self, service: str) -> Program | Popen[bytes]:
         words = ["gunicorn", "-c", f"{service}_service/gunicorn_conf.py", f"{service}_service:create_app()"]
         if service == FOLLOWER:
             words = ["flask", "--app", "books_service", "follow"]
         # The metrics go where everything else is, so that they go with it even after a kill.
         environment = self.environment | {"PROMETHEUS_MULTIPROC_DIR": str(self.folder)}
-        return Program(*words, environment=environment, output=self.log(service))
+        start = start_cold if self._cold else Program
+        return start(*words, environment=environment, output=self.log(service))
 
     def _wait(self, service: str) -> None:
         deadline = time.monotonic() + START

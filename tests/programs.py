@@ -8,6 +8,7 @@ import atexit
 import multiprocessing
 import os
 import runpy
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -88,6 +89,13 @@ class Program:
                 os.kill(self.pid, number)
 
 
+def start_cold(*words: str, environment: Mapping[str, str], output: Path) -> subprocess.Popen[bytes]:
+    """Start a program from nothing, as a person does: for what is measured."""
+    command = [sys.executable, "-m", *words]
+    with output.open("ab") as file:
+        return subprocess.Popen(command, cwd=ROOT, env=dict(environment), stdout=file, stderr=file)
+
+
 class Done(NamedTuple):
     """How a program ended, and what it wrote."""
 
@@ -113,7 +121,6 @@ def _run(words: tuple[str, ...], environment: Mapping[str, str], files: Sequence
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(ROOT)
-    sys.dont_write_bytecode = "PYTHONDONTWRITEBYTECODE" in environment  # as it is for a new interpreter
     for number, path in enumerate(files):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND if number else os.O_RDONLY, 0o600)
         os.dup2(file, number)

@@ -153,7 +153,7 @@ def prepared(urls: Mapping[str, str], workers: int, database: int | None) -> Ite
     """Start a pair on databases by service (none: SQLite), and fill a shelf."""
     with (
         TemporaryDirectory(prefix="bookstore-bench-") as folder,
-        Pair(Path(folder), databases=urls, WEB_CONCURRENCY=str(workers)) as pair,
+        Pair(Path(folder), databases=urls, cold=True, WEB_CONCURRENCY=str(workers)) as pair,
     ):
         pair.prepare().start()
         reader, writer = register(pair), register(pair)

@@ -117,7 +117,7 @@ def running(database: str) -> Iterator[Pair]:
                 Path(folder).chmod(0o711)  # the server may run as another user
                 server.start()
                 urls = {service: server.create_database(service) for service in SERVICES}
-            with Pair(Path(folder) / "data", databases=urls, TRUSTED_PROXIES="127.0.0.1") as pair:
+            with Pair(Path(folder) / "data", databases=urls, cold=True, TRUSTED_PROXIES="127.0.0.1") as pair:
                 yield pair.prepare().start("auth")
         finally:
             server.kill()

@@ -17,7 +17,6 @@ def start(service: str, folder: Path, **settings: str) -> str:
     """Start a service that has to fail, and return what it wrote."""
     environment = {
         "PATH": os.environ["PATH"],
-        "PYTHONDONTWRITEBYTECODE": "1",
         "DATA_DIR": str(folder),
         "WEB_CONCURRENCY": "1",
         "AUTH_PORT": str(free_port()),

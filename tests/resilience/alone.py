@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import psutil
 
@@ -23,7 +24,8 @@ def make_pair(
 ) -> Pair:
     """Return a pair whose `services` have migrated databases; start no other of it."""
     few = {"WEB_CONCURRENCY": "2", "THREADS": "16"}
-    pair = Pair(folder, databases=databases, **(few | settings), JWT_SECRET=secrets.token_hex(32))
+    chosen: dict[str, Any] = few | settings
+    pair = Pair(folder, databases=databases, **chosen, JWT_SECRET=secrets.token_hex(32))
     for service in services:
         flask_db(service, "upgrade", environment=pair.environment)
     return pair
