@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.books.files import as_csv, import_file
 from tests.books.reading import SORTS, folded, ids
 from tests.pair import Pair
 from tests.people import Person, book, complaints, register
@@ -57,7 +58,8 @@ NAMES += [
 NAMES += ["\U00010400", "\ue000", "\ud7a3", "\u1e9e", "ǆ", "ǅ 2", "\u0345", "z" * 200, "z" * 199 + "a"]
 PRIZES = [None, 0, 7, 7, None, 2**31 - 1, 7, 1, None]
 AUTHORS = ["Ann", "ann", "ANN", "Bea", "Äda", "\u1e9e"]
-STEADY = 400  # books
+STEADY = 5000  # books
+FILES = 10  # that they come in, so that many have one time
 CLIENTS = 4
 
 
@@ -154,7 +156,21 @@ def test_there_is_no_other_sort(person: Person, sort: str) -> None:
 def steady_shelf(pair: Pair) -> tuple[Person, list[dict[str, Any]]]:
     """Return somebody with a shelf that only the clients of `unrest` change; made once for each pair."""
     person, chance = register(pair), random.Random(7)
-    return person, [person.add_book(**some_book(chance)) for _ in range(STEADY)]
+    for _ in range(FILES):
+        file = as_csv([some_book(chance) for _ in range(STEADY // FILES)])
+        assert import_file(person, file).json() == {"created": STEADY // FILES, "skipped": 0}
+    return person, all_books(person)
+
+
+def all_books(person: Person) -> list[dict[str, Any]]:
+    """Return the books on the shelf, by id."""
+    books: list[dict[str, Any]] = []
+    path: str | None = "/books?limit=200"
+    while path:
+        page = person.get(path).json()
+        books += page["list_of_books"]
+        path = page["next"] and f"/books?limit=200&cursor={page['next']}"
+    return books
 
 
 def some_book(chance: random.Random) -> dict[str, Any]:
@@ -193,8 +209,9 @@ def test_a_book_that_stays_is_shown_once_while_others_come_and_go(pair: Pair, so
     steady = {each["id"] for each in books}
 
     with unrest(person) as changes:
-        shown = ids(person, sort=sort, limit=7)
+        shown = ids(person, sort=sort, limit=90)
         while not all(changes):  # a round at least with every client at work
-            shown = ids(person, sort=sort, limit=7)
+            shown = ids(person, sort=sort, limit=90)
 
+    assert len(books) == STEADY
     assert [number for number in shown if number in steady] == in_order(books, sort)
