@@ -29,6 +29,7 @@ from common.keys import Keys
 from common.service_tokens import issue_service_token
 
 WAIT = 10  # seconds that auth may keep an answer until there is an event
+MAX_DIGITS = 20  # of an id
 LIMIT = 100  # events in an answer, and in a transaction
 CONNECT_WAIT = 3.0  # seconds
 ANSWER_WAIT = WAIT + 5.0  # seconds of silence
@@ -67,13 +68,13 @@ class Auth:
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy and no .netrc comes between two services
 
-    def ask(self, *, after: int) -> Sequence[Heard]:
+    def ask(self, *, after: int, wait: int) -> Sequence[Heard]:
         """Return the events behind `after`, as soon as there are any; raise `Away` or `NotInFeed`."""
         token = issue_service_token(self._keys.current().signing, now=time.time())
         try:
             response = self._session.get(
                 self._url,
-                params={"after": after, "wait": WAIT, "limit": LIMIT},
+                params={"after": after, "wait": wait, "limit": LIMIT},
                 headers={"Authorization": f"Bearer {token}"},
                 timeout=(CONNECT_WAIT, ANSWER_WAIT),
                 allow_redirects=False,
@@ -89,7 +90,7 @@ class Auth:
 
 def is_put_back(end: str, *, after: int) -> bool:
     """Tell whether a feed that ends there, so far as it said, has not come as far as it was followed."""
-    return end.isascii() and end.isdecimal() and int(end) < after
+    return end.isascii() and end.isdecimal() and int(end[:MAX_DIGITS]) < after
 
 
 def read(body: bytes, *, after: int) -> Sequence[Heard]:
@@ -137,7 +138,7 @@ class Follower:
         """Ask once, and apply the answer; where there is none, wait longer each time."""
         cursor, begun = feed.read_cursor(connection), time.monotonic()
         try:
-            events = self._auth.ask(after=cursor)
+            events = self._auth.ask(after=cursor, wait=WAIT if self._heard else 0)  # at first: is it there?
         except Away as error:
             name = "feed_has_to_be_reset" if isinstance(error, NotInFeed) else "feed_away"
             log.error(name, cursor=cursor, reason=str(error))

@@ -19,6 +19,7 @@ from common.problems import MAX_ERRORS
 Check = Callable[[Any, list[Complaint]], dict[str, Any]]
 
 MAX_RECORDS = 1_000_000  # in a file: more of them could keep a core busy for minutes
+MAX_BEYOND = 100_000  # books more than a shelf takes among which duplicates are looked for
 TWICE = "is in the file twice"
 
 
@@ -90,7 +91,7 @@ class Rows:
             self._repeat(line)
         elif self.kept == self._most:
             self.surplus += 1
-            if self._fail:
+            if self._fail and len(self._beyond) < MAX_BEYOND:
                 self._titles.add(row["title"])
                 self._beyond.append((line, row["title"]))
         else:

@@ -57,9 +57,11 @@ class Verifier:
         try:
             return rules(token, keys, now=now)
         except UnknownKey:
-            if not self.keys.look_again():
+            self.keys.look_again()
+            newest = self.keys.current()  # which another thread may have found
+            if newest is keys:
                 raise
-            return rules(token, self.keys.current(), now=now)
+            return rules(token, newest, now=now)
 
     def _remembered(self, keys: KeySet) -> dict[str, Claims]:
         known_under, known = self._known

@@ -2,7 +2,8 @@
 
 import select
 import sqlite3
-from typing import Any, TypeVar, cast
+from functools import partial
+from typing import Any, TypeVar
 
 import psycopg
 from flask import Flask
@@ -10,18 +11,16 @@ from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, ExceptionContext, event
 from sqlalchemy.exc import InvalidatePoolError
-from sqlalchemy.pool import QueuePool
 
 from common import metrics
-from common.ready import Ready
+from common.ready import CONNECTIONS, Ready
 
-CONNECTIONS = 10  # a worker
 POOL_WAIT = 1  # seconds for a free connection
 CONNECT_WAIT = 2  # seconds, libpq's least
 STATEMENT_LIMIT = 2500  # milliseconds, kept by the server
 LOCK_LIMIT = 2000  # milliseconds, kept by the server
 ANSWER_WAIT = 2.9  # seconds a silent server is waited for: with a slow connect it stays under 5
-BUSY_WAIT = 3.5  # seconds for SQLite's one writer, for the same reason
+BUSY_WAIT = 3.0  # seconds for SQLite's one writer: with all other waits it stays under 5
 SCHEMA_VERSION = "SELECT version_num FROM alembic_version"
 
 T = TypeVar("T")
@@ -125,16 +124,12 @@ def prepare_engine(app: Flask, engine: Engine) -> None:
             engine, "do_connect", lambda _, __, args, kwargs: WatchedConnection.connect(*args, **kwargs)
         )
         event.listen(engine, "checkout", _refuse_stale)
-        event.listen(engine, "handle_error", _leave_standby)
+        event.listen(engine, "handle_error", partial(_leave_standby, ready))
     head = app.extensions["schema_head"]
     event.listen(engine, "connect", lambda connection, _: _require_schema(connection, head))
     in_use = metrics.pool_in_use(app.name)
     # Counting at each use would cost as much as the pool does.
-    metrics.every_second.append(lambda: in_use.set(_pool(engine).checkedout() - ready.count()))
-
-
-def _pool(engine: Engine) -> QueuePool:
-    return cast(QueuePool, engine.pool)  # another one after a fork
+    metrics.every_second.append(lambda: in_use.set(ready.at_work()))
 
 
 def _set_pragmas(connection: sqlite3.Connection, _: object) -> None:
@@ -147,10 +142,11 @@ def _refuse_stale(connection: WatchedConnection, *_: object) -> None:
         raise InvalidatePoolError
 
 
-def _leave_standby(context: ExceptionContext) -> None:
+def _leave_standby(ready: Ready, context: ExceptionContext) -> None:
     """Give up the connections to a server that has become read-only: the writable one is another by now."""
     if is_lost(context.original_exception):
         context.is_disconnect = True
+        ready.drop()
 
 
 def is_lost(error: BaseException) -> bool:

@@ -11,6 +11,7 @@ import stat
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -60,16 +61,13 @@ class Keys(Protocol):
 
     def look_again(self) -> bool:
         """Look for a change now, at most once a second; return whether there was one."""
-        ...
 
     def watch(self) -> None:
         """Notice changes in this process from now on, though nobody asks for a key."""
-        ...
 
     @property
     def complaint(self) -> str | None:
         """Why the newest file is not in use, or None."""
-        ...
 
 
 class SingleKey:
@@ -118,7 +116,8 @@ class KeyFile:
     def _look_on(self) -> None:
         while True:
             time.sleep(LOOK_EVERY)
-            self._look()
+            with suppress(Exception):  # whatever it was, the next look may be right; requests look too
+                self._look()
 
     def current(self) -> KeySet:
         """Return the keys in use, at most a second older than the file."""
@@ -147,10 +146,11 @@ class KeyFile:
         try:
             self._keys = read(self._path)
         except BadKeys as error:
+            before, self.complaint = self.complaint, str(error)
             if isinstance(error, Unreadable):
                 self._seen = None
-            self.complaint = str(error)
-            log.error("keys_refused", reason=self.complaint, in_use=sorted(self._keys.verifying))
+            if self._seen or before != self.complaint:
+                log.error("keys_refused", reason=self.complaint, in_use=sorted(self._keys.verifying))
             return False
         self.complaint = None
         log.info("keys_loaded", signing=self._keys.signing.id, verifying=sorted(self._keys.verifying))

@@ -40,7 +40,10 @@ class MetricsServer(ThreadingHTTPServer):
     def service_actions(self) -> None:
         """Bring up to date, once a second, what changes too often to be written down each time."""
         for bring_up_to_date in metrics.every_second:
-            bring_up_to_date()
+            try:
+                bring_up_to_date()
+            except Exception as error:  # noqa: BLE001 - the thread has to go on: nobody would start it again
+                log.warning("metrics_not_up_to_date", error=repr(error))
 
     def handle_error(self, *_: object) -> None:
         """Log what went wrong with one scrape, such as a client that went away; the next may be right."""

@@ -20,7 +20,7 @@ from common.connections import is_lost
 from common.database import Database
 from common.ready import Ready
 
-TURN = 1.0  # seconds; who waited so long asks SQLite all the same, and is refused in under 5 in all
+TURN = 0.5  # seconds; who waited so long asks SQLite all the same, and is refused in under 5 in all
 
 Row = tuple[Any, ...]
 Convert = Callable[[Any], Any]

@@ -1,6 +1,7 @@
 """Connections that are ready for the next statement: what is kept of them, and for how long."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,12 +9,14 @@ import pytest
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import QueuePool
 
-from common.ready import KEPT, Ready
+from common.ready import CONNECTIONS, KEPT, Ready
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = create_engine(f"sqlite:///{tmp_path / 'books.db'}")
+    url = f"sqlite:///{tmp_path / 'books.db'}"
+    arguments = {"check_same_thread": False}
+    engine = create_engine(url, pool_size=CONNECTIONS, max_overflow=0, connect_args=arguments)
     yield engine
     engine.dispose()
 
@@ -88,3 +91,27 @@ def test_after_a_fork_they_are_left_to_the_parent(engine: Engine, ready: Ready) 
     assert connection.is_valid
     assert ready.take() is not connection
     connection.close()
+
+
+def test_whoever_waits_for_one_gets_it(ready: Ready) -> None:
+    taken = [ready.take() for _ in range(CONNECTIONS)]
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(ready.take)
+        wait([waiting], timeout=0.1)
+        assert not waiting.done()
+
+        ready.give(taken.pop())
+
+        taken.append(waiting.result())
+    for connection in taken:
+        ready.give(connection)
+    assert ready.count() == KEPT
+
+
+def test_what_is_dropped_is_not_used_again(ready: Ready) -> None:
+    connection = ready.take()
+    ready.give(connection)
+    ready.drop()
+
+    assert not connection.is_valid
+    assert ready.take() is not connection

@@ -1,18 +1,23 @@
 """SQLite's file in use or damaged: what cannot be served is 503, and only as long as it lasts."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.people import Person, assert_problem, book
 from tests.resilience.alone import make_pair, somebody
 from tests.resilience.crowd import TIME_TO_REFUSE, Call, all_at_once, metric
 from tests.waiting import wait_until
+
+WRITERS = 15  # more than there are connections, and fewer than threads
 
 
 @pytest.fixture
@@ -34,6 +39,22 @@ def test_a_write_behind_another_program_is_refused_and_reads_go_on(shelf: Person
     assert write.elapsed.total_seconds() < TIME_TO_REFUSE
     assert [read.status_code for read in reads] == [200] * 9
     shelf.add_book()
+
+
+def test_a_crowd_that_goes_on_writing_is_refused_in_time(shelf: Person) -> None:
+    def write(number: int) -> list[requests.Response]:
+        time.sleep(number / WRITERS)  # a second for all of them: each wait is met at all its stages
+        return [shelf.post("/books", book()) for _ in range(2)]
+
+    with (
+        closing(sqlite3.connect(shelf.pair.folder / "books.db", isolation_level=None)) as other,
+        ThreadPoolExecutor(WRITERS) as threads,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        answers = list(chain.from_iterable(threads.map(write, range(WRITERS))))
+
+    assert {answer.status_code for answer in answers} == {503}
+    assert max(answer.elapsed.total_seconds() for answer in answers) < TIME_TO_REFUSE
 
 
 def test_the_metrics_show_how_many_connections_are_in_use(shelf: Person) -> None:
