@@ -12,6 +12,13 @@ PASSWORD = "the moon is made of paper"
 EVERY_PROBLEM = {"type", "title", "status", "detail", "message"}
 
 
+def new_session() -> requests.Session:
+    """Return a client that asks the services alone: to look for proxies takes a third of its time."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
 @dataclass
 class Person:
     """Somebody registered, with a token."""
@@ -22,7 +29,7 @@ class Person:
     token: str
     password: str = PASSWORD
     refresh_token: str = ""
-    session: requests.Session = field(default_factory=requests.Session)
+    session: requests.Session = field(default_factory=new_session)
 
     def request(self, method: str, service: str, path: str, **options: Any) -> requests.Response:
         """Send a request with the token, unless `headers` say otherwise."""
