@@ -11,7 +11,6 @@ import stat
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -107,17 +106,16 @@ class KeyFile:
         os.register_at_fork(before=take, after_in_parent=release, after_in_child=release)
 
     def watch(self) -> None:
-        """Look at the file from now on in a thread of this process too.
-
-        Whoever is asked nothing, or forks the workers, has to know the last good set: the next may be broken.
-        """
+        """Look from now on in a thread too: who is asked nothing, or forks, has to know the last good set."""
         threading.Thread(target=self._look_on, name="keys", daemon=True).start()
 
     def _look_on(self) -> None:
         while True:
             time.sleep(LOOK_EVERY)
-            with suppress(Exception):  # whatever it was, the next look may be right; requests look too
+            try:
                 self._look()
+            except Exception as error:  # noqa: BLE001 - nobody would start this thread again
+                log.error("keys_not_looked_at", error=type(error).__name__)
 
     def current(self) -> KeySet:
         """Return the keys in use, at most a second older than the file."""
@@ -149,7 +147,7 @@ class KeyFile:
             before, self.complaint = self.complaint, str(error)
             if isinstance(error, Unreadable):
                 self._seen = None
-            if self._seen or before != self.complaint:
+            if self._seen or before != self.complaint:  # an unreadable file is tried each time, and told once
                 log.error("keys_refused", reason=self.complaint, in_use=sorted(self._keys.verifying))
             return False
         self.complaint = None
