@@ -13,7 +13,7 @@ EVERY_PROBLEM = {"type", "title", "status", "detail", "message"}
 
 
 def new_session() -> requests.Session:
-    """Return a client that asks the services alone: to look for proxies takes a third of its time."""
+    """Return a client that does not look for proxies before each request: there are none on the way."""
     session = requests.Session()
     session.trust_env = False
     return session
