@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import NamedTuple
@@ -56,10 +57,11 @@ class Program:
         output: Path | str,
         errors: Path | str = "",
         typed: Path | str = os.devnull,
+        together: Barrier | None = None,  # what it waits at before it begins
     ) -> None:
         Path(output).touch()  # to be read from now on
         files = [str(typed), str(output), str(errors or output)]
-        self._process = _forks.Process(target=_run, args=(words, dict(environment), files))
+        self._process = _forks.Process(target=_run, args=(words, dict(environment), files, together))
         self._process.start()
 
     @property
@@ -117,7 +119,14 @@ def run(*words: str, environment: Mapping[str, str], typed: str = "", timeout: f
         return Done(program.wait(), output.read().decode(), errors.read().decode())
 
 
-def _run(words: tuple[str, ...], environment: Mapping[str, str], files: Sequence[str]) -> None:
+def barrier(parties: int) -> Barrier:
+    """Return what so many programs wait at for one another."""
+    return _forks.Barrier(parties, timeout=60)
+
+
+def _run(
+    words: tuple[str, ...], environment: Mapping[str, str], files: Sequence[str], together: Barrier | None
+) -> None:
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(ROOT)
@@ -127,6 +136,8 @@ def _run(words: tuple[str, ...], environment: Mapping[str, str], files: Sequence
         os.close(file)
     sys.stdin = open(0)  # noqa: SIM115 - what multiprocessing put there reads nothing
     sys.argv[:] = words
+    if together:
+        together.wait()
     try:
         runpy.run_module(words[0], run_name="__main__", alter_sys=True)
     finally:

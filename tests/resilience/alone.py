@@ -14,7 +14,7 @@ from common.keys import SingleKey
 from common.tokens import issue
 from tests.pair import Pair
 from tests.people import Person
-from tests.programs import Program
+from tests.programs import Program, barrier
 
 TIME = 60  # seconds for a migration, or for new workers, on a busy machine
 
@@ -59,5 +59,6 @@ def flask_db(service: str, *words: str, environment: Mapping[str, str], processe
     with TemporaryDirectory() as folder:
         output = Path(folder) / "output"
         words = ("flask", "--app", f"{service}_service", "db", *words)
-        running = [Program(*words, environment=environment, output=output) for _ in range(processes)]
+        how: dict[str, Any] = {"environment": environment, "output": output, "together": barrier(processes)}
+        running = [Program(*words, **how) for _ in range(processes)]
         assert [program.wait(TIME) for program in running] == [0] * processes, output.read_text()

@@ -91,8 +91,8 @@ def run(directory: Path, **settings: object) -> Program:
         "THREADS": "2",
     } | {name: str(value) for name, value in settings.items()}
     words = ("gunicorn", "-c", "tests/server/served_conf.py", "tests.server.served_app:app")
-    files = {"output": directory / "stdout", "errors": directory / "stderr"}
-    return Program(*words, environment=environment, **files)
+    output, errors = directory / "stdout", directory / "stderr"
+    return Program(*words, environment=environment, output=output, errors=errors)
 
 
 def complaints(directory: Path) -> str:
