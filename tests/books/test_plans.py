@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from books_service import shelf, sorting
+from books_service import bulk, editing, shelf, sorting
 from books_service.sorting import Shape
 from common.statements import Statement
 from tests.conftest import migrated_database
@@ -29,9 +29,9 @@ FROM generate_series(1, %s) AS n
 MANY_OWNERS = """
 INSERT INTO books (owner, name, "Author", "Publisher", folded_name, folded_author, folded_publisher,
  title, version, created_at, updated_at)
-SELECT 'owner ' || n % 2000, 'Book', 'Author', 'Press', md5(n::text), 'author', 'press',
+SELECT 'owner ' || n %% %s, 'Book', 'Author', 'Press', md5(n::text), 'author', 'press',
  sha256(n::text::bytea), 1, now(), now()
-FROM generate_series(1, 10000) AS n
+FROM generate_series(1, %s) AS n
 """
 INDEX = {
     "id": "pk_books",
@@ -39,6 +39,14 @@ INDEX = {
     "Author": "ix_books_owner_author",
     "book_prize": "ix_books_owner_prize",
     "created_at": "ix_books_owner_created",
+}
+BOOK = dict.fromkeys(shelf.NEW, "") | {
+    "owner": "many",
+    "book_id": 1,
+    "book_prize": 1,
+    "version": 2,
+    "known": 1,
+    "updated_at": "2026-01-01T00:00:00+00:00",
 }
 KEYS = {"name": "m", "Author": "author 50", "book_prize": 7, "created_at": "2026-01-01T00:00:00+00:00"}
 NULLS = ["valued", "behind", "null", "behind null"]
@@ -64,8 +72,23 @@ def lopsided(postgres: PostgresServer) -> Iterator[Connection]:
     with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
         connection.execute(FILL, ["many", BOOKS])
         connection.execute(FILL, ["few", 20])
-        connection.execute(MANY_OWNERS)
+        connection.execute(MANY_OWNERS, [2000, 10_000])
         connection.execute("ANALYZE books")
+        yield connection
+
+
+@pytest.fixture(scope="module", params=[(20, False), (2000, False), (20_000, True)], ids=str)
+def grown(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Connection]:
+    """Return a connection to a table where all had one book when it was analyzed, and one has many now."""
+    owners, is_known = request.param
+    url = migrated_database(postgres, "books")
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
+        connection.execute("ALTER TABLE books SET (autovacuum_enabled = off)")
+        connection.execute(MANY_OWNERS, [owners, owners])
+        connection.execute("ANALYZE books")
+        connection.execute(FILL, ["many", BOOKS])
+        if is_known:
+            connection.execute("ANALYZE books")
         yield connection
 
 
@@ -124,6 +147,38 @@ def test_a_sorted_page_is_read_from_where_it_begins(lopsided: Connection, sort: 
         assert "owner" in scan["Index Cond"]
         assert ("behind" in part) == (">" in scan["Index Cond"] or "<" in scan["Index Cond"])
         assert "Filter" not in scan
+
+
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+@pytest.mark.parametrize("hot", [shelf.FIND, editing.CHANGE, editing.HOLD_BOOK, editing.DELETE])
+def test_a_book_of_who_has_many_now_is_looked_up_by_owner_and_id(
+    grown: Connection, hot: Statement, mode: str
+) -> None:
+    node = nodes(plan(grown, hot, mode, **BOOK))[-1]
+
+    assert node["Index Name"] == "pk_books"
+    assert "id" in node["Index Cond"]
+
+
+@every_sort
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+def test_a_sorted_page_of_who_has_many_now_is_read_from_where_it_begins(
+    grown: Connection, sort: str, part: str, mode: str
+) -> None:
+    statement = sorting.statement(Shape(sort, part, (), 0, False))
+    member = sort.removeprefix("-")
+
+    _limit, scan = nodes(plan(grown, statement, mode, owner="many", key=KEYS.get(member)))
+
+    assert scan["Index Name"] == INDEX[member]
+    assert "Filter" not in scan
+
+
+def test_titles_of_who_has_many_now_are_looked_up_one_by_one(grown: Connection) -> None:
+    node = nodes(plan(grown, bulk.KNOWN_IN_BATCH, "force_custom_plan", owner="many", batch='["00"]'))[-1]
+
+    assert node["Index Name"] == "uq_books_owner_title"
+    assert "title" in node["Index Cond"]
 
 
 @pytest.mark.parametrize("sort", ["id", "-name", "book_prize"])
