@@ -79,7 +79,8 @@ def test_a_query_that_breaks_a_rule_is_refused(admin: Person, query: str, wrong:
     assert sorted(complaints(admin.get(f"/users?{query}", "auth"))) == wrong
 
 
-def test_a_cursor_is_good_for_its_own_list_alone(admin: Person) -> None:
+def test_a_cursor_is_good_for_its_own_list_alone(pair: Pair, admin: Person) -> None:
+    register(pair)
     for _ in range(2):
         admin.add_book()
     cursor = admin.get("/users", "auth", params={"limit": 1}).json()["next"]

@@ -16,7 +16,7 @@ from tests.books.files import as_csv, books, import_file, shelf_of
 from tests.pair import Pair
 from tests.people import Person, assert_problem, register
 
-BOOKS = 40_000
+BOOKS = 25_000
 PATIENCE = 30  # seconds
 DELETE = "INSERT INTO deleted_users (public_id, position, deleted_at) VALUES (%s, 0, now())"
 

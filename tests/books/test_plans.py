@@ -77,7 +77,7 @@ def lopsided(postgres: PostgresServer) -> Iterator[Connection]:
         yield connection
 
 
-@pytest.fixture(scope="module", params=[(20, False), (2000, False), (20_000, True)], ids=str)
+@pytest.fixture(scope="module", params=[(20, False), (BOOKS, True)], ids=str)
 def grown(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Connection]:
     """Return a connection to a table where all had one book when it was analyzed, and one has many now."""
     owners, is_known = request.param
