@@ -1,14 +1,22 @@
 """An operator at the command line: `flask --app auth_service …`, without an interpreter for each command."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
 import pytest
 from click.testing import Result
+from flask import Flask
 
 from auth_service import create_app
 from auth_service.models import db
+
+
+@lru_cache(4)
+def _make_app(**_environment: str) -> Flask:
+    """Return the application of an environment, which is in effect; many tests have the same."""
+    return create_app()
 
 
 class Operator:
@@ -18,7 +26,7 @@ class Operator:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("FLASK_RUN_FROM_CLI", "true")
-        self.app = create_app()
+        self.app = _make_app(**environment)
 
     def __enter__(self) -> Self:
         return self

@@ -111,9 +111,12 @@ def test_who_has_a_64_of_ipv6_is_one_client(operator: Operator) -> None:
     assert other.status_code == 401
 
 
-def test_what_finds_no_core_to_hash_on_is_given_back(pair: Pair, operator: Operator) -> None:
+def test_what_finds_no_core_to_hash_on_is_given_back(
+    pair: Pair, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queue, name = HashQueue(slots=1, limit=0.01), new_name()
-    operator.app.extensions["hasher"] = Hasher(memory=8, time_cost=1, parallelism=1, queue=queue)
+    hasher = Hasher(memory=8, time_cost=1, parallelism=1, queue=queue)
+    monkeypatch.setitem(operator.app.extensions, "hasher", hasher)
 
     with queue.slot():
         answers = [operator.app.test_client().post("/login", auth=(name, WRONG)) for _ in range(12)]
