@@ -12,10 +12,11 @@ from werkzeug.http import parse_options_header
 from common.arrival import MAX_BODY
 from common.bodies import rule_of_types
 from common.problems import DETAILS, Refusal
-from common.responses import file_content, problem
+from common.responses import Complaint, file_content, problem
 
 MAX_FILE = 16 * 1024 * 1024  # bytes
 PIECE = 64 * 1024  # bytes
+BAD_CELL = Complaint("must be 1 to 200 characters long", line=2, pointer="/name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Files:
                 415: rule_of_types([*self.takes])
             }
             responses |= {str(status): problem(status, text) for status, text in refusals.items()}
+            responses["422"] = problem(422, DETAILS[422], BAD_CELL)
 
 
 def is_long() -> bool:

@@ -12,7 +12,10 @@ HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]
 ALLOWED_HEADERS = (
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-ID, x-access-tokens"
 )
-EXPOSED_HEADERS = "ETag, Link, Location, Retry-After, WWW-Authenticate, X-Request-ID, Idempotency-Replayed"
+EXPOSED_HEADERS = (
+    "Content-Disposition, ETag, Idempotency-Replayed, Link, Location, Retry-After, WWW-Authenticate,"
+    " X-Request-ID"
+)
 
 
 def init_app(app: Flask, settings: Settings) -> None:

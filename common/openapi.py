@@ -16,6 +16,9 @@ from common.problems import DETAILS
 from common.request_headers import RequestHeader
 from common.responses import REFERENCE, Complaint, Problem, as_answered, problem, success
 
+UNKNOWN_MEMBER = Complaint("is not known here", pointer="/price")
+UNKNOWN_PARAMETER = Complaint("is not known here", parameter="page")
+
 TOKEN = ("bearer", "accessToken")
 SERVICE = ("service",)
 DESCRIPTION = (
@@ -99,6 +102,7 @@ def document(
     errors |= {415: rule_of_types(body_types)} if body else {}
     errors |= refuses
     responses = {status: problem(status, text) for status, text in errors.items()}
+    responses[422] = problem(422, DETAILS[422], UNKNOWN_MEMBER if body else UNKNOWN_PARAMETER)
     responses |= {status: success(status, example, headers) for status, example in answers.items()}
     # Whoever may send the body instead of the credentials needs none.
     alternatives: list[dict[str, list[str]]] = [] if body_required else [{}]

@@ -84,12 +84,12 @@ def file_content(examples: Mapping[str, str]) -> dict[str, Any]:
     return {name: {"schema": {"type": "string"}, "example": text} for name, text in examples.items()}
 
 
-def problem(status: int, message: str) -> dict[str, Any]:
-    """Return the response object of a refusal."""
+def problem(status: int, message: str, *complaints: Complaint) -> dict[str, Any]:
+    """Return the response object of a refusal, with an example of its `errors`."""
     example = Problem("about:blank", title(status), status, message, message)
-    if status == 422:
-        example.errors = [Complaint("is not known here", parameter="page")]
-        example.error_count = 1
+    if complaints:
+        example.errors = list(complaints)
+        example.error_count = len(complaints)
     return _response(status) | {"content": {PROBLEM: _content("Problem", example)}}
 
 

@@ -1,6 +1,7 @@
 """Owns the reading of the environment: nothing else in the services looks at `os.environ`."""
 
 import os
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from common.client_address import Network, parse_network
 
 DATABASES = ("sqlite", "postgresql")
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+")  # as a browser writes it (RFC 6454 section 6.2)
 
 
 class Misconfigured(SystemExit):
@@ -54,6 +56,16 @@ class Environment:
 
     def items(self, name: str) -> tuple[str, ...]:
         return tuple(item.strip() for item in self.text(name).split(",") if item.strip())
+
+    def origins(self, name: str) -> tuple[str, ...]:
+        """Return the origins of a list; what no browser would send is a mistake."""
+        items = self.items(name)
+        if not all(map(ORIGIN.fullmatch, items)):
+            raise Misconfigured(
+                f"{name} must hold origins (https://shop.example, in lower case and without a path),"
+                " separated by commas"
+            )
+        return items
 
     def networks(self, name: str) -> tuple[Network, ...]:
         """Return the networks of a list, in which an address is a network of one."""
@@ -108,7 +120,7 @@ def common_settings(
         "metrics_port": environment.port(f"{prefix}_METRICS_PORT", metrics_port),
         "workers": environment.integer("WEB_CONCURRENCY", cores(), low=1, high=256),
         "threads": environment.integer("THREADS", 64, low=1, high=1024),
-        "cors_origins": environment.items("CORS_ORIGINS"),
+        "cors_origins": environment.origins("CORS_ORIGINS"),
         "trusted_proxies": environment.networks("TRUSTED_PROXIES"),
         "is_command": os.environ.get("FLASK_RUN_FROM_CLI") == "true" and "run" not in sys.argv,
     }

@@ -18,7 +18,7 @@ from books_service.exporting import export
 from books_service.formats import BY_TYPE, CSV, FORMATS, Format
 from books_service.importing import BadRows
 from books_service.lines import Lines
-from books_service.rows import Complaints, Rows, TooMany
+from books_service.rows import MAX_RECORDS, Complaints, Rows, TooMany
 from books_service.views.blueprint import FULL, blueprint, capacity, owner
 from books_service.views.books import NewBook
 from common.answers import answer
@@ -144,7 +144,7 @@ def read_rows(form: Format, body: io.BytesIO, *, fail: bool) -> Rows:
     except UnicodeDecodeError as error:
         raise BadRequest("the body is not UTF-8") from error
     except TooMany:
-        abort(413)
+        abort(413, f"a file has at most {MAX_RECORDS} records")
     return rows
 
 

@@ -214,6 +214,13 @@ def test_a_file_over_16_mib_is_413(person: Person, chunked: bool) -> None:
         assert_problem(import_file(person, iter([larger]) if chunked else larger, kind), 413)
 
 
+@pytest.mark.parametrize("pair", ["sqlite"], indirect=True)  # no database is asked
+def test_a_file_of_more_than_a_million_records_is_413(person: Person) -> None:
+    answer = import_file(person, b"1\n" * 1_000_001, NDJSON)
+
+    assert_problem(answer, 413, "a file has at most 1000000 records")
+
+
 @both
 @pytest.mark.parametrize(
     "bad",

@@ -91,7 +91,9 @@ def test_a_page_may_use_conditions_and_keys(visitor: Person) -> None:
 
     assert {"PUT", "PATCH", "DELETE"} <= words(before, "Access-Control-Allow-Methods")
     assert {"If-Match", "If-None-Match", "Idempotency-Key"} <= words(before, "Access-Control-Allow-Headers")
-    assert {"ETag", "Idempotency-Replayed"} <= words(answer, "Access-Control-Expose-Headers")
+    assert {"ETag", "Idempotency-Replayed", "Content-Disposition"} <= words(
+        answer, "Access-Control-Expose-Headers"
+    )
 
 
 def test_a_missing_token_can_be_read_by_the_page(visitor: Person) -> None:

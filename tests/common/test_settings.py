@@ -89,6 +89,18 @@ def test_no_setting_makes_passwords_weaker_than_the_contract(
 
 
 @pytest.mark.parametrize(
+    "value",
+    ["*", "null", "shop.example", "https://shop.example/", "https://SHOP.example", "HTTPS://shop.example"]
+    + ["https://", "//shop.example", "https://shop.example https://b.example", "https://a@shop.example"]
+    + ["https://shop.example?", "https://shop.example#", "https://shop.example,x"],
+)
+def test_what_no_browser_calls_an_origin_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", value)
+
+    assert "CORS_ORIGINS" in refusal()
+
+
+@pytest.mark.parametrize(
     "url", ["postgresql://u:p@h/d", "postgresql+psycopg://u@h:1/d", "sqlite:////srv/auth.db"]
 )
 def test_the_two_databases_are_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
