@@ -15,9 +15,9 @@ from sqlalchemy import bindparam, delete, select, update
 
 from books_service.models import Book, Shelf, db, fold
 from books_service.shelf import (
-    COLUMNS,
     NEW,
     ONE,
+    SHOWN,
     BookPayload,
     Found,
     duplicates_refused,
@@ -39,7 +39,7 @@ CHANGE = Statement(
 )
 DELETE = Statement(delete(Book).where(*ONE))
 HOLD_SHELF = Statement(select(Shelf.books).where(Shelf.owner == bindparam("owner")).with_for_update())
-HOLD_BOOK = Statement(select(*COLUMNS, Book.version).where(*ONE).with_for_update())
+HOLD_BOOK = Statement(SHOWN.with_for_update())
 GIVE_ROOM = Statement(
     update(Shelf)
     .where(Shelf.owner == bindparam("shelf"))

@@ -8,32 +8,46 @@ changes nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Delete, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, Delete, Select, bindparam, delete, exists, insert, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from books_service.models import Book, DeletedUser, EndedSession, Feed, IdempotencyKey, Shelf
 
 SESSION_ENDED = "session.ended"
 USER_DELETED = "user.deleted"
-BATCH = 500  # rows deleted by one statement
+BATCH = 500  # rows deleted by one statement, each a parameter of it
 # A statement that began before a user was deleted does not see it: its books may come after. It lasts at most
 # 2.5 s, and then its transaction may be idle for 10 (common/connections.py).
 SWEEP_AFTER = timedelta(seconds=20)
 SPARE = timedelta(days=1)  # that an ended session is kept longer than needed: clocks differ, and are set
 
-_books = select(Book.id).where(Book.owner == bindparam("owner")).order_by(Book.id).limit(BATCH)
-_delete_books = delete(Book).where(Book.owner == bindparam("owner"), Book.id.in_(_books))
-_is_owned = IdempotencyKey.owner == bindparam("owner")
-_keys = select(IdempotencyKey.key).where(_is_owned).limit(BATCH)
-_delete_keys = delete(IdempotencyKey).where(_is_owned, IdempotencyKey.key.in_(_keys))
+
+class Rows(NamedTuple):
+    """How rows of an owner are deleted: some are found, and those are deleted, whatever they are called.
+
+    A single statement for both (`IN (SELECT … LIMIT …)`) may be planned so that it looks anew for each row.
+    """
+
+    find: Select[Any]
+    delete: Delete
+
+
+def _rows(name: InstrumentedAttribute[Any]) -> Rows:
+    """Return the rows of a table, each of which has a `name` among those of its owner."""
+    is_owned = name.class_.owner == bindparam("owner")
+    chosen = name.in_(bindparam("chosen", expanding=True))
+    return Rows(select(name).where(is_owned).limit(BATCH), delete(name.class_).where(is_owned, chosen))
+
+
+_books, _keys = _rows(Book.id), _rows(IdempotencyKey.key)
 # A request may hold the row of its key for seconds: the follower does not wait, and sweeps it away later.
-_free_keys = _keys.with_for_update(skip_locked=True)
-_delete_free_keys = delete(IdempotencyKey).where(_is_owned, IdempotencyKey.key.in_(_free_keys))
+_free_keys = _keys._replace(find=_keys.find.with_for_update(skip_locked=True))
 _delete_shelf = delete(Shelf).where(Shelf.owner == bindparam("owner"))
 
-AT_ONCE = (_delete_free_keys, _delete_books)
-# Who puts a book on a shelf holds its row: whoever began before the deletion has ended once that is gone.
-LATER = (_delete_shelf, _delete_keys, _delete_books)
+AT_ONCE = (_free_keys, _books)
+LATER = (_keys, _books)
 
 
 class CursorMoved(Exception):
@@ -141,19 +155,27 @@ def _delete_users(
         if event.type == USER_DELETED:
             row = {"public_id": event.public_id, "position": place, "deleted_at": now}
             connection.execute(_new_deleted_user, row)
-            gone = [connection.execute(each, {"owner": event.public_id}).rowcount for each in AT_ONCE]
-            if max(gone) == BATCH:
+            found = [_delete_some(connection, event.public_id, rows) for rows in AT_ONCE]
+            if BATCH in found:
                 full.append(event.public_id)
     return full
 
 
-def _erase(connection: Connection, owner: str, statements: Sequence[Delete]) -> None:
+def _delete_some(connection: Connection, owner: str, rows: Rows) -> int:
+    """Delete a batch of rows, and return how many were found; fewer than `BATCH` are the last."""
+    chosen = connection.execute(rows.find, {"owner": owner}).scalars().all()
+    if chosen:
+        connection.execute(rows.delete, {"owner": owner, "chosen": chosen})
+    return len(chosen)
+
+
+def _erase(connection: Connection, owner: str, parts: Sequence[Rows]) -> None:
     """Delete what `owner` has, a batch a transaction."""
-    for statement in statements:
-        gone = BATCH
-        while gone == BATCH:
+    for rows in parts:
+        found = BATCH
+        while found == BATCH:
             with connection.begin():
-                gone = connection.execute(statement, {"owner": owner}).rowcount
+                found = _delete_some(connection, owner, rows)
 
 
 def sweep(connection: Connection, *, now: datetime) -> int:
@@ -165,6 +187,9 @@ def sweep(connection: Connection, *, now: datetime) -> int:
     with connection.begin():
         owners = connection.execute(select(DeletedUser.public_id).where(*due).limit(BATCH)).scalars().all()
     for owner in owners:
+        # Who puts a book there holds its row: whoever began before the deletion has ended once that is gone.
+        with connection.begin():
+            connection.execute(_delete_shelf, {"owner": owner})
         _erase(connection, owner, LATER)
     if owners:
         with connection.begin():

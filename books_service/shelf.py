@@ -79,7 +79,15 @@ NEW = (
 )
 
 ONE = (Book.owner == bindparam("owner"), Book.id == bindparam("book_id"))
-FIND = Statement(select(*COLUMNS, Book.version).where(*ONE))
+# The first book from there to there: PostgreSQL then takes the index of that order, whatever it believes of
+# the owner's books. By `ONE` it may filter the whole shelf (docs/design.md).
+SHOWN = (
+    select(*COLUMNS, Book.version)
+    .where(Book.owner == bindparam("owner"), Book.id.between(bindparam("book_id"), bindparam("book_id")))
+    .order_by(Book.id)
+    .limit(1)
+)
+FIND = Statement(SHOWN)
 
 # Whoever is known to be deleted puts nothing on a shelf, whatever the token says: the statement itself looks.
 _room: Select[Any] = select(
