@@ -59,7 +59,7 @@ INSERT_BATCH = Statement(insert(Book).from_select(NEW, _select_new()))
 KNOWN = Statement(select(Book.title).where(Book.owner == _owner, Book.title.in_(_titles)))
 KNOWN_IN_BATCH = Statement(_select_known())
 
-# A plan that was made while the table was small would go on reading all of it; one that sorts reads the shelf.
+# A plan that was made while the table was small would go on reading all of it; one that sorts, the shelf.
 PLAN = Statement(
     text(
         "SELECT set_config('plan_cache_mode', 'force_custom_plan', true),"

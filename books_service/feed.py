@@ -5,49 +5,33 @@ which is changed first in the transaction of the effects, and only if it is as i
 changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from functools import partial
 
-from sqlalchemy import Connection, Delete, Select, bindparam, delete, exists, insert, select, update
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from books_service.models import Book, DeletedUser, EndedSession, Feed, IdempotencyKey, Shelf
 
+Part = Callable[[Connection, str], int]  # deletes some of what an owner has, and tells how much was found
+
 SESSION_ENDED = "session.ended"
 USER_DELETED = "user.deleted"
-BATCH = 500  # rows deleted by one statement, each a parameter of it
+BATCH = 500  # rows that are deleted in one transaction
 # A statement that began before a user was deleted does not see it: its books may come after. It lasts at most
 # 2.5 s, and then its transaction may be idle for 10 (common/connections.py).
 SWEEP_AFTER = timedelta(seconds=20)
 SPARE = timedelta(days=1)  # that an ended session is kept longer than needed: clocks differ, and are set
 
-
-class Rows(NamedTuple):
-    """How rows of an owner are deleted: some are found, and those are deleted, whatever they are called.
-
-    A single statement for both (`IN (SELECT … LIMIT …)`) may be planned so that it looks anew for each row.
-    """
-
-    find: Select[Any]
-    delete: Delete
-
-
-def _rows(name: InstrumentedAttribute[Any]) -> Rows:
-    """Return the rows of a table, each of which has a `name` among those of its owner."""
-    is_owned = name.class_.owner == bindparam("owner")
-    chosen = name.in_(bindparam("chosen", expanding=True))
-    return Rows(select(name).where(is_owned).limit(BATCH), delete(name.class_).where(is_owned, chosen))
-
-
-_books, _keys = _rows(Book.id), _rows(IdempotencyKey.key)
-# A request may hold the row of its key for seconds: the follower does not wait, and sweeps it away later.
-_free_keys = _keys._replace(find=_keys.find.with_for_update(skip_locked=True))
+_is_owned = Book.owner == bindparam("owner")
+FIND_BOOKS = select(Book.id).where(_is_owned).order_by(Book.id).limit(BATCH)
+DELETE_BOOKS = delete(Book).where(_is_owned, Book.id.between(bindparam("first"), bindparam("last")))
+_find_keys = select(IdempotencyKey.key).where(IdempotencyKey.owner == bindparam("owner")).limit(BATCH)
+_delete_key = delete(IdempotencyKey).where(
+    IdempotencyKey.owner == bindparam("owner"), IdempotencyKey.key == bindparam("key")
+)
 _delete_shelf = delete(Shelf).where(Shelf.owner == bindparam("owner"))
-
-AT_ONCE = (_free_keys, _books)
-LATER = (_keys, _books)
 
 
 class CursorMoved(Exception):
@@ -155,27 +139,44 @@ def _delete_users(
         if event.type == USER_DELETED:
             row = {"public_id": event.public_id, "position": place, "deleted_at": now}
             connection.execute(_new_deleted_user, row)
-            found = [_delete_some(connection, event.public_id, rows) for rows in AT_ONCE]
+            found = [delete_some(connection, event.public_id) for delete_some in AT_ONCE]
             if BATCH in found:
                 full.append(event.public_id)
     return full
 
 
-def _delete_some(connection: Connection, owner: str, rows: Rows) -> int:
-    """Delete a batch of rows, and return how many were found; fewer than `BATCH` are the last."""
-    chosen = connection.execute(rows.find, {"owner": owner}).scalars().all()
-    if chosen:
-        connection.execute(rows.delete, {"owner": owner, "chosen": chosen})
-    return len(chosen)
+def _delete_some_books(connection: Connection, owner: str) -> int:
+    """Delete a batch of the owner's books, and return how many were found; fewer than `BATCH` are the last.
+
+    It looks first: a single statement (`IN (SELECT … LIMIT …)`) may look anew for each book of the owner.
+    """
+    found = connection.execute(FIND_BOOKS, {"owner": owner}).scalars().all()
+    if found:
+        connection.execute(DELETE_BOOKS, {"owner": owner, "first": found[0], "last": found[-1]})
+    return len(found)
 
 
-def _erase(connection: Connection, owner: str, parts: Sequence[Rows]) -> None:
+def _delete_some_keys(connection: Connection, owner: str, *, waits: bool = False) -> int:
+    """Delete a batch of the owner's keys likewise, of those that no request holds if it does not wait."""
+    find = _find_keys if waits else _find_keys.with_for_update(skip_locked=True)
+    found = connection.execute(find, {"owner": owner}).scalars().all()
+    if found:
+        connection.execute(_delete_key, [{"owner": owner, "key": key} for key in found])
+    return len(found)
+
+
+def _erase(connection: Connection, owner: str, parts: Sequence[Part]) -> None:
     """Delete what `owner` has, a batch a transaction."""
-    for rows in parts:
+    for delete_some in parts:
         found = BATCH
         while found == BATCH:
             with connection.begin():
-                found = _delete_some(connection, owner, rows)
+                found = delete_some(connection, owner)
+
+
+# A request may hold the row of its key for seconds: the follower does not wait, and sweeps it away later.
+AT_ONCE: Sequence[Part] = (_delete_some_keys, _delete_some_books)
+LATER: Sequence[Part] = (partial(_delete_some_keys, waits=True), _delete_some_books)
 
 
 def sweep(connection: Connection, *, now: datetime) -> int:

@@ -10,6 +10,8 @@ from sqlalchemy import URL, Connection
 KEY = 0x66656564  # "feed": the advisory lock of PostgreSQL
 # A server that hears nothing from a follower's machine gives its lock to the next within half a minute.
 KEEPALIVE = ("tcp_keepalives_idle = 10", "tcp_keepalives_interval = 5", "tcp_keepalives_count = 3")
+# An index has the order of all that the follower reads; to sort would be to read a shelf for each batch.
+IN_ORDER = ("enable_sort = off",)
 
 
 class Lock(Protocol):
@@ -31,7 +33,7 @@ class AdvisoryLock:
 
     def take(self, connection: Connection) -> bool:
         with connection.begin():
-            for setting in KEEPALIVE:
+            for setting in (*KEEPALIVE, *IN_ORDER):
                 connection.exec_driver_sql(f"SET {setting}")
             return bool(connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({KEY})").scalar_one())
 

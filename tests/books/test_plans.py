@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from books_service import bulk, editing, shelf, sorting
+from books_service import bulk, editing, feed, one_at_work, shelf, sorting
 from books_service.sorting import Shape
 from common.statements import Statement
 from tests.conftest import migrated_database
@@ -163,6 +163,28 @@ def test_a_book_of_who_has_many_now_is_changed_by_owner_and_id(grown: Connection
 
     assert node["Index Name"] == "pk_books"
     assert "id" in node["Index Cond"]
+
+
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+def test_books_of_who_has_many_now_are_found_in_order_to_be_deleted(grown: Connection, mode: str) -> None:
+    with grown.transaction():
+        for setting in one_at_work.IN_ORDER:
+            grown.execute(f"SET LOCAL {setting}")
+        limit, scan = nodes(plan(grown, Statement(feed.FIND_BOOKS), mode, owner="many"))
+
+    assert limit["Node Type"] == "Limit"
+    assert scan["Index Name"] == "pk_books"
+    assert "Filter" not in scan
+
+
+def test_books_of_who_has_many_now_are_deleted_by_owner_and_id(grown: Connection) -> None:
+    statement = Statement(feed.DELETE_BOOKS)
+
+    for mode in ("force_generic_plan", "force_custom_plan"):
+        node = nodes(plan(grown, statement, mode, owner="many", first=30_001, last=30_500))[-1]
+
+        assert node["Index Name"] == "pk_books"
+        assert "id" in node["Index Cond"]
 
 
 @every_sort
