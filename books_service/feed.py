@@ -27,10 +27,9 @@ SPARE = timedelta(days=1)  # that an ended session is kept longer than needed: c
 _is_owned = Book.owner == bindparam("owner")
 FIND_BOOKS = select(Book.id).where(_is_owned).order_by(Book.id).limit(BATCH)
 DELETE_BOOKS = delete(Book).where(_is_owned, Book.id.between(bindparam("first"), bindparam("last")))
-_find_keys = select(IdempotencyKey.key).where(IdempotencyKey.owner == bindparam("owner")).limit(BATCH)
-_delete_key = delete(IdempotencyKey).where(
-    IdempotencyKey.owner == bindparam("owner"), IdempotencyKey.key == bindparam("key")
-)
+_has_keys = IdempotencyKey.owner == bindparam("owner")
+_find_keys = select(IdempotencyKey.key).where(_has_keys).order_by(IdempotencyKey.key).limit(BATCH)
+_delete_key = delete(IdempotencyKey).where(_has_keys, IdempotencyKey.key == bindparam("key"))
 _delete_shelf = delete(Shelf).where(Shelf.owner == bindparam("owner"))
 
 

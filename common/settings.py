@@ -13,7 +13,11 @@ from sqlalchemy.exc import ArgumentError
 from common.client_address import Network, parse_network
 
 DATABASES = ("sqlite", "postgresql")
-ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+")  # as a browser writes it (RFC 6454 section 6.2)
+# As a browser writes it (RFC 6454 section 6.2): in lower case, and without the port that the scheme has.
+ORIGIN = re.compile(
+    r"(?!https://.*:443$|http://.*:80$)"
+    r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?"
+)
 
 
 class Misconfigured(SystemExit):
@@ -62,8 +66,7 @@ class Environment:
         items = self.items(name)
         if not all(map(ORIGIN.fullmatch, items)):
             raise Misconfigured(
-                f"{name} must hold origins (https://shop.example, in lower case and without a path),"
-                " separated by commas"
+                f"{name} must hold origins as browsers send them (https://shop.example), separated by commas"
             )
         return items
 

@@ -92,12 +92,26 @@ def test_no_setting_makes_passwords_weaker_than_the_contract(
     "value",
     ["*", "null", "shop.example", "https://shop.example/", "https://SHOP.example", "HTTPS://shop.example"]
     + ["https://", "//shop.example", "https://shop.example https://b.example", "https://a@shop.example"]
-    + ["https://shop.example?", "https://shop.example#", "https://shop.example,x"],
+    + ["https://shop.example?", "https://shop.example#", "https://shop.example,x"]
+    + [
+        "https://*.shop.example",
+        "https://shop.example:443",
+        "http://a:80",
+        "https://a:",
+        "https://bücher.example",
+    ],
 )
 def test_what_no_browser_calls_an_origin_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("CORS_ORIGINS", value)
 
     assert "CORS_ORIGINS" in refusal()
+
+
+def test_what_a_browser_sends_is_an_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    origins = ("https://shop.example", "http://localhost:3000", "http://[::1]:8080", "app+x://a-b.c_d")
+    monkeypatch.setenv("CORS_ORIGINS", ", ".join(origins))
+
+    assert AuthSettings.read().cors_origins == BooksSettings.read().cors_origins == origins
 
 
 @pytest.mark.parametrize(
