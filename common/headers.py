@@ -1,11 +1,9 @@
 """Owns the headers that every answer carries, and CORS for the origins that `CORS_ORIGINS` names."""
 
 import re
-from functools import partial
 
 from flask import Flask, Response, abort, request
 
-from common.problems import in_order
 from common.settings import Settings
 
 HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")  # RFC 3986 section 3.2
@@ -21,18 +19,11 @@ EXPOSED_HEADERS = (
 def init_app(app: Flask, settings: Settings) -> None:
     """Look at the `Host` of every request of `app`, and set the headers of every answer."""
     app.before_request(require_host)
-    app.make_default_options_response = partial(options, app)  # type: ignore[method-assign] # as a subclass would
     app.after_request(protect)
     if settings.cors_origins:
         origins = frozenset(settings.cors_origins)
         app.after_request(lambda response: allow_origin(response, origins))
-
-
-def options(app: Flask) -> Response:
-    """Return Flask's answer to OPTIONS."""
-    response = Flask.make_default_options_response(app)
-    response.headers["Allow"] = in_order(response.headers["Allow"])
-    return response
+    app.after_request(order_methods)  # the last is called first
 
 
 def require_host() -> None:
@@ -47,6 +38,13 @@ def protect(response: Response) -> Response:
     """Keep caches and guessing browsers away, unless the route said otherwise."""
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.add("X-Content-Type-Options", "nosniff")
+    return response
+
+
+def order_methods(response: Response) -> Response:
+    """Name the methods of `Allow` alike in every process: werkzeug has a set of them."""
+    if "Allow" in response.headers:
+        response.headers["Allow"] = ", ".join(sorted(response.allow))
     return response
 
 

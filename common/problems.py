@@ -68,16 +68,11 @@ def answer(error: HTTPException) -> Response:
     response = Response(msgspec.json.encode(problem(error)), status=status)
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
-            response.headers[name] = in_order(value) if name == "Allow" else value
+            response.headers[name] = value
     if status in RETRY_AFTER:
         response.headers.setdefault("Retry-After", str(RETRY_AFTER[status]))
     response.mimetype = "application/problem+json"
     return response
-
-
-def in_order(methods: str) -> str:
-    """Return the value of `Allow`, alike in every process: werkzeug has a set of them."""
-    return ", ".join(sorted(methods.split(", ")))
 
 
 def answer_unexpected(error: Exception) -> Response:

@@ -161,6 +161,13 @@ def test_405_and_options_name_the_methods(
         assert answer.headers["Allow"] == ", ".join(sorted(allowed))
 
 
+def test_where_there_is_nothing_no_method_is_named(pair: Pair) -> None:
+    answer = send(pair, "books", "OPTIONS /nowhere")
+
+    assert_problem(answer, 404)
+    assert "Allow" not in answer.headers
+
+
 @pytest.mark.parametrize("coding", ["gzip", "br", "deflate"])
 def test_a_body_in_another_coding_is_not_read_as_if_it_had_none(person: Person, coding: str) -> None:
     headers = {"x-access-tokens": person.token, "Content-Encoding": coding}
