@@ -11,11 +11,16 @@ SORTS += [f"-{sort}" for sort in SORTS]
 
 def pages(person: Person, **query: Any) -> list[list[int]]:
     """Return the ids of the books, a list a page, following `next` to the end."""
+    return [[book["id"] for book in page] for page in pages_of_books(person, **query)]
+
+
+def pages_of_books(person: Person, **query: Any) -> list[list[dict[str, Any]]]:
+    """Return the books likewise."""
     found, cursor = [], None
     while True:
         answer = person.get("/books", params=query | ({"cursor": cursor} if cursor else {}))
         assert answer.status_code == 200, answer.text
-        found.append([book["id"] for book in answer.json()["list_of_books"]])
+        found.append(answer.json()["list_of_books"])
         cursor = answer.json()["next"]
         if cursor is None:
             return found

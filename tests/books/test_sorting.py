@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.books.files import as_csv, import_file
-from tests.books.reading import SORTS, folded, ids
+from tests.books.reading import SORTS, folded, ids, pages_of_books
 from tests.pair import Pair
 from tests.people import Person, book, complaints, register
 
@@ -159,18 +159,7 @@ def steady_shelf(pair: Pair) -> tuple[Person, list[dict[str, Any]]]:
     for _ in range(FILES):
         file = as_csv([some_book(chance) for _ in range(STEADY // FILES)])
         assert import_file(person, file).json() == {"created": STEADY // FILES, "skipped": 0}
-    return person, all_books(person)
-
-
-def all_books(person: Person) -> list[dict[str, Any]]:
-    """Return the books on the shelf, by id."""
-    books: list[dict[str, Any]] = []
-    path: str | None = "/books?limit=200"
-    while path:
-        page = person.get(path).json()
-        books += page["list_of_books"]
-        path = page["next"] and f"/books?limit=200&cursor={page['next']}"
-    return books
+    return person, [each for page in pages_of_books(person, limit=200) for each in page]
 
 
 def some_book(chance: random.Random) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def test_more_keys_and_books_than_a_batch_go_at_once(own_shelves: Shelves) -> No
     )
     rows = [
         {"owner": owner, "key": f"{number}", "nothing": b"", "now": "2026-01-02 00:00:00"}
-        for number in range(feed.BATCH + 1)
+        for number in range(2 * feed.BATCH + 1)
     ]
     with own_shelves.transactions() as connection, connection.begin():
         connection.execute(text(row), rows)
