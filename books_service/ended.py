@@ -151,7 +151,7 @@ class Ended:
                 self.look()
             if time.monotonic() - self._pruned > PRUNE_EVERY:
                 self.forget()
-        except Exception as error:  # noqa: BLE001 - see above
+        except Exception as error:  # noqa: BLE001 - the thread has to go on
             self._note_failure(type(error).__name__, str(getattr(error, "orig", error)))
             return False
         if self._failure:

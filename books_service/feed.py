@@ -18,18 +18,18 @@ Part = Callable[[Connection, str], int]  # deletes some of what an owner has, an
 
 SESSION_ENDED = "session.ended"
 USER_DELETED = "user.deleted"
-BATCH = 500  # rows that are deleted in one transaction
+BATCH = 500  # rows of a table that are found and deleted in one go
 # A statement that began before a user was deleted does not see it: its books may come after. It lasts at most
 # 2.5 s, and then its transaction may be idle for 10 (common/connections.py).
 SWEEP_AFTER = timedelta(seconds=20)
 SPARE = timedelta(days=1)  # that an ended session is kept longer than needed: clocks differ, and are set
 
-_is_owned = Book.owner == bindparam("owner")
-FIND_BOOKS = select(Book.id).where(_is_owned).order_by(Book.id).limit(BATCH)
-DELETE_BOOKS = delete(Book).where(_is_owned, Book.id.between(bindparam("first"), bindparam("last")))
-_has_keys = IdempotencyKey.owner == bindparam("owner")
-_find_keys = select(IdempotencyKey.key).where(_has_keys).order_by(IdempotencyKey.key).limit(BATCH)
-_delete_key = delete(IdempotencyKey).where(_has_keys, IdempotencyKey.key == bindparam("key"))
+_owns_book = Book.owner == bindparam("owner")
+FIND_BOOKS = select(Book.id).where(_owns_book).order_by(Book.id).limit(BATCH)
+DELETE_BOOKS = delete(Book).where(_owns_book, Book.id.between(bindparam("first"), bindparam("last")))
+_owns_key = IdempotencyKey.owner == bindparam("owner")
+_find_keys = select(IdempotencyKey.key).where(_owns_key).order_by(IdempotencyKey.key).limit(BATCH)
+_delete_key = delete(IdempotencyKey).where(_owns_key, IdempotencyKey.key == bindparam("key"))
 _delete_shelf = delete(Shelf).where(Shelf.owner == bindparam("owner"))
 
 

@@ -16,7 +16,7 @@ from common.responses import Complaint, file_content, problem
 
 MAX_FILE = 16 * 1024 * 1024  # bytes
 PIECE = 64 * 1024  # bytes
-BAD_CELL = Complaint("must be 1 to 200 characters long", line=2, pointer="/name")
+UNKNOWN_MEMBER = Complaint("is not known here", line=2, pointer="/price")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Files:
                 415: rule_of_types([*self.takes])
             }
             responses |= {str(status): problem(status, text) for status, text in refusals.items()}
-            responses["422"] = problem(422, DETAILS[422], BAD_CELL)
+            responses["422"] = problem(422, DETAILS[422], UNKNOWN_MEMBER)
 
 
 def is_long() -> bool:

@@ -137,7 +137,8 @@ def import_books() -> Response:
 def read_rows(form: Format, body: io.BytesIO, *, fail: bool) -> Rows:
     """Return what is in a file, and what is wrong with it, or refuse one that is no text with 400."""
     rows = Rows(most=importing.most_rows(owner(), capacity()), fail=fail)
-    body.seek(len(BOM_UTF8) if body.getvalue().startswith(BOM_UTF8) else 0)
+    if body.read(len(BOM_UTF8)) != BOM_UTF8:
+        body.seek(0)
     try:
         with io.TextIOWrapper(body, "utf-8", newline="") as text:
             rows.take(form.read(Lines(text)), check)
