@@ -1,25 +1,27 @@
-"""Owns how connections to the database are made, how long they may wait, and when one is good no longer."""
+"""Database connections: how they are made, how long they may wait, and when one is no longer good."""
 
+import os
 import select
 import sqlite3
+import weakref
+from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import psycopg
-from flask import Flask
 from psycopg.abc import PQGen
-from psycopg.pq import TransactionStatus
-from sqlalchemy import Engine, ExceptionContext, event
+from psycopg.pq import Format, TransactionStatus
+from sqlalchemy import Connection, Engine, ExceptionContext, event
 from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import QueuePool
 
-from common import metrics
-from common.ready import CONNECTIONS, Ready
-
+CONNECTIONS = 10  # a worker, in all
+KEPT = 2  # of them, outside the pool between two uses
 POOL_WAIT = 1  # seconds for a free connection
 CONNECT_WAIT = 2  # seconds, libpq's least
 STATEMENT_LIMIT = 2500  # milliseconds, kept by the server
 LOCK_LIMIT = 2000  # milliseconds, kept by the server
-ANSWER_WAIT = 2.9  # seconds a silent server is waited for: with a slow connect it stays under 5
+ANSWER_WAIT = 2.9  # seconds for a silent server: with a slow connect it stays under 5
 BUSY_WAIT = 3.0  # seconds for SQLite's one writer: with all other waits it stays under 5
 SCHEMA_VERSION = "SELECT version_num FROM alembic_version"
 
@@ -30,12 +32,27 @@ class SchemaNotCurrent(Exception):
     """The database is not on the migration that this code was written for."""
 
 
-class BinaryCursor(psycopg.Cursor[Any]):
-    """A cursor that asks for results in binary form, which are read in three quarters of the time."""
+class ReusableCursor(psycopg.Cursor[Any]):
+    """A cursor with results in binary form, which its connection uses again: a new one costs 18 µs."""
 
-    def __init__(self, connection: psycopg.Connection[Any], **options: Any) -> None:
+    def __init__(self, connection: "WatchedConnection", **options: Any) -> None:
         super().__init__(connection, **options)
-        self.format = psycopg.pq.Format.BINARY
+        self.format = Format.BINARY
+        self._home = connection.idle_cursors
+
+    @property
+    def description(self) -> Any:
+        """Return what SQLAlchemy reads of each column (PEP 249): its name and its type."""
+        result = self.pgresult
+        if result is None or not result.nfields:
+            return None
+        columns = range(result.nfields)
+        return [((result.fname(at) or b"").decode(), result.ftype(at), *[None] * 5) for at in columns]
+
+    def close(self) -> None:
+        """Keep the cursor for the next statement."""
+        if self not in self._home:
+            self._home.append(self)
 
 
 class WatchedConnection(psycopg.Connection[Any]):
@@ -43,36 +60,77 @@ class WatchedConnection(psycopg.Connection[Any]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.cursor_factory = BinaryCursor
-        self._cursor = BinaryCursor(self)
-        self._socket = select.poll()
-        self._socket.register(self.fileno(), select.POLLIN)
+        self.cursor_factory = ReusableCursor
+        self.idle_cursors: list[ReusableCursor] = []
+        self._watch = select.poll()
+        self._watch.register(self.fileno(), select.POLLIN)
+
+    def cursor(self, *args: Any, **options: Any) -> Any:
+        return self.idle_cursors.pop() if self.idle_cursors else super().cursor(*args, **options)
 
     def is_stale(self) -> bool:
-        """Tell whether the server has ended it: an idle one has nothing to say but goodbye.
+        """Return whether the server has ended it: an idle one has nothing to say but goodbye.
 
         A look at the socket costs a microsecond; a ping would cost a round trip.
         """
-        return self.closed or bool(self._socket.poll(0))
-
-    def execute(self, query: Any, params: Any = None, **options: Any) -> psycopg.Cursor[Any]:
-        """Run a statement on the one cursor that is made for this, so that there is no other to make.
-
-        What it returns is good until the next statement.
-        """
-        return self._cursor.execute(query, params, **options)
+        return self.closed or bool(self._watch.poll(0))
 
     def rollback(self) -> None:
         """Roll back what is open. The pool does it whenever a connection comes back, mostly to nothing."""
-        if self.pgconn.transaction_status != TransactionStatus.IDLE:
+        if self.info.transaction_status != TransactionStatus.IDLE:
             super().rollback()
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         try:
             return super().wait(gen, interval, ANSWER_WAIT if timeout is None else timeout)
-        except psycopg.errors._WaitTimeout as error:
-            self.pgconn.finish()
+        except psycopg.OperationalError as error:
+            if self.info.transaction_status != TransactionStatus.ACTIVE:
+                raise
+            self.close()  # the server is still at work: it was this side that gave up
             raise psycopg.OperationalError("the server does not answer") from error
+
+
+class IdleConnections:
+    """Connections for single statements, of which `KEPT` stay out of the pool: it costs 100 µs a use."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._kept: list[Connection] = []
+        event.listen(engine, "engine_disposed", lambda _: self.clear())
+        _all_idle.add(self)
+
+    def acquire(self) -> Connection:
+        """Return a connection in autocommit mode; the one that was used last, if it is still good."""
+        with suppress(IndexError):
+            while True:
+                connection = self._kept.pop()
+                driver = connection.connection.driver_connection
+                if not (isinstance(driver, WatchedConnection) and driver.is_stale()):
+                    return connection
+                connection.invalidate()
+                connection.close()
+        return self._engine.connect()
+
+    def release(self, connection: Connection, *, is_good: bool = True) -> None:
+        """Take back what `acquire` returned; one that may be in a transaction goes to the pool to be reset."""
+        is_awaited = cast(QueuePool, self._engine.pool).checkedout() >= CONNECTIONS  # only the pool wakes up
+        if is_good and not connection.invalidated and not is_awaited and len(self._kept) < KEPT:
+            self._kept.append(connection)
+        else:
+            connection.close()
+
+    def clear(self) -> None:
+        """Close what is kept."""
+        with suppress(IndexError):  # another thread may take the last one
+            while True:
+                connection = self._kept.pop()
+                connection.invalidate()
+                connection.close()
+
+    def leave_to_parent(self) -> None:
+        """Forget the connections of the process that this one was forked from."""
+        self._kept.clear()
+        self._engine.dispose(close=False)
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -102,34 +160,29 @@ def engine_options(url: str) -> dict[str, Any]:
     }
 
 
-def prepare_engine(app: Flask, engine: Engine) -> None:
-    """Look after the connections of `engine`, and keep what runs statements in `app.extensions`."""
-    transactions = engine.execution_options()
-    app.extensions["transactions"] = transactions
-    is_sqlite = engine.dialect.name == "sqlite"
-    ready = Ready(engine, (lambda _: False) if is_sqlite else WatchedConnection.is_stale)
-    app.extensions["ready"] = ready
-
-    def leave_to_parent() -> None:
-        ready.forget()
-        engine.dispose(close=False)
-
-    app.extensions.setdefault("after_fork", []).append(leave_to_parent)
-    begin = "BEGIN IMMEDIATE" if is_sqlite else "BEGIN"
-    event.listen(transactions, "begin", lambda connection: connection.exec_driver_sql(begin))
-    if is_sqlite:
+def watch_engine(engine: Engine, *, schema_head: str) -> IdleConnections:
+    """Look after the connections of `engine`; return those that wait for the next statement."""
+    idle = IdleConnections(engine)
+    if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
     else:
         event.listen(
             engine, "do_connect", lambda _, __, args, kwargs: WatchedConnection.connect(*args, **kwargs)
         )
         event.listen(engine, "checkout", _refuse_stale)
-        event.listen(engine, "handle_error", partial(_leave_standby, ready))
-    head = app.extensions["schema_head"]
-    event.listen(engine, "connect", lambda connection, _: _require_schema(connection, head))
-    in_use = metrics.pool_in_use(app.name)
-    # Counting at each use would cost as much as the pool does.
-    metrics.every_second.append(lambda: in_use.set(ready.at_work()))
+        event.listen(engine, "do_execute", _execute_unprepared)
+        event.listen(engine, "handle_error", partial(_leave_standby, idle))
+    event.listen(engine, "connect", lambda connection, _: _require_schema(connection, schema_head))
+    return idle
+
+
+def _leave_to_parent() -> None:
+    for idle in tuple(_all_idle):
+        idle.leave_to_parent()
+
+
+_all_idle: "weakref.WeakSet[IdleConnections]" = weakref.WeakSet()
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _set_pragmas(connection: sqlite3.Connection, _: object) -> None:
@@ -142,21 +195,25 @@ def _refuse_stale(connection: WatchedConnection, *_: object) -> None:
         raise InvalidatePoolError
 
 
-def _leave_standby(ready: Ready, context: ExceptionContext) -> None:
+def _execute_unprepared(cursor: ReusableCursor, statement: Any, values: Any, context: Any) -> bool:
+    """Let PostgreSQL plan a statement anew each time, if its options have `prepare=False`."""
+    if context is None or context.execution_options.get("prepare", True):
+        return False
+    cursor.execute(statement, values, prepare=False)
+    return True
+
+
+def _leave_standby(idle: IdleConnections, context: ExceptionContext) -> None:
     """Give up the connections to a server that has become read-only: the writable one is another by now."""
-    if is_lost(context.original_exception):
+    if isinstance(context.original_exception, psycopg.errors.ReadOnlySqlTransaction):
         context.is_disconnect = True
-        ready.drop()
-
-
-def is_lost(error: BaseException) -> bool:
-    """Tell whether a server that answers is not the one to stay with: it only reads."""
-    return isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
+        idle.clear()
 
 
 def _require_schema(connection: Any, head: str) -> None:
     try:
-        cursor = connection.execute(SCHEMA_VERSION)
+        cursor = connection.cursor()
+        cursor.execute(SCHEMA_VERSION)
         current = cursor.fetchone()
     except (psycopg.errors.UndefinedTable, sqlite3.OperationalError) as error:
         connection.close()

@@ -10,7 +10,8 @@ from typing import Any, cast
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
-CONNECTIONS = 10  # a worker, in all
+from common.connections import CONNECTIONS as CONNECTIONS
+
 KEPT = 2  # of them, at most: as many requests are at work at once, as long as they are quick
 
 IsStale = Callable[[Any], bool]  # of a driver's connection

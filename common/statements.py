@@ -16,7 +16,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from common.connections import is_lost
 from common.database import Database
 from common.ready import Ready
 
@@ -206,7 +205,7 @@ class Compiled:
             cursor = driver.execute(self.sql, values, **self._options)
             return self._read(cursor.fetchall() if self._has_rows else []), cursor.rowcount
         except self.error as error:
-            if is_lost(error) or self._dialect.is_disconnect(error, driver, None):
+            if self._dialect.is_disconnect(error, driver, None):
                 connection.invalidate(error)
             raise
 
