@@ -10,20 +10,31 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Integer, Select, Text, bindparam, cast, column, func, insert, select, text
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.expression import FromClause
 
-from books_service.models import Book
-from books_service.shelf import NEW
-from common.statements import Statement, Transaction
+from books_service.models import Book, db
+from books_service.shelf import INSERT_COLUMNS
 
 SHARED = ("owner", "version", "created_at", "updated_at")  # by all new books
-OWN = tuple(name for name in NEW if name not in SHARED)
+OWN = tuple(name for name in INSERT_COLUMNS if name not in SHARED)
 BATCH = 1000  # books
 LOOKED_UP = 500  # titles
 
-_types = {name: Book.__table__.c[name].type for name in NEW}
+_types = {name: Book.__table__.c[name].type for name in INSERT_COLUMNS}
 _owner = bindparam("owner", type_=_types["owner"])
 _batch = cast(bindparam("batch", type_=Text()), postgresql.JSON)
 
@@ -38,7 +49,7 @@ def _select_new() -> Select[Any]:
     rows = _rows()
     own = {name: rows.c[name] for name in OWN} | {"title": func.decode(rows.c.title, "hex")}
     shared = {name: bindparam(name, type_=_types[name]) for name in SHARED}
-    return select(*[(own | shared)[name] for name in NEW])
+    return select(*[(own | shared)[name] for name in INSERT_COLUMNS])
 
 
 def _select_known() -> Select[Any]:
@@ -53,60 +64,56 @@ def _select_known() -> Select[Any]:
     return select(given).where(found.order_by(Book.title).limit(1).scalar_subquery().is_not(None))
 
 
-_new = {name: bindparam(name, type_=_types[name]) for name in NEW}
-_titles = [bindparam(f"title_{place}", type_=_types["title"]) for place in range(LOOKED_UP)]
-INSERT_ONE = Statement(insert(Book).values(_new))
-INSERT_BATCH = Statement(insert(Book).from_select(NEW, _select_new()))
-KNOWN = Statement(select(Book.title).where(Book.owner == _owner, Book.title.in_(_titles)))
-KNOWN_IN_BATCH = Statement(_select_known())
+INSERT_ROWS = insert(Book)
+INSERT_BATCH = insert(Book).from_select(INSERT_COLUMNS, _select_new())
+SELECT_TITLES = select(Book.title).where(
+    Book.owner == _owner, Book.title.in_(bindparam("titles", type_=_types["title"], expanding=True))
+)
+SELECT_TITLES_OF_BATCH = _select_known()
 
 # A plan that was made while the table was small would go on reading all of it; one that sorts, the shelf.
-PLAN = Statement(
-    text(
-        "SELECT set_config('plan_cache_mode', 'force_custom_plan', true),"
-        " set_config('enable_sort', 'off', true)"
-    )
+PLAN = text(
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_sort', 'off', true)"
 )
 # Without room in memory for the indexes SQLite needs twice the CPU, and everybody who writes waits for that.
-CACHE = {size: Statement(text(f"PRAGMA cache_size = -{size}")) for size in (2_000, 24_000)}  # KiB
+CACHE = {size: text(f"PRAGMA cache_size = -{size}") for size in (2_000, 24_000)}  # KiB
 
 
 @contextmanager
-def prepared(running: Transaction) -> Iterator[None]:
+def prepared(connection: Connection) -> Iterator[None]:
     """Let the transaction work on many rows at once."""
-    if not running.is_sqlite:
-        running.count(PLAN)
+    if not db.is_sqlite:
+        connection.execute(PLAN)
         yield
         return
-    running.count(CACHE[24_000])
+    connection.execute(CACHE[24_000])
     try:
         yield
     finally:
-        running.count(CACHE[2_000])
+        connection.execute(CACHE[2_000])
 
 
-def known_titles(running: Transaction, owner: str, titles: Sequence[bytes]) -> set[bytes]:
+def known_titles(connection: Connection, owner: str, titles: Sequence[bytes]) -> set[bytes]:
     """Return those of `titles` that the owner has."""
     known: set[bytes] = set()
     for start in range(0, len(titles), LOOKED_UP):
-        known |= _known(running, owner, titles[start : start + LOOKED_UP])
+        known |= _known(connection, owner, titles[start : start + LOOKED_UP])
     return known
 
 
-def _known(running: Transaction, owner: str, titles: Sequence[bytes]) -> set[bytes]:
-    if not running.is_sqlite:
-        batch = msgspec.json.encode([title.hex() for title in titles]).decode()
-        return {bytes.fromhex(title) for (title,) in running.rows(KNOWN_IN_BATCH, owner=owner, batch=batch)}
-    padded = [*titles, *[titles[0]] * (LOOKED_UP - len(titles))]
-    named = {f"title_{place}": title for place, title in enumerate(padded)}
-    return {title for (title,) in running.rows(KNOWN, owner=owner, **named)}
+def _known(connection: Connection, owner: str, titles: Sequence[bytes]) -> set[bytes]:
+    if db.is_sqlite:
+        return set(connection.execute(SELECT_TITLES, {"owner": owner, "titles": titles}).scalars())
+    batch = msgspec.json.encode([title.hex() for title in titles]).decode()
+    found = connection.execute(SELECT_TITLES_OF_BATCH, {"owner": owner, "batch": batch})
+    return {bytes.fromhex(title) for title in found.scalars()}
 
 
-def put_rows(running: Transaction, owner: str, rows: Sequence[dict[str, Any]], now: datetime) -> None:
+def put_rows(connection: Connection, owner: str, rows: Sequence[dict[str, Any]], now: datetime) -> None:
     """Put a batch of new books on the shelf; each row has what `OWN` names."""
     shared = {"owner": owner, "version": 1, "created_at": now, "updated_at": now}
-    if running.is_sqlite:
-        running.many(INSERT_ONE, rows, **shared)
+    if db.is_sqlite:
+        connection.execute(INSERT_ROWS, [row | shared for row in rows])
     else:
         batch = [{**row, "title": row["title"].hex()} for row in rows]
-        running.count(INSERT_BATCH, batch=msgspec.json.encode(batch).decode(), **shared)
+        connection.execute(INSERT_BATCH, {"batch": msgspec.json.encode(batch).decode(), **shared})

@@ -5,7 +5,7 @@ from importlib import import_module
 
 import click
 from flask import Flask, current_app
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
 from books_service import feed
 from books_service.models import Feed, db
@@ -28,13 +28,13 @@ def follow() -> None:
     """Follow auth's feed until TERM; of several that run, one is at work."""
     # Only here: the client would add an eighth to the CPU of a start of the service, which calls nobody.
     settings: BooksSettings = current_app.extensions["settings"]
-    import_module("books_service.follower").run(settings, _transactions())
+    import_module("books_service.follower").run(settings, db.engine)
 
 
 @feed_commands.command("reset")
 def reset_feed() -> None:
     """Hear all again that auth still keeps; what was applied stays."""
-    with _transactions().connect() as connection:
+    with db.write() as connection:
         feed.reset(connection)
     click.echo("done")
 
@@ -47,8 +47,3 @@ def show_feed() -> None:
     age = f"{(datetime.now(UTC) - row.heard_at).total_seconds():.1f} s ago" if row.heard_at else "never"
     click.echo(f"cursor {row.cursor}, auth heard of {age}")
     click.echo(f"applied: {row.sessions_ended} session.ended, {row.users_deleted} user.deleted")
-
-
-def _transactions() -> Engine:
-    engine: Engine = current_app.extensions["transactions"]
-    return engine

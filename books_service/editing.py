@@ -11,116 +11,117 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from books_service.models import Book, Shelf, db, fold
 from books_service.shelf import (
-    NEW,
-    ONE,
-    SHOWN,
+    INSERT_COLUMNS,
+    SELECT_BOOK,
+    THIS_BOOK,
     BookPayload,
-    Found,
+    VersionedBook,
+    book_from_row,
     duplicates_refused,
     find_book,
-    found_in,
     new_row,
 )
-from common.statements import Statement, Transaction, transaction
 
-IsWanted = Callable[[int], bool]  # tells by its version whether a book may be changed; None: always
+VersionCheck = Callable[[int], bool]  # whether a book of this version may be changed; None: always
 
 MEMBERS = ("name", "Author", "Publisher", "book_prize")
-CHANGED = [name for name in NEW if name not in ("owner", "created_at")]
+UPDATE_COLUMNS = [name for name in INSERT_COLUMNS if name not in ("owner", "created_at")]
 
-CHANGE = Statement(
+# Not `owner`: SQLAlchemy takes parameters that are named like columns for values to be set.
+UPDATE = (
     update(Book)
-    .where(*ONE, Book.version == bindparam("known"))
-    .values({name: bindparam(name, type_=Book.__table__.c[name].type) for name in CHANGED}),
+    .where(
+        Book.owner == bindparam("shelf"), Book.id == bindparam("book_id"), Book.version == bindparam("known")
+    )
+    .values({name: bindparam(name, type_=Book.__table__.c[name].type) for name in UPDATE_COLUMNS})
 )
-DELETE = Statement(delete(Book).where(*ONE))
-HOLD_SHELF = Statement(select(Shelf.books).where(Shelf.owner == bindparam("owner")).with_for_update())
-HOLD_BOOK = Statement(SHOWN.with_for_update())
-GIVE_ROOM = Statement(
+DELETE = delete(Book).where(*THIS_BOOK)
+LOCK_SHELF = select(Shelf.books).where(Shelf.owner == bindparam("owner")).with_for_update()
+LOCK_BOOK = SELECT_BOOK.with_for_update()
+GIVE_ROOM = (
     update(Shelf)
     .where(Shelf.owner == bindparam("shelf"))
-    .values(books=Shelf.books - bindparam("count", type_=Shelf.books.type)),
+    .values(books=Shelf.books - bindparam("count", type_=Shelf.books.type))
 )
 
 
-class NotThere(Exception):
+class BookNotFound(Exception):
     """The owner has no such book."""
 
 
-class NotWanted(Exception):
+class PreconditionFailed(Exception):
     """The book is in another version than the one that was to be changed."""
 
 
 def change_book(
-    owner: str, book_id: int, members: Mapping[str, Any], *, is_wanted: IsWanted | None = None
-) -> Found:
+    owner: str, book_id: int, members: Mapping[str, Any], *, is_expected: VersionCheck | None = None
+) -> VersionedBook:
     """Give the book these members and return it; members that it has already make no new version.
 
-    Raises `NotThere`, `NotWanted` and `shelf.AlreadyThere`.
+    Raises `BookNotFound`, `PreconditionFailed` and `shelf.DuplicateBook`.
     """
-    found = _wanted(find_book(owner, book_id), is_wanted)
+    found = _checked(find_book(owner, book_id), is_expected)
     changed = _changed(found, members)
     if changed is found:
         return found
-    if _title(changed) == _title(found) and CHANGE.count(**_row(owner, changed)) == 1:
+    if _title(changed) == _title(found):
+        with db.read() as connection:
+            if connection.execute(UPDATE, _row(owner, changed)).rowcount == 1:
+                return changed
+    with duplicates_refused(), db.write() as connection:
+        connection.execute(LOCK_SHELF, {"owner": owner})
+        found = _locked(connection, owner, book_id, is_expected)
+        changed = _changed(found, members)
+        if changed is not found:
+            connection.execute(UPDATE, _row(owner, changed))
         return changed
-    with duplicates_refused(), transaction(db) as running:
-        return _change_held(running, owner, book_id, members, is_wanted)
 
 
-def _change_held(
-    running: Transaction, owner: str, book_id: int, members: Mapping[str, Any], is_wanted: IsWanted | None
-) -> Found:
-    """Change the book while nobody else can, neither it nor what else is on the shelf."""
-    running.rows(HOLD_SHELF, owner=owner)
-    found = _held(running, owner, book_id, is_wanted)
-    changed = _changed(found, members)
-    if changed is not found:
-        running.count(CHANGE, **_row(owner, changed))
-    return changed
+def delete_book(owner: str, book_id: int, *, is_expected: VersionCheck | None = None) -> None:
+    """Take the book off the shelf; raises `BookNotFound` and `PreconditionFailed`."""
+    with db.write() as connection:
+        connection.execute(GIVE_ROOM, {"shelf": owner, "count": 1})
+        if is_expected is not None:
+            _locked(connection, owner, book_id, is_expected)
+        if connection.execute(DELETE, {"owner": owner, "book_id": book_id}).rowcount == 0:
+            raise BookNotFound
 
 
-def take_book(owner: str, book_id: int, *, is_wanted: IsWanted | None = None) -> None:
-    """Take the book off the shelf; raises `NotThere` and `NotWanted`."""
-    with transaction(db) as running:
-        running.count(GIVE_ROOM, shelf=owner, count=1)
-        if is_wanted is not None:
-            _held(running, owner, book_id, is_wanted)
-        if running.count(DELETE, owner=owner, book_id=book_id) == 0:
-            raise NotThere
-
-
-def _held(running: Transaction, owner: str, book_id: int, is_wanted: IsWanted | None) -> Found:
+def _locked(
+    connection: Connection, owner: str, book_id: int, is_expected: VersionCheck | None
+) -> VersionedBook:
     """Return the book, which stays as it is until the transaction ends."""
-    return _wanted(found_in(running.first(HOLD_BOOK, owner=owner, book_id=book_id)), is_wanted)
+    row = connection.execute(LOCK_BOOK, {"owner": owner, "book_id": book_id}).first()
+    return _checked(book_from_row(row), is_expected)
 
 
-def _wanted(found: Found | None, is_wanted: IsWanted | None) -> Found:
+def _checked(found: VersionedBook | None, is_expected: VersionCheck | None) -> VersionedBook:
     if found is None:
-        raise NotThere
-    if is_wanted is not None and not is_wanted(found.version):
-        raise NotWanted
+        raise BookNotFound
+    if is_expected is not None and not is_expected(found.version):
+        raise PreconditionFailed
     return found
 
 
-def _changed(found: Found, members: Mapping[str, Any]) -> Found:
+def _changed(found: VersionedBook, members: Mapping[str, Any]) -> VersionedBook:
     """Return the next version of the book, or the one that was found if it is no other."""
     if all(getattr(found.book, name) == value for name, value in members.items()):
         return found
     book = msgspec.structs.replace(found.book, **members, updated_at=datetime.now(UTC))
-    return Found(book, found.version + 1)
+    return VersionedBook(book, found.version + 1)
 
 
-def _title(found: Found) -> tuple[str, str]:
+def _title(found: VersionedBook) -> tuple[str, str]:
     return fold(found.book.name), fold(found.book.Author)
 
 
-def _row(owner: str, changed: Found) -> dict[str, Any]:
-    """Return what `CHANGE` stores, and where."""
+def _row(owner: str, changed: VersionedBook) -> dict[str, Any]:
+    """Return what `UPDATE` stores, and where."""
     book: BookPayload = changed.book
     row = new_row(owner, {name: getattr(book, name) for name in MEMBERS}, book.updated_at)
-    return row | {"book_id": book.id, "version": changed.version, "known": changed.version - 1}
+    values = {name: row[name] for name in UPDATE_COLUMNS} | {"version": changed.version}
+    return values | {"shelf": owner, "book_id": book.id, "known": changed.version - 1}

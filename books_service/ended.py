@@ -12,12 +12,11 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from flask import Flask
 from prometheus_client import Gauge
-from sqlalchemy import bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
-from books_service.models import DeletedUser, EndedSession, Feed
+from books_service.models import DeletedUser, EndedSession, Feed, db
 from books_service.settings import BooksSettings
 from common.health import State
-from common.statements import Row, Statement
 from common.tokens import ACCESS_LIFETIME, Claims
 
 LOOK_EVERY = 0.25  # seconds
@@ -38,20 +37,14 @@ _applied = Gauge(
 
 log = structlog.get_logger()
 
-_feed = Statement(
-    select(
-        Feed.position, Feed.heard_at, Feed.event_at, Feed.applied_at, Feed.sessions_ended, Feed.users_deleted
-    ),
+SELECT_FEED = select(
+    Feed.position, Feed.heard_at, Feed.event_at, Feed.applied_at, Feed.sessions_ended, Feed.users_deleted
 )
-_sessions = Statement(
-    select(EndedSession.sid, EndedSession.until).where(
-        EndedSession.position > bindparam("after"), EndedSession.until > bindparam("since")
-    ),
+SELECT_SESSIONS = select(EndedSession.sid, EndedSession.until).where(
+    EndedSession.position > bindparam("after"), EndedSession.until > bindparam("since")
 )
-_users = Statement(
-    select(DeletedUser.public_id, DeletedUser.deleted_at).where(
-        DeletedUser.position > bindparam("after"), DeletedUser.deleted_at > bindparam("since")
-    ),
+SELECT_USERS = select(DeletedUser.public_id, DeletedUser.deleted_at).where(
+    DeletedUser.position > bindparam("after"), DeletedUser.deleted_at > bindparam("since")
 )
 
 
@@ -107,18 +100,19 @@ class Ended:
 
     def look(self) -> None:
         """Read what is new, or raise what the database raises."""
-        ((position, heard_at, event_at, applied_at, sessions_ended, users_deleted),) = _feed.rows()
-        with self._reading:
-            self._notice_the_clock(datetime.now(UTC))
-            if position != self._position:
-                self._read(after=self._position if position > self._position else 0)
-                self._position = position
-        self._heard_at = heard_at or self._heard_at
+        with db.read() as connection:
+            feed = connection.execute(SELECT_FEED).one()
+            with self._reading:
+                self._notice_the_clock(datetime.now(UTC))
+                if feed.position != self._position:
+                    self._read(connection, after=self._position if feed.position > self._position else 0)
+                    self._position = feed.position
+        self._heard_at = feed.heard_at or self._heard_at
         self._known = True
-        if applied_at:
-            _lag.set((applied_at - event_at).total_seconds())
-        _applied.labels("session.ended").set(sessions_ended)
-        _applied.labels("user.deleted").set(users_deleted)
+        if feed.applied_at:
+            _lag.set((feed.applied_at - feed.event_at).total_seconds())
+        _applied.labels("session.ended").set(feed.sessions_ended)
+        _applied.labels("user.deleted").set(feed.users_deleted)
 
     def _notice_the_clock(self, now: datetime) -> None:
         """Read all again after a clock that was fast was set: what it made us forget counts once more."""
@@ -126,11 +120,11 @@ class Ended:
             self._position = 0
         self._looked_at = now
 
-    def _read(self, *, after: int) -> None:
+    def _read(self, connection: Connection, *, after: int) -> None:
         now = datetime.now(UTC)
         lifetime = ACCESS_LIFETIME + SPARE
-        sessions: list[Row] = _sessions.rows(after=after, since=now - SPARE)
-        users: list[Row] = _users.rows(after=after, since=now - lifetime)
+        sessions = connection.execute(SELECT_SESSIONS, {"after": after, "since": now - SPARE}).all()
+        users = connection.execute(SELECT_USERS, {"after": after, "since": now - lifetime}).all()
         self._sessions.update((sid, until) for sid, until in sessions)
         self._users.update((public_id, deleted_at + lifetime) for public_id, deleted_at in users)
 

@@ -6,22 +6,22 @@ once: ids only rise, and the next batch begins behind the last one.
 
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import bindparam, select
 
 from books_service.formats import Format
-from books_service.models import Book
+from books_service.models import Book, db
 from books_service.shelf import IS_DELETED, OwnerDeleted
-from common.statements import Row, Statement
 
 BATCH = 1000  # books
 LONGEST = 300.0  # seconds that a client may take to read all of it
 
-NEXT = Statement(
+SELECT_BATCH = (
     select(Book.id, Book.name, Book.Author, Book.Publisher, Book.book_prize)
     .where(Book.owner == bindparam("owner"), Book.id > bindparam("after"))
     .order_by(Book.id)
-    .limit(bindparam("limit")),
+    .limit(bindparam("limit"))
 )
 
 
@@ -44,13 +44,14 @@ def export(owner: str, form: Format) -> Iterator[bytes]:
         yield form.write(_members(rows))
 
 
-def _members(rows: Sequence[Row]) -> Iterator[Row]:
+def _members(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Any]]:
     return (row[1:] for row in rows)
 
 
-def _next(owner: str, *, after: int) -> list[Row]:
-    rows = NEXT.rows(owner=owner, after=after, limit=BATCH)
-    # A deletion is noted before, or together with, the first book that goes with it.
-    if IS_DELETED.first(owner=owner):
-        raise OwnerDeleted
+def _next(owner: str, *, after: int) -> Sequence[Sequence[Any]]:
+    with db.read() as connection:
+        rows = connection.execute(SELECT_BATCH, {"owner": owner, "after": after, "limit": BATCH}).all()
+        # A deletion is noted before, or together with, the first book that goes with it.
+        if connection.execute(IS_DELETED, {"owner": owner}).first():
+            raise OwnerDeleted
     return rows

@@ -13,6 +13,7 @@ from functools import partial
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from books_service.models import Book, DeletedUser, EndedSession, Feed, IdempotencyKey, Shelf
+from common.database import transaction
 
 Part = Callable[[Connection, str], int]  # deletes some of what an owner has, and tells how much was found
 
@@ -51,25 +52,22 @@ class Heard:
 
 def read_cursor(connection: Connection) -> int:
     """Return the id of the last event that was applied."""
-    with connection.begin():
-        return connection.execute(select(Feed.cursor)).scalar_one()
+    return connection.execute(select(Feed.cursor)).scalar_one()
 
 
 def reset(connection: Connection) -> None:
     """Begin again with the first event that auth still keeps; to hear one twice does no harm."""
-    with connection.begin():
-        connection.execute(update(Feed).values(cursor=0))
+    connection.execute(update(Feed).values(cursor=0))
 
 
 def note_heard(connection: Connection, *, now: datetime) -> None:
     """Note that auth is there, though it had nothing to tell."""
-    with connection.begin():
-        connection.execute(update(Feed).values(heard_at=now))
+    connection.execute(update(Feed).values(heard_at=now))
 
 
 def apply(connection: Connection, events: Sequence[Heard], *, cursor: int, now: datetime) -> None:
     """Apply the events that follow `cursor`, all or nothing, or raise `CursorMoved`."""
-    with connection.begin():
+    with transaction(connection):
         position = _advance(connection, events, cursor=cursor, now=now)
         _end_sessions(connection, events, position, now=now)
         full = _delete_users(connection, events, position, now=now)
@@ -169,7 +167,7 @@ def _erase(connection: Connection, owner: str, parts: Sequence[Part]) -> None:
     for delete_some in parts:
         found = BATCH
         while found == BATCH:
-            with connection.begin():
+            with transaction(connection):
                 found = delete_some(connection, owner)
 
 
@@ -184,22 +182,16 @@ def sweep(connection: Connection, *, now: datetime) -> int:
     Until then a deleted user stays noted as not swept, whatever happens to the follower.
     """
     due = (DeletedUser.swept_at.is_(None), DeletedUser.deleted_at < now - SWEEP_AFTER)
-    with connection.begin():
-        owners = connection.execute(select(DeletedUser.public_id).where(*due).limit(BATCH)).scalars().all()
+    owners = connection.execute(select(DeletedUser.public_id).where(*due).limit(BATCH)).scalars().all()
     for owner in owners:
         # Who puts a book there holds its row: whoever began before the deletion has ended once that is gone.
-        with connection.begin():
-            connection.execute(_delete_shelf, {"owner": owner})
+        connection.execute(_delete_shelf, {"owner": owner})
         _erase(connection, owner, LATER)
     if owners:
-        with connection.begin():
-            connection.execute(
-                update(DeletedUser).where(DeletedUser.public_id.in_(owners)).values(swept_at=now)
-            )
+        connection.execute(update(DeletedUser).where(DeletedUser.public_id.in_(owners)).values(swept_at=now))
     return len(owners)
 
 
 def forget(connection: Connection, *, now: datetime) -> int:
     """Forget ended sessions whose tokens are all dead; return how many there were."""
-    with connection.begin():
-        return connection.execute(delete(EndedSession).where(EndedSession.until < now - SPARE)).rowcount
+    return connection.execute(delete(EndedSession).where(EndedSession.until < now - SPARE)).rowcount

@@ -189,7 +189,7 @@ class Follower:
 
 
 def run(settings: BooksSettings, engine: Engine) -> NoReturn:
-    """Follow until TERM; `engine` begins a transaction explicitly."""
+    """Follow until TERM, on one connection of `engine`."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))  # at any moment: a transaction is whole or was none
     follower = Follower(settings, Auth(settings.auth_url, load_keys(settings)))

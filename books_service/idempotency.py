@@ -16,24 +16,23 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 
 from books_service.models import IdempotencyKey, db
-from books_service.shelf import BookPayload, duplicates_refused, made_of, new_row, put_in
+from books_service.shelf import BookPayload, duplicates_refused, insert_book, new_row, payload_from_row
 from common.database import is_locked
-from common.statements import Statement, Transaction, transaction
 
 KEPT = timedelta(hours=24)
 PURGED = 20  # keys of anybody, by each request that stores one
 BATCH = 500  # keys, by each transaction of the follower
 
 
-class OtherBody(Exception):
+class KeyReused(Exception):
     """The key came with another body before."""
 
 
-class StillRunning(Exception):
+class RequestInProgress(Exception):
     """The first request with this key has not ended."""
 
 
-class Once(NamedTuple):
+class IdempotentResult(NamedTuple):
     """The book that was made, by this request or by the first of its key."""
 
     book: BookPayload
@@ -45,16 +44,16 @@ _names = ("owner", "key", "fingerprint", "answer", "made_at")
 _new = postgresql.insert(IdempotencyKey).values(  # the same words on SQLite
     {name: bindparam(name, type_=IdempotencyKey.__table__.c[name].type) for name in _names}
 )
-TAKE = Statement(
-    _new.on_conflict_do_update(
-        index_elements=[IdempotencyKey.owner, IdempotencyKey.key],
-        set_={name: _new.excluded[name] for name in ("fingerprint", "answer", "made_at")},
-        where=IdempotencyKey.made_at <= bindparam("expired", type_=IdempotencyKey.made_at.type),
-    ).returning(IdempotencyKey.owner),
-)
-LOOK = Statement(select(IdempotencyKey.fingerprint, IdempotencyKey.answer).where(*_mine))
-KEEP = Statement(
-    update(IdempotencyKey).where(*_mine).values(answer=bindparam("kept", type_=IdempotencyKey.answer.type)),
+CLAIM = _new.on_conflict_do_update(
+    index_elements=[IdempotencyKey.owner, IdempotencyKey.key],
+    set_={name: _new.excluded[name] for name in ("fingerprint", "answer", "made_at")},
+    where=IdempotencyKey.made_at <= bindparam("expired", type_=IdempotencyKey.made_at.type),
+).returning(IdempotencyKey.owner)
+SELECT_RESPONSE = select(IdempotencyKey.fingerprint, IdempotencyKey.answer).where(*_mine)
+STORE_RESPONSE = (
+    update(IdempotencyKey)
+    .where(IdempotencyKey.owner == bindparam("shelf"), IdempotencyKey.key == bindparam("request_key"))
+    .values(answer=bindparam("response", type_=IdempotencyKey.answer.type))
 )
 
 
@@ -70,33 +69,33 @@ def _purge(limit: int) -> Delete:
     return delete(IdempotencyKey).where(tuple_(IdempotencyKey.owner, IdempotencyKey.key).in_(found))
 
 
-_purge_many = _purge(BATCH)
-PURGE = Statement(_purge(PURGED))
+PURGE_BATCH = _purge(BATCH)
+PURGE_SOME = _purge(PURGED)
 
 
-def put_book_once(owner: str, key: str, book: Mapping[str, Any], *, capacity: int) -> Once:
+def put_book_once(owner: str, key: str, book: Mapping[str, Any], *, capacity: int) -> IdempotentResult:
     """Put a book on the shelf as `shelf.put_book` does, or return the one that the key has made.
 
-    Raises what that raises, `OtherBody` and `StillRunning`.
+    Raises what that raises, `KeyReused` and `RequestInProgress`.
     """
     row = new_row(owner, book, datetime.now(UTC))
     fingerprint = fingerprint_of(book)
-    with duplicates_refused(), transaction(db) as running:
-        if not _take(running, key, fingerprint, row):
-            return _replay(running, owner, key, fingerprint)
-        made = made_of(row, put_in(running, row, capacity))
-        running.count(KEEP, owner=owner, key=key, kept=msgspec.json.encode(made))
+    with duplicates_refused(), db.write() as connection:
+        if not _claim(connection, key, fingerprint, row):
+            return _replay(connection, owner, key, fingerprint)
+        book_made = payload_from_row(row, insert_book(connection, row, capacity))
+        response = {"shelf": owner, "request_key": key, "response": msgspec.json.encode(book_made)}
+        connection.execute(STORE_RESPONSE, response)
         # Last, for it waits for nobody: with rows of others held, a wait for a key could be for one another.
-        running.count(PURGE, expired=row["created_at"] - KEPT)
-    return Once(made, is_replayed=False)
+        connection.execute(PURGE_SOME, {"expired": row["created_at"] - KEPT})
+    return IdempotentResult(book_made, is_replayed=False)
 
 
 def forget(connection: Connection, *, now: datetime) -> int:
     """Delete, for the follower, the keys that no request has purged; return how many there were."""
     count, gone = 0, BATCH
     while gone == BATCH:
-        with connection.begin():
-            gone = connection.execute(_purge_many, {"expired": now - KEPT}).rowcount
+        gone = connection.execute(PURGE_BATCH, {"expired": now - KEPT}).rowcount
         count += gone
     return count
 
@@ -107,20 +106,20 @@ def fingerprint_of(book: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(msgspec.json.encode(members)).digest()
 
 
-def _take(running: Transaction, key: str, fingerprint: bytes, row: Mapping[str, Any]) -> bool:
+def _claim(connection: Connection, key: str, fingerprint: bytes, row: Mapping[str, Any]) -> bool:
     """Store the key, unless it is kept; what another transaction has stored counts from its end on."""
     now, owner = row["created_at"], row["owner"]
     new = {"owner": owner, "key": key, "fingerprint": fingerprint, "answer": b"", "made_at": now}
     try:
-        return running.first(TAKE, **new, expired=now - KEPT) is not None
+        return connection.execute(CLAIM, {**new, "expired": now - KEPT}).first() is not None
     except OperationalError as error:
         if not is_locked(error):
             raise
-        raise StillRunning from error
+        raise RequestInProgress from error
 
 
-def _replay(running: Transaction, owner: str, key: str, fingerprint: bytes) -> Once:
-    ((first, answer),) = running.rows(LOOK, owner=owner, key=key)
+def _replay(connection: Connection, owner: str, key: str, fingerprint: bytes) -> IdempotentResult:
+    first, answer = connection.execute(SELECT_RESPONSE, {"owner": owner, "key": key}).one()
     if first != fingerprint:
-        raise OtherBody
-    return Once(msgspec.json.decode(answer, type=BookPayload), is_replayed=True)
+        raise KeyReused
+    return IdempotentResult(msgspec.json.decode(answer, type=BookPayload), is_replayed=True)

@@ -8,21 +8,20 @@ from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.exc import OperationalError
 
 from books_service import bulk
 from books_service.models import Shelf, db
 from books_service.rows import Complaints, Rows
-from books_service.shelf import Full, take_room
+from books_service.shelf import ShelfFull, take_room
 from common.database import is_locked
-from common.statements import Statement, Transaction, transaction
 
 NO_LIMIT = 2**31 - 1  # books
 TRIES = 4  # waits for a lock
 THERE = "is on the shelf already"
 
-COUNT = Statement(select(Shelf.books).where(Shelf.owner == bindparam("owner")))
+SELECT_COUNT = select(Shelf.books).where(Shelf.owner == bindparam("owner"))
 
 
 class BadRows(Exception):
@@ -46,14 +45,14 @@ def most_rows(owner: str, capacity: int) -> int:
 
 def count_books(owner: str) -> int:
     """Return how many books are on the shelf."""
-    row = COUNT.first(owner=owner)
-    return row[0] if row else 0
+    with db.read() as connection:
+        return connection.execute(SELECT_COUNT, {"owner": owner}).scalar() or 0
 
 
 def put_books(owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool) -> Imported:
     """Put the books of a file on the shelf, which may hold `capacity`; a dry run does all but that.
 
-    Raises `BadRows`, `shelf.Full` and `shelf.OwnerDeleted`.
+    Raises `BadRows`, `shelf.ShelfFull` and `shelf.OwnerDeleted`.
     """
     if rows.complaints.count and not fail:
         raise BadRows(rows.complaints)
@@ -74,36 +73,38 @@ def suppress_locked() -> Iterator[None]:
 
 
 def _put_books(owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool) -> Imported:
-    with transaction(db) as running:
-        take_room(running, owner, 0, capacity=NO_LIMIT)  # nobody else changes the number of books from now on
-        with bulk.prepared(running):
-            imported = _put_in(running, owner, rows, capacity=capacity, fail=fail, dry_run=dry_run)
+    with db.write() as connection:
+        take_room(
+            connection, owner, 0, capacity=NO_LIMIT
+        )  # nobody else changes the number of books from now on
+        with bulk.prepared(connection):
+            imported = _put_in(connection, owner, rows, capacity=capacity, fail=fail, dry_run=dry_run)
         # The last statement, for it finds out whether the owner was deleted meanwhile.
-        take_room(running, owner, imported.created, capacity=capacity if imported.created else NO_LIMIT)
+        take_room(connection, owner, imported.created, capacity=capacity if imported.created else NO_LIMIT)
         if dry_run:
-            running.undo()
+            connection.rollback()
     return imported
 
 
 def _put_in(
-    running: Transaction, owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool
+    connection: Connection, owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool
 ) -> Imported:
-    ((books,),) = running.rows(COUNT, owner=owner)
-    known = _known(running, owner, rows) if books else frozenset[bytes]()
+    books = connection.execute(SELECT_COUNT, {"owner": owner}).scalar_one()
+    known = _known(connection, owner, rows) if books else frozenset[bytes]()
     if fail:
         _refuse_known(rows, known)
     created = len(rows) - len(known)
     if created and books + created > capacity:
-        raise Full
+        raise ShelfFull
     if created and not dry_run:
-        _put_rows(running, owner, rows, known)
+        _put_rows(connection, owner, rows, known)
     return Imported(created, len(known) + rows.repeated)
 
 
-def _known(running: Transaction, owner: str, rows: Rows) -> Set[bytes]:
+def _known(connection: Connection, owner: str, rows: Rows) -> Set[bytes]:
     known: set[bytes] = set()
     for batch in rows.titles():
-        known |= bulk.known_titles(running, owner, [title for _, title in batch])
+        known |= bulk.known_titles(connection, owner, [title for _, title in batch])
     return known
 
 
@@ -119,8 +120,8 @@ def _refuse_known(rows: Rows, known: Set[bytes]) -> None:
         raise BadRows(complaints)
 
 
-def _put_rows(running: Transaction, owner: str, rows: Rows, known: Set[bytes]) -> None:
+def _put_rows(connection: Connection, owner: str, rows: Rows, known: Set[bytes]) -> None:
     for batch in rows.batches():
         new = [row for _, row in batch if row["title"] not in known]
         if new:
-            bulk.put_rows(running, owner, new, rows.read_at)
+            bulk.put_rows(connection, owner, new, rows.read_at)

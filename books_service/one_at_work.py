@@ -32,10 +32,9 @@ class AdvisoryLock:
     """PostgreSQL's, which ends with the connection."""
 
     def take(self, connection: Connection) -> bool:
-        with connection.begin():
-            for setting in (*KEEPALIVE, *IN_ORDER):
-                connection.exec_driver_sql(f"SET {setting}")
-            return bool(connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({KEY})").scalar_one())
+        for setting in (*KEEPALIVE, *IN_ORDER):
+            connection.exec_driver_sql(f"SET {setting}")
+        return bool(connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({KEY})").scalar_one())
 
     def __enter__(self) -> Self:
         return self

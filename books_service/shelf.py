@@ -5,20 +5,19 @@ entities (docs/design.md has the measurements). Whoever changes the number of bo
 row of `shelves`, so that no shelf grows beyond what it may hold, however many write to it at once.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Never
 
 import msgspec
-from sqlalchemy import Select, bindparam, exists, insert, select
+from sqlalchemy import Connection, Select, bindparam, exists, insert, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
 from books_service.models import Book, DeletedUser, Shelf, db, fold, title_of
 from common.database import is_duplicate
 from common.members import Moment, RowId
-from common.statements import Row, Statement, Transaction, transaction
 
 
 class BookPayload(msgspec.Struct):
@@ -34,14 +33,14 @@ class BookPayload(msgspec.Struct):
     updated_at: Moment
 
 
-class Found(NamedTuple):
+class VersionedBook(NamedTuple):
     """A book, and which of its versions it is: 1, and one more with each change."""
 
     book: BookPayload
     version: int
 
 
-class AlreadyThere(Exception):
+class DuplicateBook(Exception):
     """The shelf holds a book of this name and author."""
 
 
@@ -49,7 +48,7 @@ class OwnerDeleted(Exception):
     """The owner was deleted: there is no shelf any more."""
 
 
-class Full(Exception):
+class ShelfFull(Exception):
     """The shelf holds as many books as it may."""
 
 
@@ -63,7 +62,7 @@ COLUMNS = (
     Book.updated_at,
 )
 
-NEW = (
+INSERT_COLUMNS = (
     "owner",
     "name",
     "Author",
@@ -78,19 +77,18 @@ NEW = (
     "updated_at",
 )
 
-ONE = (Book.owner == bindparam("owner"), Book.id == bindparam("book_id"))
+THIS_BOOK = (Book.owner == bindparam("owner"), Book.id == bindparam("book_id"))
 # The first book from there to there: PostgreSQL then takes the index of that order, whatever it believes of
-# the owner's books. By `ONE` it may filter the whole shelf (docs/design.md).
-SHOWN = (
+# the owner's books. By `THIS_BOOK` it may filter the whole shelf (docs/design.md).
+SELECT_BOOK = (
     select(*COLUMNS, Book.version)
     .where(Book.owner == bindparam("owner"), Book.id.between(bindparam("book_id"), bindparam("book_id")))
     .order_by(Book.id)
     .limit(1)
 )
-FIND = Statement(SHOWN)
 
 # Whoever is known to be deleted puts nothing on a shelf, whatever the token says: the statement itself looks.
-_room: Select[Any] = select(
+ROOM: Select[Any] = select(
     bindparam("owner", type_=Shelf.owner.type), bindparam("count", type_=Shelf.books.type)
 ).where(
     ~exists().where(DeletedUser.public_id == bindparam("owner", type_=Shelf.owner.type)),
@@ -98,33 +96,32 @@ _room: Select[Any] = select(
 )
 
 
-def _take_room() -> Any:
-    """Return the statement that counts `count` more books, if a shelf may hold `capacity` with them."""
-    added = postgresql.insert(Shelf).from_select(["owner", "books"], _room)
-    return added.on_conflict_do_update(
-        index_elements=[Shelf.owner],
-        set_={"books": Shelf.books + added.excluded.books},
-        where=Shelf.books + added.excluded.books <= bindparam("capacity", type_=Shelf.books.type),
-    ).returning(Shelf.owner)
+ADDED = postgresql.insert(Shelf).from_select(["owner", "books"], ROOM)  # the same words on SQLite
+# Counts `count` more books, if a shelf may hold `capacity` with them.
+TAKE_ROOM = ADDED.on_conflict_do_update(
+    index_elements=[Shelf.owner],
+    set_={"books": Shelf.books + ADDED.excluded.books},
+    where=Shelf.books + ADDED.excluded.books <= bindparam("capacity", type_=Shelf.books.type),
+).returning(Shelf.owner)
+NEW_BOOK = [bindparam(name, type_=Book.__table__.c[name].type) for name in INSERT_COLUMNS]
+INSERT = insert(Book).values(dict(zip(INSERT_COLUMNS, NEW_BOOK, strict=True))).returning(Book.id)
+INSERT_WITH_ROOM = (  # both in one statement, which SQLite cannot do
+    insert(Book)
+    .from_select(INSERT_COLUMNS, select(*NEW_BOOK).select_from(TAKE_ROOM.cte("roomy")))
+    .returning(Book.id)
+)
+IS_DELETED = select(DeletedUser.public_id).where(DeletedUser.public_id == bindparam("owner"))
 
 
-_new = [bindparam(name, type_=Book.__table__.c[name].type) for name in NEW]
-_insert = insert(Book).returning(Book.id)
-TAKE_ROOM = Statement(_take_room())  # the same words on SQLite
-INSERT = Statement(_insert.values(dict(zip(NEW, _new, strict=True))))
-_roomy = _take_room().cte("roomy")
-PUT_AT_ONCE = Statement(_insert.from_select(NEW, select(*_new).select_from(_roomy)))  # SQLite cannot
-IS_DELETED = Statement(select(DeletedUser.public_id).where(DeletedUser.public_id == bindparam("owner")))
-
-
-def find_book(owner: str, book_id: int) -> Found | None:
+def find_book(owner: str, book_id: int) -> VersionedBook | None:
     """Return the book, or None if `owner` has no such book."""
-    return found_in(FIND.first(owner=owner, book_id=book_id))
+    with db.read() as connection:
+        return book_from_row(connection.execute(SELECT_BOOK, {"owner": owner, "book_id": book_id}).first())
 
 
-def found_in(row: Row | None) -> Found | None:
+def book_from_row(row: Sequence[Any] | None) -> VersionedBook | None:
     """Return the book of a row of `COLUMNS` and the version."""
-    return Found(BookPayload(*row[:-1]), row[-1]) if row else None
+    return VersionedBook(BookPayload(*row[:-1]), row[-1]) if row else None
 
 
 def new_row(owner: str, book: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -149,53 +146,52 @@ def new_row(owner: str, book: Mapping[str, Any], now: datetime) -> dict[str, Any
 def put_book(owner: str, book: Mapping[str, Any], *, capacity: int) -> BookPayload:
     """Put a book (`name`, `Author`, `Publisher`, `book_prize`) on the shelf, which may hold `capacity`.
 
-    Raises `AlreadyThere`, `Full` and `OwnerDeleted`.
+    Raises `DuplicateBook`, `ShelfFull` and `OwnerDeleted`.
     """
     row = new_row(owner, book, datetime.now(UTC))
     with duplicates_refused():
-        return made_of(row, _put(row, capacity))
+        return payload_from_row(row, _insert(row, capacity))
 
 
 @contextmanager
 def duplicates_refused() -> Iterator[None]:
-    """Raise `AlreadyThere` for a title that the shelf holds already."""
+    """Raise `DuplicateBook` for a title that the shelf holds already."""
     try:
         yield
     except IntegrityError as error:
         if not is_duplicate(error):
             raise
-        raise AlreadyThere from error
+        raise DuplicateBook from error
 
 
-def _put(row: dict[str, Any], capacity: int) -> int:
+def _insert(row: Mapping[str, Any], capacity: int) -> int:
     """Store a new book and return its id: in one statement where the database can."""
-    if db.engine.dialect.name == "sqlite":
-        with transaction(db) as running:
-            return put_in(running, row, capacity)
-    made = PUT_AT_ONCE.first(**row, count=1, capacity=capacity)
-    if made is None:
-        _refuse(IS_DELETED.first(owner=row["owner"]))
-    return int(made[0])
+    if db.is_sqlite:
+        with db.write() as connection:
+            return insert_book(connection, row, capacity)
+    with db.read() as connection:
+        inserted = connection.execute(INSERT_WITH_ROOM, {**row, "count": 1, "capacity": capacity}).first()
+        return int(inserted[0]) if inserted else _refuse(connection, row["owner"])
 
 
-def put_in(running: Transaction, row: dict[str, Any], capacity: int) -> int:
+def insert_book(connection: Connection, row: Mapping[str, Any], capacity: int) -> int:
     """Store a new book in a transaction, and return its id; raises as `put_book` does, but for duplicates."""
-    take_room(running, row["owner"], 1, capacity=capacity)
-    ((made,),) = running.rows(INSERT, **row)
-    return int(made)
+    take_room(connection, row["owner"], 1, capacity=capacity)
+    return int(connection.execute(INSERT, row).scalar_one())
 
 
-def take_room(running: Transaction, owner: str, count: int, *, capacity: int) -> None:
+def take_room(connection: Connection, owner: str, count: int, *, capacity: int) -> None:
     """Take room for `count` books on a shelf that may hold `capacity`, and hold the shelf to the end."""
-    if running.first(TAKE_ROOM, owner=owner, count=count, capacity=capacity) is None:
-        _refuse(running.first(IS_DELETED, owner=owner))
+    room = {"owner": owner, "count": count, "capacity": capacity}
+    if connection.execute(TAKE_ROOM, room).first() is None:
+        _refuse(connection, owner)
 
 
-def _refuse(deleted: object) -> Never:
-    raise OwnerDeleted if deleted else Full
+def _refuse(connection: Connection, owner: str) -> Never:
+    raise OwnerDeleted if connection.execute(IS_DELETED, {"owner": owner}).first() else ShelfFull
 
 
-def made_of(row: Mapping[str, Any], book_id: int) -> BookPayload:
+def payload_from_row(row: Mapping[str, Any], book_id: int) -> BookPayload:
     """Return the new book of a row as its owner reads it."""
     return BookPayload(
         book_id,

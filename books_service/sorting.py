@@ -16,7 +16,6 @@ from books_service.models import Book, db
 from books_service.searching import EVERYTHING, FILTERED, INDEXED, Search, conditions, parameters
 from books_service.shelf import COLUMNS, BookPayload
 from common.pages import Position
-from common.statements import Row, Statement
 
 BY_ID = "id"
 SORTED: Mapping[str, Any] = {
@@ -30,11 +29,11 @@ SORTS = tuple(sign + name for name in SORTED for sign in ("", "-"))
 WIDTH = len(COLUMNS)
 STATEMENTS = 256  # kept, of as many shapes; a sort of the whole shelf has five at most
 
-LIST = Statement(
+SELECT_PAGE = (
     select(*COLUMNS)
     .where(Book.owner == bindparam("owner"), Book.id > bindparam("after"))
     .order_by(Book.id)
-    .limit(bindparam("limit")),
+    .limit(bindparam("limit"))
 )
 
 Compare = Callable[[Any, Any], ColumnElement[bool]]
@@ -91,11 +90,12 @@ class Shape(NamedTuple):
 def list_books(owner: str, *, sort: str, search: Search, start: Position | None, limit: int) -> Page:
     """Return up to `limit` books of `owner` that `search` finds, by `sort`, from behind `start`."""
     if sort == BY_ID and search is EVERYTHING:
-        rows = LIST.rows(owner=owner, after=start[0] if start else 0, limit=limit + 1)
-        books = [BookPayload(*row) for row in rows[:limit]]
+        place = {"owner": owner, "after": start[0] if start else 0, "limit": limit + 1}
+        with db.read() as connection:
+            rows: Sequence[Sequence[Any]] = connection.execute(SELECT_PAGE, place).all()
     else:
         rows = _find(owner, sort, search, start, limit + 1)
-        books = [BookPayload(*row[:WIDTH]) for row in rows[:limit]]
+    books = [BookPayload(*row[:WIDTH]) for row in rows[:limit]]
     return Page(books, _position(sort, rows[limit - 1]) if len(rows) > limit else None)
 
 
@@ -107,17 +107,18 @@ def identity(sort: str, search: Search) -> list[str | None]:
     return [sort, *(values.get(member) for member in FILTERED), *search.words]
 
 
-def _find(owner: str, sort: str, search: Search, start: Position | None, limit: int) -> list[Row]:
+def _find(owner: str, sort: str, search: Search, start: Position | None, limit: int) -> list[Sequence[Any]]:
     """Return the first `limit` rows behind `start`: the columns of a book, and the one it is sorted by."""
-    sqlite = db.engine.dialect.name == "sqlite"
+    sqlite = db.is_sqlite
     values = {"owner": owner, **parameters(search, sqlite=sqlite), **_place(sort, start)}
-    rows: list[Row] = []
+    rows: list[Sequence[Any]] = []
     whole = Shape(sort, "all", search.members, len(search.words), sqlite)
-    for name in ranges(whole, start):
-        shape = whole._replace(range=name)
-        rows += statement(shape).rows(**values, limit=limit - len(rows))
-        if len(rows) == limit:
-            break
+    with db.read() as connection:
+        for name in ranges(whole, start):
+            range_of_page = statement(whole._replace(range=name))
+            rows += connection.execute(range_of_page, {**values, "limit": limit - len(rows)})
+            if len(rows) == limit:
+                break
     return rows
 
 
@@ -136,7 +137,7 @@ def ranges(shape: Shape, start: Position | None) -> list[str]:
     return (["tied", "beyond"] if shape.sqlite else ["behind"]) + nulls
 
 
-def _position(sort: str, row: Row) -> Position:
+def _position(sort: str, row: Sequence[Any]) -> Position:
     """Return the place of a row: the value it is sorted by, and its id."""
     if sort.endswith(BY_ID):
         return [row[0]]
@@ -152,7 +153,7 @@ def _place(sort: str, start: Position | None) -> dict[str, Any]:
 
 
 @lru_cache(STATEMENTS)
-def statement(shape: Shape) -> Statement:
+def statement(shape: Shape) -> Select[Any]:
     """Return the statement that reads the rows of a range, up to `limit`.
 
     What is looked for is planned anew each time, by how common it is; the plan of a sort is always the same.
@@ -169,7 +170,7 @@ def statement(shape: Shape) -> Statement:
         found = _order(shape, found.where(Book.id.in_(ids)), column)
     else:
         found = _narrow(shape, found, place)
-    return Statement(found, prepared=not shape.is_search)
+    return found.execution_options(prepare=not shape.is_search)
 
 
 def _narrow(shape: Shape, found: Select[Any], column: Any) -> Select[Any]:

@@ -112,7 +112,7 @@ class IdleConnections:
         return self._engine.connect()
 
     def release(self, connection: Connection, *, is_good: bool = True) -> None:
-        """Take back what `acquire` returned; one that may be in a transaction goes to the pool to be reset."""
+        """Take back what `acquire` returned; one that may be in a transaction is reset by the pool."""
         is_awaited = cast(QueuePool, self._engine.pool).checkedout() >= CONNECTIONS  # only the pool wakes up
         if is_good and not connection.invalidated and not is_awaited and len(self._kept) < KEPT:
             self._kept.append(connection)

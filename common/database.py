@@ -99,7 +99,7 @@ class Database(SQLAlchemy):
     def write(self) -> Iterator[Connection]:
         """Lend a connection in a transaction, which is committed unless the block raises.
 
-        `rollback()` as the last call of the block undoes it. On SQLite it holds the write lock from the start.
+        `rollback()` as the last call of the block undoes it. On SQLite it has the write lock from the start.
         """
         in_turn = turn() if self.is_sqlite else nullcontext()
         with in_turn, self.read() as connection, transaction(connection):

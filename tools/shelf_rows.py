@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from books_service.shelf import NEW, new_row
+from books_service.shelf import INSERT_COLUMNS, new_row
 
 SYLLABLES = re.findall(
     "..[aeioräüé]?", "bakelomituranesodipustatrivorlenganmerquizelfroandishteronelarmäfüdé"
@@ -23,7 +23,7 @@ RARE = "Xylophonquartz"  # a word of which every part is rare
 RARE_BOOKS = 20
 PRIZES = 5_000
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
-COLUMNS = ", ".join(f'"{name}"' for name in NEW)
+COLUMNS = ", ".join(f'"{name}"' for name in INSERT_COLUMNS)
 SHELVES = "INSERT INTO shelves SELECT owner, count(*) FROM books GROUP BY owner ON CONFLICT DO NOTHING"
 # What keeps its order is faster made anew than kept; PostgreSQL's primary key stays.
 INDEXES = {
@@ -78,7 +78,7 @@ def _store_in_sqlite(connection: sqlite3.Connection, rows: Iterator[Row]) -> Non
     indexes = connection.execute(INDEXES["sqlite"]).fetchall()
     for name, _ in indexes:
         connection.execute(f"DROP INDEX {name}")
-    values = ", ".join(f":{name}" for name in NEW)
+    values = ", ".join(f":{name}" for name in INSERT_COLUMNS)
     statement = f"INSERT INTO books ({COLUMNS}) VALUES ({values})"  # noqa: S608 - our own words
     connection.executemany(statement, map(_as_text, rows))
     for _, definition in indexes:
@@ -99,7 +99,7 @@ def _store_in_postgresql(connection: psycopg.Connection[Any], rows: Iterator[Row
         connection.execute(f"DROP INDEX {name}")
     with connection.cursor().copy(f"COPY books ({COLUMNS}) FROM STDIN") as copy:
         for row in rows:
-            copy.write_row([row[name] for name in NEW])
+            copy.write_row([row[name] for name in INSERT_COLUMNS])
     for _, definition in indexes:
         connection.execute(definition)
     connection.execute(SHELVES)

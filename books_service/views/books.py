@@ -6,8 +6,8 @@ import msgspec
 from flask import Response, abort
 
 from books_service import editing, shelf
-from books_service.idempotency import Once, put_book_once
-from books_service.shelf import BookPayload, Found
+from books_service.idempotency import put_book_once
+from books_service.shelf import BookPayload, VersionedBook
 from books_service.views.blueprint import ERIC, FULL, blueprint, capacity, owner
 from books_service.views.refusals import FAILED, KNOWN_BOOK, NO_SUCH_BOOK, STILL_RUNNING, refusals
 from common.answers import JSON, answer, not_modified
@@ -68,7 +68,7 @@ def create_book(body: dict[str, Any], idempotency_key: str | None) -> Response:
     with refusals():
         if idempotency_key is None:
             return created(shelf.put_book(owner(), body, capacity=capacity()))
-        once: Once = put_book_once(owner(), idempotency_key, body, capacity=capacity())
+        once = put_book_once(owner(), idempotency_key, body, capacity=capacity())
     response = created(once.book)
     if once.is_replayed:
         response.headers["Idempotency-Replayed"] = "true"
@@ -109,12 +109,12 @@ def show_book(book_id: int, **asked: str | None) -> Response:
     return not_modified(headers_of(found)) if conditions.know(etag) else shown(found)
 
 
-def shown(found: Found) -> Response:
+def shown(found: VersionedBook) -> Response:
     """Return the answer that shows the book."""
     return answer(found.book, headers=headers_of(found))
 
 
-def headers_of(found: Found) -> dict[str, str]:
+def headers_of(found: VersionedBook) -> dict[str, str]:
     """Return the headers of an answer that shows the book: a cache has to ask whether it is still the one."""
     return {"ETag": etag_of(found.version), "Cache-Control": "private, no-cache"}
 
@@ -149,7 +149,7 @@ def change_book(book_id: int, body: dict[str, Any], **asked: str | None) -> Resp
 def changed(book_id: int, members: dict[str, Any], asked: Asked) -> Response:
     """Give the book these members, if the client's conditions hold, and show it."""
     with refusals():
-        return shown(editing.change_book(owner(), book_id, members, is_wanted=wanted(asked)))
+        return shown(editing.change_book(owner(), book_id, members, is_expected=wanted(asked)))
 
 
 @blueprint.operation(
@@ -161,11 +161,11 @@ def changed(book_id: int, members: dict[str, Any], asked: Asked) -> Response:
 def delete_book(book_id: int, **asked: str | None) -> Response:
     """Take one book off the shelf."""
     with refusals():
-        editing.take_book(owner(), book_id, is_wanted=wanted(asked))
+        editing.delete_book(owner(), book_id, is_expected=wanted(asked))
     return answer(Deleted())
 
 
-def wanted(asked: Asked) -> editing.IsWanted | None:
+def wanted(asked: Asked) -> editing.VersionCheck | None:
     """Return what the client's conditions say of the version of a book that is to be changed."""
     conditions = Conditions(**asked)
     if conditions == Conditions():

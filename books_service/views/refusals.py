@@ -21,18 +21,18 @@ def refusals() -> Iterator[None]:
     """Answer what is refused inside."""
     try:
         yield
-    except editing.NotThere:
+    except editing.BookNotFound:
         abort(404, NO_SUCH_BOOK)
-    except editing.NotWanted:
+    except editing.PreconditionFailed:
         abort(412, FAILED)
-    except shelf.AlreadyThere:
+    except shelf.DuplicateBook:
         abort(409, KNOWN_BOOK)
-    except shelf.Full:
+    except shelf.ShelfFull:
         abort(409, FULL)
     except shelf.OwnerDeleted:
         refuse_token("user")
-    except idempotency.StillRunning as error:
+    except idempotency.RequestInProgress as error:
         raise Refusal(409, STILL_RUNNING, headers={"Retry-After": "1"}) from error
-    except idempotency.OtherBody as error:
+    except idempotency.KeyReused as error:
         complaint = {"header": "Idempotency-Key", "detail": "came with another body before"}
         raise Refusal(422, DETAILS[422], errors=[complaint]) from error

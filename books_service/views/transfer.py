@@ -177,7 +177,7 @@ def refusals() -> Iterator[None]:
         yield
     except BadRows as error:
         refuse([], error.complaints)
-    except shelf.Full:
+    except shelf.ShelfFull:
         abort(409, FULL)
     except shelf.OwnerDeleted:
         refuse_token("user")

@@ -9,12 +9,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import ClauseElement
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from books_service import bulk, editing, feed, one_at_work, shelf, sorting
 from books_service.sorting import Shape
-from common.statements import Statement
 from tests.conftest import migrated_database
 from tests.postgres_server import PostgresServer
 
@@ -40,12 +39,13 @@ INDEX = {
     "book_prize": "ix_books_owner_prize",
     "created_at": "ix_books_owner_created",
 }
-BOOK = dict.fromkeys(shelf.NEW, "") | {
+BOOK = dict.fromkeys(shelf.INSERT_COLUMNS, "") | {
     "owner": "many",
     "book_id": 1,
     "book_prize": 1,
     "version": 2,
     "known": 1,
+    "shelf": "many",
     "updated_at": "2026-01-01T00:00:00+00:00",
 }
 KEYS = {"name": "m", "Author": "author 50", "book_prize": 7, "created_at": "2026-01-01T00:00:00+00:00"}
@@ -89,7 +89,7 @@ def grown(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[
         yield connection
 
 
-def values_of(compiled: SQLCompiler, values: dict[str, object]) -> list[object]:
+def values_of(compiled: Any, values: dict[str, object]) -> list[object]:
     """Return the parameters of a statement in the order in which it has them."""
     constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
     given = {"owner": "few", "limit": 51, "after": 100} | constants | values
@@ -97,9 +97,9 @@ def values_of(compiled: SQLCompiler, values: dict[str, object]) -> list[object]:
     return [given[name] for name in compiled.positiontup]
 
 
-def plan(connection: Connection, statement: Statement, mode: str, **values: object) -> Plan:
+def plan(connection: Connection, statement: ClauseElement, mode: str, **values: object) -> Plan:
     """Return the plan of a prepared statement: `force_generic_plan` is what one that is used often gets."""
-    compiled = statement.compile(postgresql.dialect(paramstyle="numeric_dollar"))  # type: ignore[no-untyped-call] # untyped there
+    compiled = statement.compile(dialect=postgresql.dialect(paramstyle="numeric_dollar"))  # type: ignore[no-untyped-call] # untyped there
     connection.execute("DEALLOCATE ALL")
     connection.execute(f"SET plan_cache_mode = {mode}")
     connection.execute(f"PREPARE hot AS {compiled}")
@@ -117,14 +117,14 @@ def nodes(whole: Plan) -> list[Plan]:
 
 @both
 def test_a_page_is_read_from_the_owner_s_part_of_the_index(lopsided: Connection, owner: str) -> None:
-    node = nodes(plan(lopsided, sorting.LIST, "force_generic_plan", owner=owner))[-1]
+    node = nodes(plan(lopsided, sorting.SELECT_PAGE, "force_generic_plan", owner=owner))[-1]
 
     assert node["Index Name"] == "pk_books"
     assert "owner" in node["Index Cond"]
 
 
 def test_a_book_is_looked_up_by_owner_and_id(lopsided: Connection) -> None:
-    node = nodes(plan(lopsided, shelf.FIND, "force_generic_plan", owner="few", book_id=1))[-1]
+    node = nodes(plan(lopsided, shelf.SELECT_BOOK, "force_generic_plan", owner="few", book_id=1))[-1]
 
     assert node["Index Name"] == "pk_books"
     assert "Filter" not in node
@@ -147,9 +147,9 @@ def test_a_sorted_page_is_read_from_where_it_begins(lopsided: Connection, sort: 
 
 
 @pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
-@pytest.mark.parametrize("hot", [shelf.FIND, editing.HOLD_BOOK])
+@pytest.mark.parametrize("hot", [shelf.SELECT_BOOK, editing.LOCK_BOOK])
 def test_a_book_of_who_has_many_now_is_looked_up_by_owner_and_id(
-    grown: Connection, hot: Statement, mode: str
+    grown: Connection, hot: ClauseElement, mode: str
 ) -> None:
     node = nodes(plan(grown, hot, mode, **BOOK))[-1]
 
@@ -157,8 +157,8 @@ def test_a_book_of_who_has_many_now_is_looked_up_by_owner_and_id(
     assert "id" in node["Index Cond"]
 
 
-@pytest.mark.parametrize("hot", [editing.CHANGE, editing.DELETE])
-def test_a_book_of_who_has_many_now_is_changed_by_owner_and_id(grown: Connection, hot: Statement) -> None:
+@pytest.mark.parametrize("hot", [editing.UPDATE, editing.DELETE])
+def test_a_book_of_who_has_many_now_is_changed_by_owner_and_id(grown: Connection, hot: ClauseElement) -> None:
     node = nodes(plan(grown, hot, "force_generic_plan", **BOOK))[-1]
 
     assert node["Index Name"] == "pk_books"
@@ -170,7 +170,7 @@ def test_books_of_who_has_many_now_are_found_in_order_to_be_deleted(grown: Conne
     with grown.transaction():
         for setting in one_at_work.IN_ORDER:
             grown.execute(f"SET LOCAL {setting}")
-        limit, scan = nodes(plan(grown, Statement(feed.FIND_BOOKS), mode, owner="many"))
+        limit, scan = nodes(plan(grown, feed.FIND_BOOKS, mode, owner="many"))
 
     assert limit["Node Type"] == "Limit"
     assert scan["Index Name"] == "pk_books"
@@ -178,7 +178,7 @@ def test_books_of_who_has_many_now_are_found_in_order_to_be_deleted(grown: Conne
 
 
 def test_books_of_who_has_many_now_are_deleted_by_owner_and_id(grown: Connection) -> None:
-    statement = Statement(feed.DELETE_BOOKS)
+    statement = feed.DELETE_BOOKS
 
     for mode in ("force_generic_plan", "force_custom_plan"):
         node = nodes(plan(grown, statement, mode, owner="many", first=30_001, last=30_500))[-1]
@@ -203,8 +203,8 @@ def test_a_sorted_page_of_who_has_many_now_is_read_from_where_it_begins(
 
 def test_titles_of_who_has_many_now_are_looked_up_one_by_one(grown: Connection) -> None:
     with grown.transaction():
-        grown.execute(str(bulk.PLAN.compile(postgresql.dialect())))  # type: ignore[no-untyped-call] # untyped there
-        whole = plan(grown, bulk.KNOWN_IN_BATCH, "force_custom_plan", owner="many", batch='["00"]')
+        grown.execute(str(bulk.PLAN.compile(dialect=postgresql.dialect())))  # type: ignore[no-untyped-call] # untyped there
+        whole = plan(grown, bulk.SELECT_TITLES_OF_BATCH, "force_custom_plan", owner="many", batch='["00"]')
 
     node = nodes(whole)[-1]
 
@@ -260,9 +260,9 @@ def file(template: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def steps(connection: sqlite3.Connection, statement: Statement, **values: object) -> list[str]:
+def steps(connection: sqlite3.Connection, statement: ClauseElement, **values: object) -> list[str]:
     """Return how SQLite runs a statement, without the index's name where it is of no interest."""
-    compiled = statement.compile(sqlite.dialect())
+    compiled = statement.compile(dialect=sqlite.dialect())
     found = connection.execute(f"EXPLAIN QUERY PLAN {compiled}", values_of(compiled, values))
     return [detail for *_, detail in found]
 

@@ -42,9 +42,15 @@ class Side:
             return list(result.all()) if result.returns_rows else []
 
     @contextmanager
-    def transactions(self) -> Iterator[Connection]:
-        """Yield a connection whose transactions begin explicitly, such as the follower's."""
-        with self.app.app_context(), self.app.extensions["transactions"].connect() as connection:
+    def connect(self) -> Iterator[Connection]:
+        """Yield a connection in autocommit mode, such as the follower's."""
+        with self.app.app_context(), self._db.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Yield a connection in a transaction."""
+        with self.app.app_context(), self._db.write() as connection:
             yield connection
 
 
@@ -95,7 +101,7 @@ class Shelves(Side):
         )
         now = datetime(2026, 1, 2, tzinfo=UTC).isoformat(sep=" ").removesuffix("+00:00")
         rows = [{"owner": owner, "title": b"%d" % number, "now": now} for number in range(count)]
-        with self.transactions() as connection, connection.begin():
+        with self.write() as connection:
             connection.execute(text(row), rows)
 
     def count(self, owner: str) -> int:

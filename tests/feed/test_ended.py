@@ -114,7 +114,7 @@ def test_what_a_fast_clock_forgot_is_known_again_once_it_is_set(own_shelves: She
     now = datetime.now(UTC)
     ended = Ended(own_shelves.app, own_shelves.app.extensions["settings"])
     claims = claims_of(str(uuid.uuid4()))
-    with own_shelves.transactions() as connection:
+    with own_shelves.connect() as connection:
         told = Heard(1, "session.ended", now, sid=claims.session_id, until=now + timedelta(minutes=45))
         feed.apply(connection, [told], cursor=0, now=now)
 

@@ -25,12 +25,12 @@ def deletion(public_id: str, number: int = 1) -> Heard:
 
 
 def apply(shelves: Shelves, *events: Heard, cursor: int = 0, now: datetime = NOW) -> None:
-    with shelves.transactions() as connection:
+    with shelves.connect() as connection:
         feed.apply(connection, events, cursor=cursor, now=now)
 
 
 def sweep(shelves: Shelves, *, now: datetime) -> int:
-    with shelves.transactions() as connection:
+    with shelves.connect() as connection:
         return feed.sweep(connection, now=now)
 
 
@@ -78,7 +78,7 @@ def test_more_keys_and_books_than_a_batch_go_at_once(own_shelves: Shelves) -> No
         {"owner": owner, "key": f"{number}", "nothing": b"", "now": "2026-01-02 00:00:00"}
         for number in range(2 * feed.BATCH + 1)
     ]
-    with own_shelves.transactions() as connection, connection.begin():
+    with own_shelves.write() as connection:
         connection.execute(text(row), rows)
 
     apply(own_shelves, deletion(owner))
@@ -92,7 +92,7 @@ def test_the_follower_waits_for_no_request(own_shelves: Shelves) -> None:
     owner = str(uuid.uuid4())
     put_once(own_shelves, owner, "held")
     put_once(own_shelves, owner, "free")
-    with own_shelves.transactions() as other, other.begin():
+    with own_shelves.write() as other:
         for held in ("idempotency_keys WHERE key = 'held'", "shelves"):
             other.execute(text(f"SELECT 1 FROM {held} FOR UPDATE"))  # noqa: S608 - words of ours
         apply(own_shelves, deletion(owner))
@@ -107,9 +107,9 @@ def test_the_follower_waits_for_no_request(own_shelves: Shelves) -> None:
 def test_a_book_that_was_being_written_is_swept_away(own_shelves: Shelves) -> None:
     """Its statement began before the deletion and ends after it: a title that another writes holds it up."""
     owner, written = str(uuid.uuid4()), book()
-    with ThreadPoolExecutor() as threads, own_shelves.transactions() as other:
-        with other.begin() as rival:
-            other.execute(text(own_copy(own_shelves, owner, written)))
+    with ThreadPoolExecutor() as threads:
+        with own_shelves.write() as rival:
+            rival.execute(text(own_copy(own_shelves, owner, written)))
             late = threads.submit(put, own_shelves, owner, written)
             wait_until(lambda: own_shelves.execute(WAITING)[0].count, "the statement has begun")
             apply(own_shelves, deletion(owner))
@@ -194,7 +194,7 @@ def test_to_hear_all_again_changes_nothing(own_shelves: Shelves) -> None:
     ]
     apply(own_shelves, *events)
     before = remembered(own_shelves)
-    with own_shelves.transactions() as connection:
+    with own_shelves.connect() as connection:
         feed.reset(connection)
 
     apply(own_shelves, *events)
@@ -215,7 +215,7 @@ def test_ended_sessions_are_forgotten_once_their_tokens_are_dead(own_shelves: Sh
     ]
     apply(own_shelves, *events)
 
-    with own_shelves.transactions() as connection:
+    with own_shelves.connect() as connection:
         assert feed.forget(connection, now=NOW + timedelta(hours=20)) == 0  # a clock may have gone wrong
         assert feed.forget(connection, now=NOW + timedelta(hours=25, minutes=30)) == 1
 
@@ -230,9 +230,8 @@ def test_old_keys_of_requests_are_forgotten(own_shelves: Shelves) -> None:
         for number, age in enumerate(ages)
     ]
 
-    with own_shelves.transactions() as connection:
-        with connection.begin():
-            connection.execute(insert(IdempotencyKey), keys)
+    with own_shelves.connect() as connection:
+        connection.execute(insert(IdempotencyKey), keys)
         assert idempotency.forget(connection, now=NOW) == many
 
     assert own_shelves.execute("SELECT key FROM idempotency_keys") == [(str(many),)]
