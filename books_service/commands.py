@@ -28,7 +28,7 @@ def follow() -> None:
     """Follow auth's feed until TERM; of several that run, one is at work."""
     # Only here: the client would add an eighth to the CPU of a start of the service, which calls nobody.
     settings: BooksSettings = current_app.extensions["settings"]
-    import_module("books_service.follower").run(settings, db.engine)
+    import_module("books_service.follower").run(settings)
 
 
 @feed_commands.command("reset")

@@ -16,11 +16,12 @@ from typing import NoReturn
 import msgspec
 import requests
 import structlog
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from books_service import feed, idempotency
 from books_service.feed import SESSION_ENDED, USER_DELETED, CursorMoved, Heard
+from books_service.models import db
 from books_service.one_at_work import Lock, make_lock
 from books_service.settings import BooksSettings
 from common.auth import load_keys
@@ -188,14 +189,14 @@ class Follower:
             self._heartbeat.touch()
 
 
-def run(settings: BooksSettings, engine: Engine) -> NoReturn:
-    """Follow until TERM, on one connection of `engine`."""
+def run(settings: BooksSettings) -> NoReturn:
+    """Follow until TERM, on one connection for as long as it holds."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))  # at any moment: a transaction is whole or was none
     follower = Follower(settings, Auth(settings.auth_url, load_keys(settings)))
     while True:
         try:
-            with engine.connect() as connection, make_lock(engine.url) as lock:
+            with db.read() as connection, make_lock(db.engine.url) as lock:
                 follower.follow(connection, lock)
         except (SQLAlchemyError, SchemaNotCurrent) as error:
             reason = str(getattr(error, "orig", error))

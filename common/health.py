@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
+from contextlib import AbstractContextManager
 from typing import Literal
 
 import msgspec
@@ -99,7 +100,7 @@ def _keys_check() -> State:
 
 def _database_checks() -> dict[str, State]:
     db: Database = current_app.extensions["readiness_database"]
-    look = _looks.submit(_look, db.engine.connect, current_app.extensions["schema_head"])
+    look = _looks.submit(_look, db.read(), current_app.extensions["schema_head"])
     try:
         return look.result(timeout=CHECK_WAIT)
     except NotInTime:
@@ -107,9 +108,9 @@ def _database_checks() -> dict[str, State]:
         return {"database": "failing", "schema": "failing"}
 
 
-def _look(connect: Callable[[], Connection], head: str) -> dict[str, State]:
+def _look(lent: AbstractContextManager[Connection], head: str) -> dict[str, State]:
     try:
-        with connect() as connection:
+        with lent as connection:
             current = connection.exec_driver_sql(SCHEMA_VERSION).scalar()
     except SchemaNotCurrent:
         return {"database": "ok", "schema": "failing"}
