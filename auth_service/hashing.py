@@ -1,47 +1,50 @@
-"""Owns the one hash queue of the service: its numbers, and what a client reads when it is full."""
+"""Hashes of passwords: Argon2id, a few at a time in each worker."""
 
 import ctypes
+import math
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import ParamSpec, TypeVar
 
-from flask import Flask, Response
+from argon2 import Parameters, PasswordHasher, Type, extract_parameters, low_level
+from argon2.exceptions import VerifyMismatchError
+from flask import Flask
 from prometheus_client import Gauge, Histogram
-from werkzeug.exceptions import ServiceUnavailable
 
-from auth_service.hash_queue import Busy, HashQueue, Observer
-from auth_service.passwords import Hasher
+from auth_service.passwords import MAX_RAW_LENGTH, to_bytes
 from auth_service.settings import AuthSettings
-from common.problems import answer
+from common.limits import ConcurrencyLimit
+from common.settings import cores
 
-RETRY_AFTER = 5  # seconds
+WAIT = 5  # seconds that a hash may wait for a core
+NICENESS = 10  # a tenth of the weight of threads that do not hash
+SALT = b"spent for nothing"
+LEAST_MEMORY = 8  # KiB a lane, of a hash (RFC 9106 section 3.1)
 M_ARENA_MAX = -8  # of glibc's malloc.h
 
 _hash_seconds = Histogram("password_hash_seconds", "Time to hash one password.")
 _wait_seconds = Histogram("password_hash_wait_seconds", "Time a password waited for a core.")
 _waiting = Gauge("password_hash_waiting", "Passwords that wait for a core now.", multiprocess_mode="livesum")
 
-
-class Numbers(Observer):
-    """Tells Prometheus what the queue does."""
-
-    def waiting(self, change: int) -> None:
-        _waiting.inc(change)
-
-    def waited(self, seconds: float) -> None:
-        _wait_seconds.observe(seconds)
-
-    def hashed(self, seconds: float) -> None:
-        _hash_seconds.observe(seconds)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def init_app(app: Flask, settings: AuthSettings) -> None:
-    """Make the hasher of `app`, before workers are forked from it."""
+    """Make the hasher of `app`: with its workers, it computes about one hash a core at a time."""
     share_one_arena()
+    threads = max(1, settings.threads // 2)  # the others stay free for what needs no hash
     app.extensions["hasher"] = Hasher(
         memory=settings.argon2_memory,
         time_cost=settings.argon2_time_cost,
         parallelism=settings.argon2_parallelism,
-        queue=HashQueue(waiters=max(1, settings.threads * 3 // 4), observer=Numbers()),
+        slots=ConcurrencyLimit(max(1, cores() // settings.workers), waiting=threads, wait=WAIT),
+        callers=ConcurrencyLimit(threads),
     )
-    app.register_error_handler(Busy, answer_busy)
 
 
 def share_one_arena() -> None:
@@ -53,6 +56,95 @@ def share_one_arena() -> None:
         mallopt(M_ARENA_MAX, 1)
 
 
-def answer_busy(_: Busy) -> Response:
-    """Answer 503: no core came free in time."""
-    return answer(ServiceUnavailable(retry_after=RETRY_AFTER))
+class Hasher:
+    """Hash and verify with Argon2id, within `slots`; every method may raise `Busy`."""
+
+    def __init__(
+        self,
+        *,
+        memory: int,  # KiB
+        time_cost: int,
+        parallelism: int,
+        slots: ConcurrencyLimit,
+        callers: ConcurrencyLimit,
+    ) -> None:
+        self._argon2 = PasswordHasher(time_cost, memory, parallelism, type=Type.ID)
+        self.slots, self._callers = slots, callers
+        # No thread is started before the first hash, so that the workers that are forked start their own.
+        self._threads = ThreadPoolExecutor(slots.count, "hash", initializer=_lower_priority)
+        self._dummy_hash = self._argon2.hash(secrets.token_bytes())
+
+    def admitted(self) -> AbstractContextManager[None]:
+        """Count the block among those on their way to a hash, or raise `Busy` before anything is done."""
+        return self._callers.slot()
+
+    def hash(self, password: str) -> str:
+        """Return the hash to store, with its salt and parameters."""
+        return self._compute(self._argon2.hash, to_bytes(password))
+
+    def verify(self, stored: str, password: str) -> bool:
+        """Tell whether `stored` is a hash of this password; an old one takes as long as one of today."""
+        if len(password) > MAX_RAW_LENGTH:
+            return self.verify_dummy(password)
+        return self._compute(self._matches, stored, to_bytes(password))
+
+    def verify_dummy(self, password: str) -> bool:
+        """Take as long as `verify` and return False: for a name that nobody has."""
+        self._compute(self._matches, self._dummy_hash, to_bytes(password[:MAX_RAW_LENGTH]))
+        return False
+
+    def needs_rehash(self, stored: str) -> bool:
+        """Tell whether a parameter has grown since `stored` was made."""
+        old, new = extract_parameters(stored), extract_parameters(self._dummy_hash)
+        return (
+            old.type is not new.type
+            or old.version < new.version
+            or old.memory_cost < new.memory_cost
+            or old.time_cost < new.time_cost
+            or old.parallelism < new.parallelism
+        )
+
+    def _compute(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the function in a thread of low priority, as soon as a slot is free."""
+        with _waiting.track_inprogress(), _wait_seconds.time():
+            self.slots.acquire()
+        try:
+            with _hash_seconds.time():
+                return self._threads.submit(function, *args, **kwargs).result()
+        finally:
+            self.slots.release()
+
+    def _matches(self, stored: str, password: bytes) -> bool:
+        self._equalize_cost(extract_parameters(stored))
+        try:
+            return self._argon2.verify(stored, password)
+        except VerifyMismatchError:
+            return False
+
+    def _equalize_cost(self, stored: Parameters) -> None:
+        """Take as long as a hash of today takes longer than this one, which else would tell of a user."""
+        time_cost, memory = difference(stored, extract_parameters(self._dummy_hash))
+        if time_cost:
+            low_level.hash_secret_raw(
+                b"", SALT, time_cost, memory, stored.parallelism, stored.hash_len, stored.type
+            )
+
+
+def difference(old: Parameters, new: Parameters) -> tuple[int, int]:
+    """Return passes and KiB of the hash that costs as much as `new` costs more than `old`; 0 passes: none.
+
+    The cost of Argon2 is passes times memory; it never takes more memory than `new` does.
+    """
+    missing = new.time_cost * new.memory_cost - old.time_cost * old.memory_cost
+    time_cost = max(1, math.ceil(missing / new.memory_cost))
+    memory = missing // time_cost
+    return (time_cost, memory) if memory >= LEAST_MEMORY * old.parallelism else (0, 0)
+
+
+def _lower_priority() -> None:
+    """Let this thread have what everybody else leaves of a core: many logins then keep nobody waiting.
+
+    On Linux that is the thread's, though POSIX means the process.
+    """
+    if sys.platform == "linux":
+        os.nice(NICENESS)

@@ -8,11 +8,11 @@ from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from auth_service import names
-from auth_service.hash_queue import Busy
+from auth_service.hashing import Hasher
 from auth_service.models import User, db
-from auth_service.passwords import Hasher
 from auth_service.sessions import USER_COLUMNS, LiveUser
 from common.database import is_duplicate
+from common.limits import Busy
 
 _credentials = select(User.id, User.public_id, User.password_hash, User.disabled).where(
     User.folded_name == bindparam("folded_name")
@@ -74,7 +74,7 @@ def check_password(hasher: Hasher, name: str, password: str) -> Checked:
     """
     row = _find_credentials(name)
     if row is None:
-        hasher.verify_nothing(password)
+        hasher.verify_dummy(password)
         return Checked(0, "", "", "unknown_name")
     user_id, public_id, password_hash, disabled = row
     refusal = None if hasher.verify(password_hash, password) else "wrong_password"

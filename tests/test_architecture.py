@@ -16,7 +16,7 @@ SOURCES = sorted(
 )
 # The layers of a service, from the outside inwards; a module may import its own layer and those behind it.
 ENTRANCES = {"__init__", "gunicorn_conf", "env"}  # what puts the parts together
-HTTP = {"views", "guards", "credentials", "fields", "payloads", "hashing", "limiting"} | {
+HTTP = {"views", "guards", "credentials", "fields", "payloads", "limiting"} | {
     "commands",
     "audit_commands",
     "event_commands",

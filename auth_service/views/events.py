@@ -1,7 +1,7 @@
 """Owns the feed as other services read it: `GET /events`, which can wait for something to tell."""
 
 import time
-from threading import Semaphore
+from contextlib import suppress
 
 import msgspec
 from flask import Flask, Response, abort, current_app
@@ -14,6 +14,7 @@ from common.answers import answer
 from common.api import Blueprint
 from common.auth import require_service_token
 from common.fields import QueryNumber, StrictSchema
+from common.limits import Busy, ConcurrencyLimit
 from common.listeners import is_ending
 from common.members import Moment, PublicId
 from common.openapi import SERVICE
@@ -86,7 +87,7 @@ EXAMPLE = EventList(
 def init_app(app: Flask, settings: AuthSettings) -> None:
     """Let a part of the threads of each worker wait, so that there is always one for other requests."""
     count = 0 if settings.threads == 1 else max(1, settings.threads // 4)
-    app.extensions["event_waits"] = Semaphore(count)
+    app.extensions["event_waits"] = ConcurrencyLimit(count)
 
 
 @blueprint.operation(
@@ -116,13 +117,9 @@ def find_events(after: int, limit: int) -> tuple[list[Told], int]:
 
 def wait_for_event(after: int, wait: int) -> bool:
     """Look again and again for `wait` seconds at most; no database connection is held between two looks."""
-    waits: Semaphore = current_app.extensions["event_waits"]
-    if not wait or not waits.acquire(blocking=False):
-        return False
-    try:
+    with suppress(Busy), current_app.extensions["event_waits"].slot():
         return look_again(after, until=time.monotonic() + wait)
-    finally:
-        waits.release()
+    return False
 
 
 def look_again(after: int, *, until: float) -> bool:

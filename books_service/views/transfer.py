@@ -26,17 +26,17 @@ from common.auth import refuse_token
 from common.bodies import Complaint, load_body, load_query
 from common.fields import AnyText, QueryNumber, StrictSchema
 from common.files import Files, is_long, read_file
+from common.limits import ConcurrencyLimit
 from common.memory import give_back
-from common.places import Places
 from common.problems import DETAILS, Refusal
 
 ERIC = ("Eric", "Terry Pratchett", "Gollancz", 12)
 EXAMPLES = {name: (form.head() + form.write([ERIC])).decode() for name, form in BY_TYPE.items()}
 
-# Of each worker. A slow client holds a thread; a file is up to 16 MiB, and three times that when it is read.
-EXPORTS = Places(16, wait=5)
-FILES = Places(4, wait=5)
-AT_WORK = Places(1, wait=30)
+# Of the 16 threads of a worker: a slow client holds one. A file is up to 16 MiB, thrice that when it is read.
+EXPORTS = ConcurrencyLimit(4, waiting=2, wait=5)
+FILES = ConcurrencyLimit(4, waiting=2, wait=5)
+AT_WORK = ConcurrencyLimit(1, waiting=3, wait=30)
 
 
 class Export(StrictSchema):
@@ -88,7 +88,7 @@ def export_books(format: str | None) -> Response:  # noqa: A002 - the parameter 
     """Write the whole shelf into a file, by id."""
     form = FORMATS[format] if format else preferred()
     with ExitStack() as held:
-        held.enter_context(EXPORTS.one())
+        held.enter_context(EXPORTS.slot())
         pieces = export(owner(), form)
         with refusals():
             first = next(pieces)  # what fails here still gets an answer of its own
@@ -121,11 +121,11 @@ def import_books() -> Response:
     complaints: list[Complaint] = []
     with ExitStack() as held:
         if is_long():
-            held.enter_context(FILES.one())
+            held.enter_context(FILES.slot())
             held.callback(give_back)
         media_type, body = read_file(EXAMPLES)
         if is_long():
-            held.enter_context(AT_WORK.one())
+            held.enter_context(AT_WORK.slot())
         options = _query.load({}) | load_query(_query, complaints)
         fail = options["on_duplicate"] == "fail"
         rows = read_rows(BY_TYPE[media_type], body, fail=fail)

@@ -11,8 +11,8 @@ from auth_service import create_app
 from auth_service.models import KnownNetwork, User, db
 from auth_service.tries import key_of
 from tests.auth.database import rows
+from tests.auth.hashers import while_hashing
 from tests.auth.logins import log_in, log_out
-from tests.auth.meanwhile import while_hashing
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, register
 

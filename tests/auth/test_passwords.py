@@ -13,18 +13,14 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.hash_queue import Busy, HashQueue
-from auth_service.passwords import COMMON_PASSWORDS, MAX_LENGTH, NICER, Hasher, complaint
+from auth_service.hashing import NICENESS, Hasher
+from auth_service.passwords import COMMON_PASSWORDS, MAX_LENGTH, complaint
+from common.limits import Busy, ConcurrencyLimit
+from tests.auth.hashers import make_hasher
 
 
 def complain(password: str, *, name: str = "ada", min_length: int = 8) -> str | None:
     return complaint(password, name=name, min_length=min_length)
-
-
-def make_hasher(
-    *, memory: int = 64, time_cost: int = 1, parallelism: int = 1, queue: HashQueue | None = None
-) -> Hasher:
-    return Hasher(memory=memory, time_cost=time_cost, parallelism=parallelism, queue=queue or HashQueue())
 
 
 HASHER = make_hasher()
@@ -177,7 +173,7 @@ def test_compatible_characters_make_another_password() -> None:
 )
 def test_what_could_never_be_chosen_is_compared_and_wrong(password: str) -> None:
     assert HASHER.verify(HASHER.hash("x" * 256), password) is False
-    assert HASHER.verify_nothing(password) is False
+    assert HASHER.verify_dummy(password) is False
 
 
 def test_a_long_password_is_compared_whole() -> None:
@@ -222,20 +218,20 @@ def test_a_hash_of_another_type_is_outdated() -> None:
         lambda hasher: hasher.hash("correct horse"),
         lambda hasher: hasher.verify(HASHER.hash("correct horse"), "correct horse"),
         lambda hasher: hasher.verify(HASHER.hash("correct horse"), "x" * 65_536),
-        lambda hasher: hasher.verify_nothing("correct horse"),
-        lambda hasher: hasher.verify_nothing("x" * 65_536),
+        lambda hasher: hasher.verify_dummy("correct horse"),
+        lambda hasher: hasher.verify_dummy("x" * 65_536),
     ],
 )
 def test_all_work_waits_for_a_slot(use: Callable[[Hasher], Any]) -> None:
-    queue = HashQueue(slots=1, limit=0.05)
-    hasher = make_hasher(queue=queue)
+    slots = ConcurrencyLimit(1)
+    hasher = make_hasher(slots=slots)
 
-    with queue.slot(), pytest.raises(Busy):
+    with slots.slot(), pytest.raises(Busy):
         use(hasher)
 
 
 def test_hashes_in_many_threads_are_all_right() -> None:
-    hasher, outcomes = make_hasher(queue=HashQueue(slots=2, limit=60)), list[bool]()
+    hasher, outcomes = make_hasher(slots=ConcurrencyLimit(2, waiting=14, wait=60)), list[bool]()
 
     def hash_and_verify(password: str) -> None:
         outcomes.append(hasher.verify(hasher.hash(password), password))
@@ -257,11 +253,11 @@ def test_what_hashes_lets_everything_else_go_first() -> None:
     hashing = [thread.native_id or 0 for thread in threading.enumerate() if thread.name.startswith("hash")]
 
     own = os.getpriority(os.PRIO_PROCESS, 0)
-    assert {os.getpriority(os.PRIO_PROCESS, number) for number in hashing} == {min(19, own + NICER)}
+    assert {os.getpriority(os.PRIO_PROCESS, number) for number in hashing} == {min(19, own + NICENESS)}
 
 
-def test_no_more_are_on_their_way_to_a_hash_than_may_wait_for_one() -> None:
-    hasher = make_hasher(queue=HashQueue(waiters=1))
+def test_no_more_are_on_their_way_to_a_hash_than_may_be() -> None:
+    hasher = make_hasher()
 
     with hasher.admitted(), pytest.raises(Busy), hasher.admitted():
         pytest.fail("there was a place for a second one")

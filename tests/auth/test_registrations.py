@@ -11,10 +11,10 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from auth_service import create_app, registrations
-from auth_service.hash_queue import HashQueue
 from auth_service.limits import TooMany
 from auth_service.models import db
-from auth_service.passwords import Hasher
+from common.limits import ConcurrencyLimit
+from tests.auth.hashers import make_hasher
 from tests.pair import Pair
 from tests.people import PASSWORD, new_name
 
@@ -80,11 +80,10 @@ def test_only_who_was_registered_counts(app: Flask, address: str) -> None:
 def test_a_taken_name_is_refused_without_a_hash_and_behind_the_limit(
     app: Flask, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name, queue = new_name(), HashQueue(slots=1, limit=0.01)
+    name, slots = new_name(), ConcurrencyLimit(1)
     assert register(app, address, name).status_code == 201
-    busy = Hasher(memory=8, time_cost=1, parallelism=1, queue=queue)
-    with monkeypatch.context() as patch, queue.slot():
-        patch.setitem(app.extensions, "hasher", busy)
+    with monkeypatch.context() as patch, slots.slot():
+        patch.setitem(app.extensions, "hasher", make_hasher(slots=slots))
         answers = [register(app, address, each).status_code for each in (name, name.upper(), new_name())]
 
     for _ in range(LIMIT - 1):

@@ -7,11 +7,11 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters, low_level
 from sqlalchemy import select, update
 
-from auth_service.hash_queue import HashQueue
+from auth_service.hashing import difference
 from auth_service.models import User
-from auth_service.passwords import Hasher, difference
 from tests.at_once import at_once
 from tests.auth.database import execute, rows
+from tests.auth.hashers import make_hasher
 from tests.auth.logins import log_in
 from tests.people import PASSWORD, Person, assert_problem
 
@@ -94,7 +94,7 @@ def test_what_an_old_hash_costs_less_is_a_hash_of_its_own(
 def test_whatever_the_password_an_old_hash_is_as_much_work_as_one_of_today(
     monkeypatch: pytest.MonkeyPatch, password: str
 ) -> None:
-    hasher = Hasher(memory=2048, time_cost=2, parallelism=1, queue=HashQueue())
+    hasher = make_hasher(memory=2048, time_cost=2)
     today, old = hasher.hash(PASSWORD), parameters(1024, 1)
     weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
     spent = []
@@ -107,6 +107,6 @@ def test_whatever_the_password_an_old_hash_is_as_much_work_as_one_of_today(
     monkeypatch.setattr(low_level, "hash_secret_raw", watch)
 
     assert hasher.verify(today, password) == hasher.verify(weak, password) == (password == PASSWORD)
-    hasher.verify_nothing(password)
+    hasher.verify_dummy(password)
 
     assert [each + old.time_cost * old.memory_cost for each in spent] == [2 * 2048]

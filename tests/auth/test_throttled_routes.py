@@ -9,12 +9,12 @@ import requests
 from sqlalchemy import func, select
 
 from auth_service.audit import LOGIN_FAILED
-from auth_service.hash_queue import HashQueue
 from auth_service.models import AuditEntry, PasswordTry
-from auth_service.passwords import Hasher
 from auth_service.tries import key_of
+from common.limits import ConcurrencyLimit
 from tests.at_once import at_once
 from tests.auth.database import rows
+from tests.auth.hashers import make_hasher
 from tests.auth.shell import Operator
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, new_name, register
@@ -114,14 +114,13 @@ def test_who_has_a_64_of_ipv6_is_one_client(operator: Operator) -> None:
 def test_what_finds_no_core_to_hash_on_is_given_back(
     pair: Pair, operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    queue, name = HashQueue(slots=1, limit=0.01), new_name()
-    hasher = Hasher(memory=8, time_cost=1, parallelism=1, queue=queue)
-    monkeypatch.setitem(operator.app.extensions, "hasher", hasher)
+    slots, name = ConcurrencyLimit(1), new_name()
+    monkeypatch.setitem(operator.app.extensions, "hasher", make_hasher(slots=slots))
 
-    with queue.slot():
+    with slots.slot():
         answers = [operator.app.test_client().post("/login", auth=(name, WRONG)) for _ in range(12)]
 
-    assert {answer.status_code for answer in answers} == {503}
+    assert {(answer.status_code, answer.headers["Retry-After"]) for answer in answers} == {(503, "5")}
     assert rows(pair, select(PasswordTry.id).where(PasswordTry.name_key == key_of(name))) == []
 
 

@@ -1,0 +1,76 @@
+"""Concurrency limits: so many threads at once, some that wait, and 503 for the next."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from common.limits import Busy, ConcurrencyLimit
+from tests.waiting import wait_until
+
+
+def test_who_finds_no_slot_in_time_is_refused_with_503() -> None:
+    limit = ConcurrencyLimit(2, waiting=1, wait=0.01)
+
+    with limit.slot(), limit.slot(), pytest.raises(Busy) as refused:
+        limit.acquire()
+
+    assert refused.value.code == 503
+    assert refused.value.headers == {"Retry-After": "5"}
+
+
+def test_a_slot_is_given_back_whatever_happened() -> None:
+    limit = ConcurrencyLimit(1)
+
+    with pytest.raises(ZeroDivisionError), limit.slot():
+        raise ZeroDivisionError
+
+    with limit.slot():
+        pass
+
+
+def test_a_refusal_costs_nobody_a_slot() -> None:
+    limit = ConcurrencyLimit(1, waiting=1, wait=0.01)
+    for _ in range(3):
+        with limit.slot(), pytest.raises(Busy), limit.slot():
+            pass
+
+    with limit.slot():
+        pass
+
+
+def test_who_waits_gets_the_slot_that_becomes_free() -> None:
+    limit = ConcurrencyLimit(1, waiting=1, wait=30)
+    limit.acquire()
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(limit.acquire)
+
+        limit.release()
+
+        waiting.result(30)
+
+
+def test_who_finds_as_many_waiting_as_may_is_refused_at_once() -> None:
+    limit = ConcurrencyLimit(1, waiting=2, wait=60)
+    with ThreadPoolExecutor(3) as threads:
+        with limit.slot():
+            visits = [threads.submit(visit, limit) for _ in range(3)]
+            wait_until(lambda: any(each.done() for each in visits), "one of three is refused")
+        outcomes = sorted(each.result(30) for each in visits)
+
+    assert outcomes == [False, True, True]
+
+
+def test_without_a_place_to_wait_nobody_waits() -> None:
+    limit = ConcurrencyLimit(1, wait=60)
+
+    with limit.slot(), pytest.raises(Busy):
+        limit.acquire()
+
+
+def visit(limit: ConcurrencyLimit) -> bool:
+    """Tell whether there was a slot."""
+    try:
+        with limit.slot():
+            return True
+    except Busy:
+        return False
