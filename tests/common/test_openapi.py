@@ -236,7 +236,7 @@ def test_parameters_of_a_query_tell_their_form(document: Document) -> None:
     for parameters in lists:
         by_name = {parameter["name"]: parameter for parameter in parameters}
         assert by_name["limit"]["schema"] == {"type": "integer", "default": 50, "minimum": 1, "maximum": 200}
-        assert by_name["cursor"]["schema"] == {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}
+        assert by_name["cursor"]["schema"] == {"type": "string", "pattern": "^[A-Za-z0-9._-]+$"}
         assert all(parameter["description"] for parameter in parameters)
 
 

@@ -1,9 +1,11 @@
 """Cursors: opaque, bound to their list, and good while a key that made them is in use."""
 
-import base64
 import secrets
+import string
 from collections.abc import Sequence
+from itertools import product
 from types import MappingProxyType
+from urllib.parse import quote
 
 import pytest
 
@@ -12,6 +14,7 @@ from common.pages import BadCursor, Position, page_after, page_end, read_cursor,
 from common.problems import Refusal
 
 LISTING = ["books", "somebody"]
+LETTERS = string.ascii_letters + string.digits + "-_."
 
 
 def key() -> Key:
@@ -40,8 +43,7 @@ def test_a_cursor_brings_back_its_position(keys: KeySet, position: Position) -> 
 def test_a_cursor_needs_no_escape_in_an_address(keys: KeySet) -> None:
     for number in range(1, 200):
         cursor = write_cursor(keys, LISTING, [number])
-        assert cursor.replace("-", "").replace("_", "").isalnum()
-        assert cursor.isascii()
+        assert quote(cursor, safe="") == cursor
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,8 @@ def test_a_cursor_of_another_list_is_refused(keys: KeySet, listing: Sequence[str
 
 @pytest.mark.parametrize(
     "cursor",
-    ["", "A", "AAAA", "A" * 100, "=", "é", "\x00", "\ud800", "a b", "a+b/", "null", "[1]"],
+    ["", "A", "AAAA", "A" * 100, "=", "é", "\x00", "\ud800", "a b", "a+b/", "null", "[1]", "."]
+    + ["WzFd", "WzFd.", f".{'A' * 43}", f"WzFd.{'A' * 43}", f"WzFd.{'A' * 43}=", f"WzFd..{'A' * 43}"],
     ids=ascii,
 )
 def test_what_is_no_cursor_is_refused(keys: KeySet, cursor: str) -> None:
@@ -73,14 +76,14 @@ def test_what_is_no_cursor_is_refused(keys: KeySet, cursor: str) -> None:
         read_cursor(keys, LISTING, cursor)
 
 
-def test_no_bit_of_a_cursor_can_be_changed(keys: KeySet) -> None:
-    data = base64.urlsafe_b64decode(write_cursor(keys, LISTING, [12]) + "==")
+def test_no_letter_of_a_cursor_can_be_another(keys: KeySet) -> None:
+    cursor = write_cursor(keys, LISTING, [12])
 
-    for bit in range(len(data) * 8):
-        changed = bytearray(data)
-        changed[bit // 8] ^= 1 << bit % 8
-        with pytest.raises(BadCursor):
-            read_cursor(keys, LISTING, base64.urlsafe_b64encode(changed).decode().rstrip("="))
+    for place, letter in product(range(len(cursor)), LETTERS):
+        changed = cursor[:place] + letter + cursor[place + 1 :]
+        if changed != cursor:
+            with pytest.raises(BadCursor):
+                read_cursor(keys, LISTING, changed)
 
 
 @pytest.mark.parametrize("end", ["=", "==", "A", "AA", "\n", " "])
@@ -88,15 +91,6 @@ def test_a_cursor_has_one_spelling(keys: KeySet, end: str) -> None:
     for number in (1, 12, 123):
         with pytest.raises(BadCursor):
             read_cursor(keys, LISTING, write_cursor(keys, LISTING, [number]) + end)
-
-
-def test_the_last_letter_of_a_cursor_cannot_be_another(keys: KeySet) -> None:
-    cursor = write_cursor(keys, LISTING, [12])
-    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".replace(cursor[-1], "")
-
-    for letter in letters:
-        with pytest.raises(BadCursor):
-            read_cursor(keys, LISTING, cursor[:-1] + letter)
 
 
 def test_a_cursor_survives_a_rotation_of_the_keys() -> None:

@@ -67,7 +67,7 @@ def take_real_cursor(case: Case[Any]) -> None:
     One that breaks its own pattern is sent as it is.
     """
     cursor = case.query["cursor"]
-    if not (isinstance(cursor, str) and re.fullmatch("[A-Za-z0-9_-]+", cursor)):
+    if not (isinstance(cursor, str) and re.fullmatch("[A-Za-z0-9._-]+", cursor)):
         return
     address = case.operation.schema.get_base_url() + case.operation.path
     query = {name: value for name, value in case.query.items() if name not in ("cursor", "limit")}
