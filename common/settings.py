@@ -6,7 +6,6 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from environs import EnvError, FileAwareEnv
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -27,15 +26,13 @@ class Misconfigured(SystemExit):
 class Environment:
     """Reads settings from the environment, each also from the file that `NAME_FILE` names."""
 
-    def __init__(self) -> None:
-        self._env = FileAwareEnv(strip_whitespace=True)
-
     def text(self, name: str, default: str = "") -> str:
-        if os.environ.get(name) and os.environ.get(f"{name}_FILE"):
+        value, file = os.environ.get(name, ""), os.environ.get(f"{name}_FILE", "")
+        if value and file:
             raise Misconfigured(f"{name} and {name}_FILE are both set; set one of them")
         try:
-            return str(self._env.str(name, default)) or default
-        except (EnvError, ValueError, OSError) as error:
+            return (Path(file).read_text().strip() if file else value) or default
+        except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError
             raise Misconfigured(f"{name}_FILE does not name a readable text file") from error
 
     def has(self, name: str) -> bool:

@@ -23,7 +23,6 @@ ROOT = Path(__file__).parents[1]
 LIBRARIES = [
     "alembic.command",
     "argon2",
-    "environs",
     "flask.cli",
     "flask_migrate",
     "flask_smorest",
