@@ -193,7 +193,9 @@ def run(settings: BooksSettings) -> NoReturn:
     """Follow until TERM, on one connection for as long as it holds."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))  # at any moment: a transaction is whole or was none
-    follower = Follower(settings, Auth(settings.auth_url, load_keys(settings)))
+    keys = load_keys(settings)
+    keys.watch()
+    follower = Follower(settings, Auth(settings.auth_url, keys))
     while True:
         try:
             with db.read() as connection, make_lock(db.engine.url) as lock:

@@ -12,7 +12,6 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 MAX_HOPS = 20  # of X-Forwarded-For, from the right; whoever sends more gets no further
-MAPPED = IPv6Network("::ffff:0:0/96")  # IPv4 as a socket for both sees it, RFC 4291 section 2.5.5.2
 
 # What a proxy may write: an address, alone or with a port (RFC 7239 section 6). A zone (fe80::1%eth0) means
 # nothing on another machine.
@@ -58,9 +57,7 @@ def parse_address(text: str) -> Address | None:
         address = ip_address(text)
     except ValueError:
         return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        return address.ipv4_mapped
-    return address
+    return _ipv4(address) or address
 
 
 def parse_network(text: str) -> Network:
@@ -68,9 +65,13 @@ def parse_network(text: str) -> Network:
     if "%" in text:
         raise ValueError("a zone means nothing to others")
     network = ip_network(text)
-    if isinstance(network, IPv6Network) and network.subnet_of(MAPPED):
-        return IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
-    return network
+    mapped = _ipv4(network.network_address)
+    return IPv4Network((mapped, network.prefixlen - 96)) if mapped else network
+
+
+def _ipv4(address: Address) -> IPv4Address | None:
+    """Return the address that a socket for both versions shows as one of IPv6 (RFC 4291 section 2.5.5.2)."""
+    return address.ipv4_mapped if isinstance(address, IPv6Address) else None
 
 
 def _parse_hop(entry: str) -> Address | None:

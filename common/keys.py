@@ -20,6 +20,7 @@ import structlog
 
 MIN_SECRET = 32  # bytes, RFC 7518 section 3.2
 LOOK_EVERY = 0.5  # seconds between two looks at the file
+LOOK_AGAIN_EVERY = 1.0  # seconds between two looks because of a key that is unknown
 PLACEHOLDER = re.compile(
     rb"change.?(me|this)|place.?holder|replace.?(me|this)|your.?(own.?)?secret", re.IGNORECASE
 )
@@ -96,8 +97,7 @@ class KeyFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._looked = self._looked_again = time.monotonic()
-        self._looked_again -= 1
+        self._looked_again = time.monotonic() - LOOK_AGAIN_EVERY
         self._seen = _version(path)
         self._keys = read(path)
         self.complaint: str | None = None
@@ -106,7 +106,7 @@ class KeyFile:
         os.register_at_fork(before=take, after_in_parent=release, after_in_child=release)
 
     def watch(self) -> None:
-        """Look from now on in a thread too: who is asked nothing, or forks, has to know the last good set."""
+        """Look from now on in a thread: who is asked nothing, or forks, has to know the last good set."""
         threading.Thread(target=self._look_on, name="keys", daemon=True).start()
 
     def _look_on(self) -> None:
@@ -118,16 +118,12 @@ class KeyFile:
                 log.error("keys_not_looked_at", error=type(error).__name__)
 
     def current(self) -> KeySet:
-        """Return the keys in use, at most a second older than the file."""
-        now = time.monotonic()
-        if now - self._looked >= LOOK_EVERY:
-            self._looked = now
-            self._look()
+        """Return the keys in use, at most a second older than the file while it is watched."""
         return self._keys
 
     def look_again(self) -> bool:
         now = time.monotonic()
-        if now - self._looked_again < 1:
+        if now - self._looked_again < LOOK_AGAIN_EVERY:
             return False
         self._looked_again = now
         return self._look()

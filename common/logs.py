@@ -55,7 +55,7 @@ class JsonLine(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line)
+        return render(None, record.levelname, line).decode()
 
 
 def configure() -> None:
