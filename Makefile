@@ -126,9 +126,10 @@ $(MADE):
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-$(SERVICES): $(MADE) auth_service/requirements.txt books_service/requirements.txt
+$(SERVICES): $(MADE) auth_service/requirements.txt books_service/requirements.txt requirements-run.txt
 	@echo "Installing the locked packages into $(VENV) ..." >&2
-	@$(INSTALL) --require-hashes -r auth_service/requirements.txt -r books_service/requirements.txt
+	@$(INSTALL) --require-hashes -r auth_service/requirements.txt -r books_service/requirements.txt \
+		-r requirements-run.txt
 	@touch $@
 
 $(DEVELOPMENT): $(SERVICES) requirements-dev.txt

@@ -1,4 +1,4 @@
-"""Writes the locks of both services and of development, with hashes and without addresses."""
+"""Writes the locks of both services, of `make run` and of development, with hashes and without addresses."""
 
 import os
 import subprocess
@@ -8,14 +8,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 BOOKS = "books_service/requirements.txt"
 AUTH = "auth_service/requirements.txt"
+RUN = "requirements-run.txt"
 DEVELOPMENT = "requirements-dev.txt"
 
-# Each lock with its source and the locks whose versions it has to keep to: all three live in one
+# Each lock with its source and the locks whose versions it has to keep to: all four live in one
 # virtual environment. None holds a mark of who asked for a package, so that a diff shows versions only.
 LOCKS: tuple[tuple[str, list[str], list[str]], ...] = (
     (AUTH, ["auth_service/pyproject.toml"], []),
     (BOOKS, ["books_service/pyproject.toml"], [AUTH]),
-    (DEVELOPMENT, ["--group", "pyproject.toml:dev"], [AUTH, BOOKS]),
+    (RUN, ["--group", "pyproject.toml:run"], [AUTH, BOOKS]),
+    (DEVELOPMENT, ["--group", "pyproject.toml:dev"], [AUTH, BOOKS, RUN]),
 )
 UV = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
 OPTIONS = [

@@ -59,10 +59,10 @@ class Run:
             )
 
     def wait_ready(self) -> str:
-        """Return the line that says that all is ready, the first that is no log line."""
+        """Return the line that says that all is ready."""
         assert self.running.stdout is not None
         for line in self.running.stdout:
-            if not line.startswith("{"):
+            if line.startswith("Ready:"):
                 return line
         raise AssertionError(self.errors)
 

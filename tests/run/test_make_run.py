@@ -56,6 +56,10 @@ def terminate(run: Run) -> None:
     run.running.terminate()
 
 
+def close_terminal(run: Run) -> None:
+    os.killpg(run.running.pid, signal.SIGHUP)
+
+
 @pytest.fixture
 def prepared(run: Run, template: Path) -> Run:
     """What finds its keys and databases made, as all starts but the first do."""
@@ -93,7 +97,7 @@ def assert_a_second_start_goes_on(run: Run) -> None:
     assert requests.get(run.url("AUTH") + "/me", headers=bearer, timeout=WAIT).json()["name"] == "Ann"
 
 
-@pytest.mark.parametrize("stop", [press_ctrl_c, terminate])
+@pytest.mark.parametrize("stop", [press_ctrl_c, terminate, close_terminal])
 def test_stopping_finishes_what_is_under_way_and_ends_every_process(
     prepared: Run, stop: Callable[[Run], None]
 ) -> None:
@@ -131,13 +135,14 @@ def test_killing_it_ends_the_services(prepared: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "name"), [("books_service:create_app()", "books_service"), ("follow", "the follower of books")]
+    ("word", "name"), [("books_service:create_app()", "books"), ("follow", "follower"), ("honcho", "honcho")]
 )
 def test_one_that_dies_ends_the_others(prepared: Run, word: str, name: str) -> None:
     run = prepared
     run.start()
     run.wait_ready()
-    (victim,) = [child for child in psutil.Process(run.running.pid).children() if word in child.cmdline()]
+    family = psutil.Process(run.running.pid).children(recursive=True)
+    victim = next(child for child in family if word in child.cmdline())  # a master comes before its workers
     victim.kill()
 
     assert run.wait_end() == 1
