@@ -14,7 +14,7 @@ MADE := $(VENV)/.made
 SERVICES := $(VENV)/.services
 DEVELOPMENT := $(VENV)/.development
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --root-user-action=ignore
-CODE := auth_service books_service common tests tools
+CODE := auth_service books_service common tests benchmarks tools
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -97,16 +97,16 @@ coverage: $(DEVELOPMENT) ## the tests without containers, and the lines they lea
 		--cov --cov-report=term-missing:skip-covered $(ARGS)
 
 bench: $(DEVELOPMENT) ## requests a second, latency and CPU a request, with wrk
-	@$(BIN)/python tools/bench.py $(ARGS)
+	@$(BIN)/python -m benchmarks.books $(ARGS)
 
 bench-compose: $(DEVELOPMENT) ## sizes of the images, and the time from `up` to healthy
-	@$(BIN)/python tools/bench_compose.py
+	@$(BIN)/python -m benchmarks.compose
 
 bench-revocation: $(DEVELOPMENT) ## how long books takes tokens of ended sessions and deleted users
-	@$(BIN)/python tools/bench_revocation.py $(ARGS)
+	@$(BIN)/python -m benchmarks.revocation $(ARGS)
 
 bench-shelf: $(DEVELOPMENT) ## what a page and a search cost on a shelf of 100,000 books in a table of a million
-	@$(BIN)/python tools/bench_shelf.py $(ARGS)
+	@$(BIN)/python -m benchmarks.shelf $(ARGS)
 
 ##@ Keep
 lock: $(MADE) ## write the locks again; ARGS=--upgrade takes newer versions

@@ -1,8 +1,9 @@
-"""Owns a load: what wrk is told to send, and what the processes under it spend meanwhile."""
+"""A load: what wrk is told to send, and what the processes under it spend meanwhile."""
 
 import json
 import os
 import secrets
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,10 +19,6 @@ TIMEOUT = 10  # seconds that wrk waits for an answer before it counts an error
 WARM_UP = 1  # seconds
 COLUMNS = ("", "req/s", "p50 ms", "p99 ms", "server us/req", "database us/req", "errors")
 WIDTH = 17  # characters
-
-
-class NoLoad(Exception):
-    """wrk did not run; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +74,8 @@ def run_wrk(route: Route, *, seconds: int, connections: int) -> dict[str, int]:
         "PATHS": "\n".join(route.paths),
         "BODY": route.body.replace("{n}", f"{secrets.token_hex(4)}-{{n}}"),  # wrk counts from 1 in every run
     }
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is missing: install it (on Debian the package wrk)")
     done = subprocess.run(
         [*command, "--script", str(SCRIPT), route.url],
         env=environment,
@@ -85,7 +84,7 @@ def run_wrk(route: Route, *, seconds: int, connections: int) -> dict[str, int]:
         check=False,
     )
     if done.returncode:
-        raise NoLoad(f"wrk: {(done.stderr or done.stdout).strip()}")
+        raise SystemExit(f"wrk: {(done.stderr or done.stdout).strip()}")
     result: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
     return result
 

@@ -13,21 +13,19 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
-from pathlib import Path
 from statistics import quantiles
 
 import psutil
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a file, so that people need no -m
-from tests.people import Person, register
-from tools.bench import NAMES, running
+from benchmarks.books import staged
+from benchmarks.people import PASSWORD, TIMEOUT, Person, register
+from benchmarks.services import DATABASES
 
 CROWD = 200
 MIB = 1024 * 1024  # bytes
 HASH = 19 * MIB  # of memory, for each worker
 SPARE = 64 * MIB
 LIMIT = 1.0  # seconds, 99 of 100 answers to everybody else
-TIMEOUT = 60  # seconds
 LOOK_EVERY = 1.0  # seconds
 PAUSE = 0.02  # seconds
 
@@ -35,19 +33,19 @@ PAUSE = 0.02  # seconds
 def main() -> int:
     """Measure on each database; return the exit status."""
     parser = ArgumentParser(description="Measure auth and books while 200 people log in at once.")
-    parser.add_argument("--database", choices=NAMES, help="one of them; left out: both in turn")
+    parser.add_argument("--database", choices=DATABASES, help="one of them; left out: both in turn")
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--workers", type=int, default=2, help="of each service")
     options = parser.parse_args()
-    databases = [options.database] if options.database else list(NAMES)
+    databases = [options.database] if options.database else list(DATABASES)
     return max(report(database, options.seconds, options.workers) for database in databases)
 
 
 def report(database: str, seconds: float, workers: int) -> int:
     """Print the lines of a database; return 1 if something is not as it should be."""
-    with running(database, workers) as stage:
-        people = [register(stage.pair) for _ in range(CROWD)]
-        auth = psutil.Process(stage.pair.processes["auth"].pid)
+    with staged(database, workers) as stage:
+        people = [register(stage.services.url) for _ in range(CROWD)]
+        auth = psutil.Process(stage.services.pid("auth"))
         before, crowd = memory(auth), Crowd(people, seconds)
         receiver, sender = Pipe(duplex=False)
         # In a process of its own: here, an answer would wait for 200 threads of this one.
@@ -62,7 +60,7 @@ def report(database: str, seconds: float, workers: int) -> int:
         everybody_else.join()
     peak = peaks.result()
     grown = peak - before
-    print(f"{NAMES[database]}: answers {dict(crowd.statuses)}, 503 without Retry-After {crowd.silent}")
+    print(f"{DATABASES[database]}: answers {dict(crowd.statuses)}, 503 without Retry-After {crowd.silent}")
     print(f"  memory {before / MIB:.0f} MiB before, at most {grown / MIB:.0f} more")
     worst = {path: quantiles(taken, n=100)[98] for path, taken in times.items()}
     for path, value in worst.items():
@@ -84,8 +82,8 @@ class Crowd:
         """Log in until the time is over."""
         self.together.wait(TIMEOUT)
         while time.monotonic() < self.end:
-            url = person.pair.url("auth") + "/login"
-            answer = person.session.post(url, auth=(person.name, person.password), timeout=TIMEOUT)
+            url = f"{person.url('auth')}/login"
+            answer = person.session.post(url, auth=(person.name, PASSWORD), timeout=TIMEOUT)
             self.statuses[answer.status_code] += 1
             self.silent += answer.status_code == 503 and "Retry-After" not in answer.headers
 
@@ -97,7 +95,7 @@ def ask(reader: Person, end: float, sender: Connection) -> None:
         for name, taken in times.items():
             service, path = name.split(" ")
             started = time.perf_counter()
-            reader.get(path, service).raise_for_status()
+            reader.get(path, service)
             taken.append(time.perf_counter() - started)
         time.sleep(PAUSE)
     sender.send(times)

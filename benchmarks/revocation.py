@@ -5,28 +5,20 @@ so that any of its workers may answer. What counts is the time from auth's answe
 refusals in a row.
 """
 
-import signal
 import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import requests
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a file, so that make and people need no -m
-from tests.e2e.edge import SIZE, start_with_edge
-from tests.e2e.stack import Stack, clone, remove_images
-from tests.pair import FOLLOWER, SERVICES, Pair
-from tests.people import Person, register, register_admin
-from tests.postgres_programs import NoPostgres
-from tools.bench import NAMES, running
+from benchmarks.compose import REPLICAS, Compose
+from benchmarks.people import TIMEOUT, Person, Url, register
+from benchmarks.services import DATABASES, FOLLOWER, postgres_if, running
 
 SURE = 16  # refusals in a row: one of four workers answers none of them once in a hundred times
 GIVE_UP = 30.0  # seconds
-TIMEOUT = 30  # seconds for an answer
 
 End = Callable[[Person, Person], requests.Response]
 
@@ -36,8 +28,7 @@ class NotRefused(Exception):
 
 
 def log_out(person: Person, _: Person) -> requests.Response:
-    body = {"refresh_token": person.refresh_token}
-    return requests.post(person.pair.url("auth") + "/logout", json=body, timeout=TIMEOUT)
+    return person.request("POST", "auth", "/logout", json={"refresh_token": person.refresh_token})
 
 
 def disable(person: Person, admin: Person) -> requests.Response:
@@ -45,7 +36,7 @@ def disable(person: Person, admin: Person) -> requests.Response:
 
 
 def delete(person: Person, admin: Person) -> requests.Response:
-    return admin.delete(f"/users/{person.public_id}", service="auth")
+    return admin.request("DELETE", "auth", f"/users/{person.public_id}")
 
 
 ENDS: Mapping[str, End] = {"logout": log_out, "disabled": disable, "deleted": delete}
@@ -54,15 +45,12 @@ ENDS: Mapping[str, End] = {"logout": log_out, "disabled": disable, "deleted": de
 def main() -> int:
     """Measure what the command line asks for; return 1 if something was not refused."""
     options = parse_options()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # TERM then tidies up as Ctrl-C does
     try:
         for town in [options.town] if options.town else TOWNS:
             TOWNS[town](options)
-    except (NotRefused, NoPostgres) as error:
+    except NotRefused as error:
         print(f"make bench-revocation: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
     return 0
 
 
@@ -77,48 +65,45 @@ def parse_options() -> Namespace:
 
 def measure_database(database: str, options: Namespace) -> None:
     """Measure the services as `make run` runs them."""
-    with running(database, options.workers) as stage:
-        pair = stage.pair.start(FOLLOWER)
-        title = f"{NAMES[database]}, {options.workers} workers of books"
-        measure(title, pair, register_admin(pair), options)
+    with postgres_if(database) as postgres, running(postgres, workers=options.workers) as services:
+        services.start(FOLLOWER)
+        admin = register(services.url)
+        services.flask("auth", "users", "promote", admin.name)
+        measure(f"{DATABASES[database]}, {options.workers} workers of books", services.url, admin, options)
 
 
-def measure_stack(options: Namespace) -> None:
-    """Measure containers: nginx in front of three replicas of books and two of auth."""
-    with TemporaryDirectory() as folder:
-        images = {f"{service.upper()}_IMAGE": f"bookstore-{service}:bench-revocation" for service in SERVICES}
-        stack = Stack(clone(Path(folder)), COMPOSE_PROFILES="edge", **images)
-        try:
-            stack.compose("build", "--quiet")
-            admin = start_with_edge(stack).register()
-            stack.execute("auth", "flask", "--app=auth_service", "users", "promote", admin.name)
-            measure(f"docker compose, {SIZE['books']} replicas of books", stack, admin, options)
-        finally:
-            stack.down()
-            remove_images(images)
+def measure_compose(options: Namespace) -> None:
+    """Measure containers: nginx in front of several replicas of each service."""
+    with Compose("bookstore-bench-revocation") as stack:
+        stack.run("build", "--quiet")
+        scales = [word for name, count in REPLICAS.items() for word in ("--scale", f"{name}={count}")]
+        stack.run("up", "--detach", "--wait", "--no-build", *scales)
+        admin = register(stack.url)
+        stack.run("exec", "-T", "auth", "flask", "--app", "auth_service", "users", "promote", admin.name)
+        measure(f"docker compose, {REPLICAS['books']} replicas of books", stack.url, admin, options)
 
 
 TOWNS: Mapping[str, Callable[[Namespace], None]] = {
-    **{name: partial(measure_database, name) for name in NAMES},
-    "compose": measure_stack,
+    **{name: partial(measure_database, name) for name in DATABASES},
+    "compose": measure_compose,
 }
 
 
-def measure(title: str, town: Pair | Stack, admin: Person, options: Namespace) -> None:
+def measure(title: str, url: Url, admin: Person, options: Namespace) -> None:
     """Print the times of each way to end a session."""
     print(
         f"\n{title}, {options.count} times each\n{'':10}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}", flush=True
     )
     for name in [options.end] if options.end else ENDS:
-        times = [refused_after(town, ENDS[name], admin) for _ in range(options.count)]
+        times = [refused_after(url, ENDS[name], admin) for _ in range(options.count)]
         print(f"{name:10}" + "".join(f"{value * 1000:9.0f}" for value in summary(times)), flush=True)
 
 
-def refused_after(town: Pair | Stack, end: End, admin: Person) -> float:
+def refused_after(url: Url, end: End, admin: Person) -> float:
     """Return the seconds from the end of a session to the first of only refusals."""
-    person = town.register() if isinstance(town, Stack) else register(town)
+    person = register(url)
     person.add_book()
-    end(person, admin).raise_for_status()
+    end(person, admin)
     begun = time.monotonic()
     refusals: list[float] = []
     while len(refusals) < SURE:
@@ -131,9 +116,7 @@ def refused_after(town: Pair | Stack, end: End, admin: Person) -> float:
 
 def is_refused(person: Person) -> bool:
     headers = {"Authorization": f"Bearer {person.token}"}
-    return (
-        requests.get(person.pair.url("books") + "/books", headers=headers, timeout=TIMEOUT).status_code == 401
-    )
+    return requests.get(f"{person.url('books')}/books", headers=headers, timeout=TIMEOUT).status_code == 401
 
 
 def summary(times: Sequence[float]) -> tuple[float, float, float]:

@@ -11,23 +11,16 @@ import secrets
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from ipaddress import IPv4Address
-from pathlib import Path
 from statistics import median, quantiles
-from tempfile import TemporaryDirectory
 
 import requests
 from argon2 import PasswordHasher
-from sqlalchemy import update
+from sqlalchemy import NullPool, create_engine, update
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a file, so that people need no -m
 from auth_service.models import User
-from tests.auth.database import execute
-from tests.pair import SERVICES, Pair
-from tests.people import PASSWORD, new_name, register
-from tests.postgres_server import PostgresServer
+from benchmarks.people import PASSWORD, TIMEOUT, new_name, register
+from benchmarks.services import DATABASES, Services, postgres_if, running
 
 OF_A_NAME = 4  # tries, of which the fifth would start a wait if they came from one address
 ALLOWED = 0.10  # of the difference between the medians, as a part of the smaller one
@@ -39,17 +32,17 @@ FIRST_ADDRESS = int(IPv4Address("10.0.0.1"))
 def main() -> int:
     """Measure on each database; return the exit status."""
     parser = ArgumentParser(description="Compare the times of logins for unknown names and wrong passwords.")
-    parser.add_argument("--database", choices=["sqlite", "postgresql"], help="one of them; left out: both")
+    parser.add_argument("--database", choices=DATABASES, help="one of them; left out: both")
     parser.add_argument("--logins", type=int, default=200, help="of each kind")
     options = parser.parse_args()
-    databases = [options.database] if options.database else ["sqlite", "postgresql"]
+    databases = [options.database] if options.database else list(DATABASES)
     return max(report(database, options.logins) for database in databases)
 
 
 def report(database: str, logins: int) -> int:
     """Print one line for a database; return 1 if the kinds of login can be told apart."""
-    with running(database) as pair:
-        taken = measure(pair, logins)
+    with postgres_if(database) as postgres, running(postgres, TRUSTED_PROXIES="127.0.0.1") as services:
+        taken = measure(services, logins)
     medians = [median(seconds) for seconds in taken.values()]
     difference = (max(medians) - min(medians)) / min(medians)
     told = ", ".join(f"{kind} {described(seconds)}" for kind, seconds in taken.items())
@@ -62,17 +55,17 @@ def described(seconds: list[float]) -> str:
     return f"{middle:.2f} ms ({low:.2f} to {high:.2f})"
 
 
-def measure(pair: Pair, logins: int) -> dict[str, list[float]]:
+def measure(services: Services, logins: int) -> dict[str, list[float]]:
     """Return the seconds of logins of each kind."""
     count = -(-logins // OF_A_NAME)
-    names = dict(zip(KINDS, (unknown(count), known(pair, count), weak(pair, count)), strict=True))
+    names = dict(zip(KINDS, (unknown(count), known(services, count), weak(services, count)), strict=True))
     taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
     addresses = iter(range(FIRST_ADDRESS, FIRST_ADDRESS + len(KINDS) * logins))
     with requests.Session() as session:
         for number in range(logins):
             for kind in random.sample(KINDS, len(KINDS)):
                 name = names[kind][number // OF_A_NAME]
-                taken[kind].append(log_in(pair, session, name, next(addresses)))
+                taken[kind].append(log_in(services, session, name, next(addresses)))
     return taken
 
 
@@ -80,47 +73,30 @@ def unknown(count: int) -> list[str]:
     return [new_name() for _ in range(count)]
 
 
-def known(pair: Pair, count: int) -> list[str]:
-    return [register(pair).name for _ in range(count)]
+def known(services: Services, count: int) -> list[str]:
+    return [register(services.url).name for _ in range(count)]
 
 
-def weak(pair: Pair, count: int) -> list[str]:
+def weak(services: Services, count: int) -> list[str]:
     """Return the names of users whose passwords were hashed long ago, with less work."""
-    people, old = [register(pair) for _ in range(count)], WEAK.hash(PASSWORD)
+    people, old = [register(services.url) for _ in range(count)], WEAK.hash(PASSWORD)
     ids = [person.public_id for person in people]
-    execute(pair, update(User).where(User.public_id.in_(ids)).values(password_hash=old))
+    with create_engine(services.database_urls["auth"], poolclass=NullPool).begin() as connection:
+        connection.execute(update(User).where(User.public_id.in_(ids)).values(password_hash=old))
     return [person.name for person in people]
 
 
-def log_in(pair: Pair, session: requests.Session, name: str, address: int) -> float:
+def log_in(services: Services, session: requests.Session, name: str, address: int) -> float:
     """Log in with a wrong password from an address, and return the seconds that it took."""
     headers = {"X-Forwarded-For": str(IPv4Address(address))}
     started = time.perf_counter()
     answer = session.post(
-        pair.url("auth") + "/login", auth=(name, secrets.token_hex(8)), headers=headers, timeout=30
+        services.url("auth") + "/login", auth=(name, secrets.token_hex(8)), headers=headers, timeout=TIMEOUT
     )
     seconds = time.perf_counter() - started
     if answer.status_code != 401:
         raise SystemExit(f"a login was answered {answer.status_code}: {answer.text}")
     return seconds
-
-
-@contextmanager
-def running(database: str) -> Iterator[Pair]:
-    """Start auth on data that goes with it."""
-    with TemporaryDirectory(prefix="bookstore-logins-") as folder:
-        server = PostgresServer(Path(folder) / "postgres")
-        urls = {}
-        try:
-            if database == "postgresql":
-                server.folder.mkdir()
-                Path(folder).chmod(0o711)  # the server may run as another user
-                server.start()
-                urls = {service: server.create_database(service) for service in SERVICES}
-            with Pair(Path(folder) / "data", databases=urls, cold=True, TRUSTED_PROXIES="127.0.0.1") as pair:
-                yield pair.prepare().start("auth")
-        finally:
-            server.kill()
 
 
 if __name__ == "__main__":

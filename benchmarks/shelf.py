@@ -4,22 +4,19 @@ Every figure is the median of requests to the real service over a kept-alive con
 token and JSON are in it. `many` owns the shelf; `few` has 20 books, first in a table of a thousand.
 """
 
-import signal
 import statistics
 import sys
 import time
 import uuid
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a file, so that make and people need no -m
+from benchmarks.books import Stage, staged
+from benchmarks.people import Person, register
+from benchmarks.services import DATABASES
+from benchmarks.shelf_rows import RARE, make_rows, store
 from books_service.sorting import SORTS
-from tests.people import Person, register
-from tests.postgres_programs import NoPostgres
-from tools.bench import NAMES, Stage, running
-from tools.shelf_rows import RARE, make_rows, store
 
 SMALL = 1_000  # rows of the table at first
 PAGE = 50  # books
@@ -34,22 +31,15 @@ Query = Mapping[str, Any]
 def main() -> int:
     """Measure what the command line asks for."""
     options = parse_options()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # TERM then tidies up as Ctrl-C does
-    try:
-        for database in [options.database] if options.database else NAMES:
-            with running(database, workers=1) as stage:
-                measure(stage, database, options)
-    except NoPostgres as error:
-        print(f"make bench-shelf: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    for database in [options.database] if options.database else DATABASES:
+        with staged(database, workers=1) as stage:
+            measure(stage, database, options)
     return 0
 
 
 def parse_options() -> Namespace:
     parser = ArgumentParser(description="Measure how a big shelf is read in a big table.")
-    parser.add_argument("--database", choices=NAMES, help="one of them; left out: both in turn")
+    parser.add_argument("--database", choices=DATABASES, help="one of them; left out: both in turn")
     parser.add_argument("--books", type=int, default=1_000_000, help="of the table; the shelf has a tenth")
     parser.add_argument("--count", type=int, default=200, help="requests for each figure")
     return parser.parse_args()
@@ -57,15 +47,15 @@ def parse_options() -> Namespace:
 
 def measure(stage: Stage, database: str, options: Namespace) -> None:
     """Print the figures of one database."""
-    few, many = stage.reader, register(stage.pair)
-    url = stage.pair.environment.get("BOOKS_DATABASE_URL", f"sqlite:///{stage.pair.folder}/books.db")
+    few, many = stage.reader, register(stage.services.url)
+    url = stage.services.database_urls["books"]
     store(url, make_rows([str(uuid.uuid4()) for _ in range(SMALL // 20)], SMALL, seed=1))
     before = medians(few, [{}], options.count * 5)[0]
     begun = time.monotonic()
     owners = [many.public_id if turn % 10 == 0 else str(uuid.uuid4()) for turn in range(OTHERS)]
     store(url, make_rows(owners, options.books, rare=many.public_id))
     print(
-        f"\n{NAMES[database]}, {options.books:,} books, filled in {time.monotonic() - begun:.0f} s; ms",
+        f"\n{DATABASES[database]}, {options.books:,} books, filled in {time.monotonic() - begun:.0f} s; ms",
         flush=True,
     )
     after = medians(few, [{}], options.count * 5)[0]
@@ -119,9 +109,7 @@ def print_searches(people: Mapping[str, Person], count: int) -> None:
 
 
 def get(person: Person, query: Query) -> Any:
-    answer = person.get("/books", params=query)
-    answer.raise_for_status()
-    return answer.json()
+    return person.get("/books", params=query).json()
 
 
 def medians(person: Person, queries: Sequence[Query], count: int) -> list[float]:
@@ -130,7 +118,7 @@ def medians(person: Person, queries: Sequence[Query], count: int) -> list[float]
     for _ in range(count):
         for query, taken in zip(queries, times, strict=True):
             begun = time.perf_counter()
-            person.get("/books", params=query).raise_for_status()
+            person.get("/books", params=query)
             taken.append(time.perf_counter() - begun)
     return [statistics.median(taken) * 1000 for taken in times]
 
