@@ -6,6 +6,9 @@ ARGS ?=
 FOLDER ?=
 # Who becomes an admin by `make admin`.
 NAME ?=
+# What is measured beside this checkout: another one, and a folder of other programs.
+BEFORE ?=
+PEERS ?=
 
 COMPOSE := docker compose
 VENV := .venv
@@ -20,7 +23,7 @@ CODE := auth_service books_service common tests benchmarks tools
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run migrate up down logs ps admin rotate-keys rolling-restart backup restore check lint format types test \
-	coverage bench bench-compose bench-revocation bench-shelf lock clean
+	coverage bench bench-compose bench-revocation bench-shelf bench-compare bench-peers lock clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -107,6 +110,14 @@ bench-revocation: $(DEVELOPMENT) ## how long books takes tokens of ended session
 
 bench-shelf: $(DEVELOPMENT) ## what a page and a search cost on a shelf of 100,000 books in a table of a million
 	@$(BIN)/python -m benchmarks.shelf $(ARGS)
+
+bench-compare: $(DEVELOPMENT) ## CPU a request beside another checkout: BEFORE=...
+	@test -n "$(BEFORE)" || { echo "make bench-compare: BEFORE=... is missing" >&2; exit 2; }
+	@$(BIN)/python -m benchmarks.compare --before "$(BEFORE)" $(ARGS)
+
+bench-peers: $(DEVELOPMENT) ## the books service beside the programs in PEERS=...
+	@test -n "$(PEERS)" || { echo "make bench-peers: PEERS=... is missing" >&2; exit 2; }
+	@$(BIN)/python -m benchmarks.peers "$(PEERS)" $(ARGS)
 
 ##@ Keep
 lock: $(MADE) ## write the locks again; ARGS=--upgrade takes newer versions
