@@ -6,14 +6,12 @@ What a stranger typed is never in it: a failed login for a name that nobody has 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Select, and_, insert, literal, or_, select
+from sqlalchemy import Connection, bindparam, insert, literal, or_, select
 
 from auth_service import names
 from auth_service.models import AuditEntry, Session, User, db
 from auth_service.old_rows import delete_old
-from common.columns import UtcDateTime
 
 KEPT = timedelta(days=90)
 PURGE_EVERY = 50  # entries
@@ -45,7 +43,7 @@ CHANGES: dict[tuple[str, object], str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class By:
+class Actor:
     """Who did something to a user, and from which address."""
 
     who: str
@@ -56,7 +54,7 @@ class By:
         return f"by {self.who}"
 
 
-OPERATOR = By("an operator")
+OPERATOR = Actor("an operator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +71,55 @@ class Entry:
     detail: str | None
 
 
-_ENDED = ["at", "event", "public_id", "name", "folded_name", "ip", "session_id", "detail"]
-_columns = (
-    AuditEntry.id,
-    AuditEntry.at,
-    AuditEntry.event,
-    AuditEntry.public_id,
-    AuditEntry.name,
-    AuditEntry.ip,
-    AuditEntry.session_id,
-    AuditEntry.detail,
+_of_user = User.public_id == bindparam("of_user")
+INSERT = (
+    insert(AuditEntry)
+    .values(
+        name=select(User.name).where(_of_user).scalar_subquery(),
+        folded_name=select(User.folded_name).where(_of_user).scalar_subquery(),
+    )
+    .returning(AuditEntry.id)
 )
+DELETE_OLD = delete_old(AuditEntry.id, AuditEntry.at, limit=PURGE_BATCH)
+INSERT_ENDS = insert(AuditEntry).from_select(
+    ["at", "event", "public_id", "name", "folded_name", "ip", "session_id", "detail"],
+    select(
+        bindparam("now", type_=AuditEntry.at.type),
+        literal(SESSION_ENDED),
+        User.public_id,
+        User.name,
+        User.folded_name,
+        Session.ip,
+        Session.id,
+        bindparam("why", type_=AuditEntry.detail.type),
+    )
+    .join(User, User.id == Session.user_id)
+    .where(Session.id.in_(bindparam("sessions", expanding=True))),
+)
+# A page of entries, behind the last one of the page before.
+ENTRIES = (
+    select(
+        AuditEntry.id,
+        AuditEntry.at,
+        AuditEntry.event,
+        AuditEntry.public_id,
+        AuditEntry.name,
+        AuditEntry.ip,
+        AuditEntry.session_id,
+        AuditEntry.detail,
+    )
+    .where(
+        AuditEntry.at >= bindparam("at"),
+        or_(AuditEntry.at > bindparam("at"), AuditEntry.id > bindparam("id")),
+    )
+    .order_by(AuditEntry.at, AuditEntry.id)
+    .limit(PAGE)
+)
+ENTRIES_OF_NAME = ENTRIES.where(AuditEntry.folded_name == bindparam("folded_name"))
 
 
-def note(
+def record(
+    connection: Connection,
     event: str,
     *,
     now: datetime,
@@ -95,59 +128,43 @@ def note(
     session_id: str | None = None,
     detail: str | None = None,
 ) -> None:
-    """Add an entry to the transaction; before a user is deleted, for the name is read from its row.
+    """Add an entry; before a user is deleted, for the name is read from its row.
 
     `detail` is in words of ours: the reason of a failure, or who did it to somebody else.
     """
-    values = {"at": now, "event": event, "public_id": public_id or None}
-    values |= {"ip": ip or None, "session_id": session_id, "detail": detail}
-    for column in (User.name, User.folded_name):
-        values[column.key] = select(column).where(User.public_id == (public_id or "")).scalar_subquery()
-    entry_id = db.session.execute(insert(AuditEntry).values(values).returning(AuditEntry.id)).scalar_one()
+    row = {"at": now, "event": event, "public_id": public_id or None, "of_user": public_id or ""}
+    row |= {"ip": ip or None, "session_id": session_id, "detail": detail}
+    entry_id = connection.execute(INSERT, row).scalar_one()
     if entry_id % PURGE_EVERY == 0:
-        delete_old(AuditEntry.id, AuditEntry.at, before=now - KEPT, limit=PURGE_BATCH)
+        connection.execute(DELETE_OLD, {"before": now - KEPT})
 
 
-def note_changes(public_id: str, changes: Mapping[str, object], *, by: By, now: datetime) -> None:
-    """Add an entry to the transaction for each column of a user that is set."""
+def record_changes(
+    connection: Connection, public_id: str, changes: Mapping[str, object], *, by: Actor, now: datetime
+) -> None:
+    """Add an entry for each column of a user that is set."""
     for change in changes.items():
         event = CHANGES.get(change, PASSWORD_CHANGED)
-        note(event, now=now, public_id=public_id, ip=by.ip, detail=str(by))
+        record(connection, event, now=now, public_id=public_id, ip=by.ip, detail=str(by))
 
 
-def note_ends(sessions: Sequence[str], *, why: str, now: datetime) -> None:
-    """Add an entry to the transaction for each session, while it has a row; the address is its last one."""
-    ended = (
-        select(
-            literal(now, UtcDateTime),
-            literal(SESSION_ENDED),
-            User.public_id,
-            User.name,
-            User.folded_name,
-            Session.ip,
-            Session.id,
-            literal(why),
-        )
-        .join(User, User.id == Session.user_id)
-        .where(Session.id.in_(sessions))
-    )
+def record_ends(connection: Connection, sessions: Sequence[str], *, why: str, now: datetime) -> None:
+    """Add an entry for each session, while it has a row; the address is its last one."""
     if sessions:
-        db.session.execute(insert(AuditEntry).from_select(_ENDED, ended))
+        connection.execute(INSERT_ENDS, {"now": now, "why": why, "sessions": sessions})
 
 
 def entries(*, name: str | None, since: datetime) -> Iterator[Entry]:
     """Yield the entries since then, oldest first; with a name, those of its users only, in whatever case."""
-    statement = select(*_columns).where(AuditEntry.at >= since).order_by(AuditEntry.at, AuditEntry.id)
-    if name is not None:
-        statement = statement.where(AuditEntry.folded_name == names.fold(names.normalise(name)))
-    page = _read(statement)
+    folded_name = None if name is None else names.fold(names.normalise(name))
+    page = _read(folded_name, since, 0)
     while page:
         yield from page
-        last = page[-1]
-        is_later = or_(AuditEntry.at > last.at, and_(AuditEntry.at == last.at, AuditEntry.id > last.id))
-        page = _read(statement.where(is_later))
+        page = _read(folded_name, page[-1].at, page[-1].id)
 
 
-def _read(statement: Select[*tuple[Any, ...]]) -> list[Entry]:
+def _read(folded_name: str | None, at: datetime, id_: int) -> list[Entry]:
+    statement = ENTRIES if folded_name is None else ENTRIES_OF_NAME
     with db.read() as connection:
-        return [Entry(*row) for row in connection.execute(statement.limit(PAGE))]
+        rows = connection.execute(statement, {"at": at, "id": id_, "folded_name": folded_name})
+        return [Entry(*row) for row in rows]

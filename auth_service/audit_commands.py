@@ -55,12 +55,12 @@ def show_audit(user: str | None, since: datetime) -> None:
         raise click.ClickException(error.detail) from error
 
 
-def note_key(event: str, kid: str) -> None:
-    """Note a change of the keys, which is made by now: without a database it stands without an entry."""
+def record_key(event: str, kid: str) -> None:
+    """Record a change of the keys, which is made by now: without a database it stands without an entry."""
     try:
         _require_file()
-        audit.note(event, now=datetime.now(UTC), detail=kid)
-        db.session.commit()
+        with db.write() as connection:
+            audit.record(connection, event, now=datetime.now(UTC), detail=kid)
     except (SQLAlchemyError, SchemaNotCurrent):
         click.echo("this is not in the audit log: the database cannot be written to", err=True)
 

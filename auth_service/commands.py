@@ -11,14 +11,14 @@ from flask import Flask, current_app
 from flask.cli import AppGroup
 
 from auth_service import audit, key_file, names
-from auth_service.audit_commands import note_key
-from auth_service.changes import by_name, change_user
+from auth_service.audit_commands import record_key
+from auth_service.changes import change_user
 from auth_service.models import db
 from auth_service.passwords import complaint
-from auth_service.purging import purge
+from auth_service.purging import Purged, purge
 from auth_service.rights import LastAdmin
 from auth_service.settings import AuthSettings
-from auth_service.users import NameTaken, add_user, list_users
+from auth_service.users import NameTaken, add_user, find_public_id, list_users
 from common.commands import Commands
 from common.keys import BadKeys, parse, read_jwks
 
@@ -50,13 +50,14 @@ def init_app(app: Flask) -> None:
 def create_user(name: str, admin: bool, password_stdin: bool) -> None:
     """Make a user."""
     normal = _normal_name(name)
-    password_hash = _hash(normal, password_stdin)
+    password_hash, now = _hash(normal, password_stdin), datetime.now(UTC)
     try:
-        _, public_id = add_user(normal, password_hash, admin=admin, now=datetime.now(UTC))
+        with db.write() as connection:
+            _, public_id = add_user(connection, normal, password_hash, admin=admin, now=now)
+            detail = str(audit.OPERATOR)
+            audit.record(connection, audit.USER_MADE, now=now, public_id=public_id, detail=detail)
     except NameTaken as error:
         raise click.ClickException("name is already taken") from error
-    audit.note(audit.USER_MADE, now=datetime.now(UTC), public_id=public_id, detail=str(audit.OPERATOR))
-    db.session.commit()
     click.echo(public_id)
 
 
@@ -110,11 +111,11 @@ def set_password(name: str, password_stdin: bool) -> None:
 @sessions.command("purge")
 def purge_sessions() -> None:
     """Delete sessions that ended or expired more than a day ago; new sessions do it too, a few at a time."""
-    count = 0
-    while any(purged := purge(now=datetime.now(UTC))):
-        db.session.commit()
+    count, purged = 0, Purged(1)
+    while any(purged):
+        with db.write() as connection:
+            purged = purge(connection, now=datetime.now(UTC))
         count += purged.sessions
-    db.session.rollback()
     click.echo(f"{count} deleted")
 
 
@@ -136,7 +137,7 @@ def make_keys(passwords: tuple[Path, ...]) -> None:
         made = _keys(lambda: key_file.make(path))
         key_set = _keys(lambda: parse(read_jwks(path)))
         if made:
-            note_key(audit.KEY_MADE, key_set.signing.id)
+            record_key(audit.KEY_MADE, key_set.signing.id)
         click.echo(f"{'made' if made else 'kept'} {path}")
     for password in passwords:
         click.echo(f"{'made' if _make_password(password) else 'kept'} {password}")
@@ -156,7 +157,7 @@ def rotate_keys() -> None:
     """Let a new key sign; the old ones go on verifying."""
     kid = _keys(lambda: key_file.rotate(_settings().keys_file))
     click.echo(kid)
-    note_key(audit.KEY_ROTATED, kid)
+    record_key(audit.KEY_ROTATED, kid)
 
 
 @keys.command("retire")
@@ -170,7 +171,7 @@ def retire_key(kid: str, force: bool) -> None:
         raise click.ClickException(
             f"tokens of this key may live for {error.seconds} s more; --force retires it all the same"
         ) from error
-    note_key(audit.KEY_RETIRED, kid)
+    record_key(audit.KEY_RETIRED, kid)
 
 
 def _read_keys() -> list[key_file.Jwk]:
@@ -225,8 +226,9 @@ def _hash(name: str, from_stdin: bool) -> str:
 
 
 def _change(name: str, **changes: object) -> None:
+    public_id, now = find_public_id(_normal_name(name)), datetime.now(UTC)
     try:
-        user = change_user(by_name(_normal_name(name)), changes, by=audit.OPERATOR, now=datetime.now(UTC))
+        user = public_id and change_user(public_id, changes, by=audit.OPERATOR, now=now)
     except LastAdmin as error:
         raise click.ClickException(str(error)) from error
     if user is None:

@@ -20,8 +20,9 @@ def init_app(app: Flask) -> None:
 @commands.command("purge")
 def purge_events() -> None:
     """Delete the ends of sessions that are older than 90 days; users' deletions are kept for good."""
-    count = 0
-    while gone := events.purge(now=datetime.now(UTC)):
-        db.session.commit()
+    count, gone = 0, 1
+    while gone:
+        with db.write() as connection:
+            gone = events.purge(connection, now=datetime.now(UTC))
         count += gone
     click.echo(f"{count} deleted")

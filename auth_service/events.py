@@ -2,17 +2,17 @@
 
 An event gets its id from the one row of `feed`, whose lock its transaction then holds until it commits: the
 next transaction that tells something waits, so no id ever appears below one that was read (docs/design.md).
-That is why the two functions that tell are called last before the commit.
+That is why the two functions that tell are called last in a transaction.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from auth_service.models import Event, Feed, db
-from common.statements import Statement
+from auth_service.old_rows import delete_old
 from common.tokens import ACCESS_LIFETIME, LEEWAY
 
 SESSION_ENDED = "session.ended"
@@ -21,14 +21,21 @@ KEPT = timedelta(days=90)  # session.ended; user.deleted is kept for good
 PURGE_EVERY = 100  # events written between two purges in the write path
 PURGE_BATCH = 500  # events a purge takes at most, more than are written between two
 
-_after = Statement(
+AFTER = (
     select(Event.id, Event.type, Event.at, Event.session_id, Event.public_id, Event.until)
     .where(Event.id > bindparam("after"))
     .order_by(Event.id)
-    .limit(bindparam("limit")),
+    .limit(bindparam("limit"))
 )
-_one = Statement(select(Event.id).where(Event.id == bindparam("event_id")))
-_feed = Statement(select(Feed.purged, Feed.last))
+ONE = select(Event.id).where(Event.id == bindparam("event_id"))
+FEED = select(Feed.purged, Feed.last)
+LOCK_FEED = select(Feed.last).with_for_update()
+TAKE_NUMBERS = update(Feed).values(last=Feed.last + bindparam("count")).returning(Feed.last)
+INSERT = insert(Event)
+DELETE_OLD = delete_old(Event.id, Event.at, Event.type == SESSION_ENDED, limit=PURGE_BATCH).returning(
+    Event.id
+)
+RECORD_PURGE = update(Feed).where(Feed.purged < bindparam("highest")).values(purged=bindparam("highest"))
 
 
 class NotInFeed(Exception):
@@ -47,20 +54,22 @@ class Told:
     until: datetime | None
 
 
-def session_ended(sessions: Sequence[str], *, now: datetime) -> None:
-    """Tell in the transaction that these sessions ended; call it last before the commit."""
+def session_ended(connection: Connection, sessions: Sequence[str], *, now: datetime) -> None:
+    """Tell that these sessions ended; call it last in the transaction."""
     until = now + ACCESS_LIFETIME + timedelta(seconds=LEEWAY)
-    _tell([{"type": SESSION_ENDED, "at": now, "session_id": each, "until": until} for each in sessions])
+    ended = {"type": SESSION_ENDED, "at": now, "until": until}
+    _tell(connection, [{**ended, "session_id": each} for each in sessions])
 
 
-def user_deleted(public_id: str, *, now: datetime) -> None:
-    """Tell in the transaction that this user was deleted; call it last before the commit."""
-    _tell([{"type": USER_DELETED, "at": now, "public_id": public_id}])
+def user_deleted(connection: Connection, public_id: str, *, now: datetime) -> None:
+    """Tell that this user was deleted; call it last in the transaction."""
+    _tell(connection, [{"type": USER_DELETED, "at": now, "public_id": public_id}])
 
 
 def find_events(*, after: int, limit: int) -> list[Told]:
     """Return up to `limit` events behind the id `after`, oldest first."""
-    return [Told(*row) for row in _after.rows(after=after, limit=limit)]
+    with db.read() as connection:
+        return [Told(*row) for row in connection.execute(AFTER, {"after": after, "limit": limit})]
 
 
 def end_of_feed(after: int) -> int:
@@ -70,34 +79,27 @@ def end_of_feed(after: int) -> int:
     session.ended is kept for much longer than any token of the session lives. An `after` beyond the end is of
     a feed before a backup of it was restored: what comes next has other numbers.
     """
-    ((purged, last),) = _feed.rows()
-    if 0 < after < purged and _one.first(event_id=after) is None:
-        raise NotInFeed
-    return int(last)
+    with db.read() as connection:
+        purged, last = connection.execute(FEED).one()
+        if 0 < after < purged and connection.execute(ONE, {"event_id": after}).first() is None:
+            raise NotInFeed
+        return int(last)
 
 
-def purge(*, now: datetime, limit: int = PURGE_BATCH) -> int:
-    """Delete up to `limit` events that are kept no longer, in the transaction; return how many there were."""
-    db.session.execute(select(Feed.last).with_for_update())  # first, as those who tell something have it
-    old = (
-        select(Event.id)
-        .where(Event.type == SESSION_ENDED, Event.at < now - KEPT)
-        .order_by(Event.at)
-        .limit(limit)
-    )
-    gone = db.session.execute(delete(Event).where(Event.id.in_(old)).returning(Event.id)).scalars().all()
+def purge(connection: Connection, *, now: datetime) -> int:
+    """Delete up to `PURGE_BATCH` events that are kept no longer; return how many there were."""
+    connection.execute(LOCK_FEED).all()  # first, as those who tell something have it
+    gone = connection.execute(DELETE_OLD, {"before": now - KEPT}).scalars().all()
     if gone:
-        highest = max(gone)
-        db.session.execute(update(Feed).where(Feed.purged < highest).values(purged=highest))
+        connection.execute(RECORD_PURGE, {"highest": max(gone)})
     return len(gone)
 
 
-def _tell(events: Sequence[dict[str, object]]) -> None:
+def _tell(connection: Connection, events: Sequence[dict[str, object]]) -> None:
     if not events:
         return
-    number = update(Feed).values(last=Feed.last + len(events)).returning(Feed.last)
-    last = db.session.execute(number).scalar_one()
+    last = connection.execute(TAKE_NUMBERS, {"count": len(events)}).scalar_one()
     first = last - len(events) + 1
-    db.session.execute(insert(Event), [{"id": id_, **event} for id_, event in enumerate(events, first)])
+    connection.execute(INSERT, [{"id": id_, **event} for id_, event in enumerate(events, first)])
     if last // PURGE_EVERY != (first - 1) // PURGE_EVERY:
-        purge(now=datetime.now(UTC))
+        purge(connection, now=datetime.now(UTC))

@@ -58,10 +58,10 @@ def check_basic() -> Checked | None:
     with limiting.checked(*g.credentials) as (user, attempt):
         if user.refusal:
             refuse_login(user.public_id, user.refusal)
-        if lock_unchanged(user) is None:
-            return None
-        attempt.succeeded(now=datetime.now(UTC))
-        db.session.commit()
+        with db.write() as connection:
+            if lock_unchanged(connection, user) is None:
+                return None
+            attempt.succeeded(connection, now=datetime.now(UTC))
     return user
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import structlog
 from flask import Flask, Response, current_app, g, request
 from prometheus_client import Counter
+from sqlalchemy import Connection
 
 from auth_service import audit, registrations, throttle
 from auth_service.limits import TooMany, network_of
@@ -55,22 +56,23 @@ def checked(
     ):
         user = check_password(hasher, name, password)
         if user.refusal:
-            _note_failure(attempt, user, failure)
+            _record_failure(attempt, user, failure)
         yield user, attempt
 
 
-def _note_failure(attempt: Attempt, user: Checked, event: str) -> None:
+def _record_failure(attempt: Attempt, user: Checked, event: str) -> None:
     now, identity = datetime.now(UTC), g.get("identity")
-    attempt.failed(now=now)
-    audit.note(
-        event,
-        now=now,
-        public_id=user.public_id,
-        ip=request.remote_addr,
-        session_id=identity.session_id if identity else None,
-        detail=user.refusal,
-    )
-    db.session.commit()
+    with db.write() as connection:
+        attempt.failed(connection, now=now)
+        audit.record(
+            connection,
+            event,
+            now=now,
+            public_id=user.public_id,
+            ip=request.remote_addr,
+            session_id=identity.session_id if identity else None,
+            detail=user.refusal,
+        )
 
 
 def check_registrations() -> None:
@@ -78,9 +80,9 @@ def check_registrations() -> None:
     registrations.check(client_network(), limit=_registrations(), now=datetime.now(UTC))
 
 
-def admit_registration(*, now: datetime) -> None:
+def admit_registration(connection: Connection, *, now: datetime) -> None:
     """Count a registration in its transaction, or refuse it."""
-    registrations.admit(client_network(), limit=_registrations(), now=now)
+    registrations.admit(connection, client_network(), limit=_registrations(), now=now)
 
 
 def _registrations() -> int:

@@ -6,9 +6,8 @@ from datetime import timedelta
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, func, literal, select, true
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func
 
-from auth_service.models import db
 from common.client_address import parse_address
 
 HOUR = timedelta(hours=1)
@@ -35,18 +34,19 @@ def network_of(address: str) -> str:
     return str(parsed) if parsed else ""
 
 
-def lock(*names: str, is_durable: bool = True) -> None:
-    """Keep others out who lock one of the same names, until the transaction ends; the first name first.
+def advisory_lock(parameter: str) -> ColumnElement[Any]:
+    """Return the lock whose name `lock` gives as this parameter."""
+    return func.pg_advisory_xact_lock(bindparam(parameter, type_=BigInteger))
 
-    What is not durable is committed without waiting for the disk, so that the others wait less: it may be
-    lost if the database server dies, but comes before everything that is committed after it. SQLite has one
-    writer, and a transaction of `db.session` is that from its beginning.
+
+def lock(connection: Connection, locks: Select[*tuple[Any, ...]], **names: str) -> None:
+    """Keep others out who lock one of the same names, until the transaction ends.
+
+    SQLite has one writer, and a transaction of `db.write()` is that from its beginning.
     """
-    if db.engine.dialect.name == "postgresql":
-        commit = [] if is_durable else [func.set_config("synchronous_commit", "off", true())]
-        db.session.execute(select(*commit, *map(_advisory_lock, names)))
+    if connection.dialect.name == "postgresql":
+        connection.execute(locks, {parameter: _number_of(name) for parameter, name in names.items()})
 
 
-def _advisory_lock(name: str) -> ColumnElement[Any]:
-    digest = hashlib.sha256(name.encode()).digest()
-    return func.pg_advisory_xact_lock(literal(int.from_bytes(digest[:8], signed=True), BigInteger))
+def _number_of(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
-from sqlalchemy import CursorResult, Delete, Select, delete, exists, func, select
+from sqlalchemy import Connection, bindparam, delete, exists, select
 
-from auth_service.models import RefreshToken, Session, db
+from auth_service.models import RefreshToken, Session
+from auth_service.old_rows import delete_some
 
 # A session that is over does nothing any more: its refresh tokens are refused as those that never were. It is
 # kept a day, much longer than its last access token lives, so that a late logout still ends that token.
@@ -14,6 +15,25 @@ KEPT = timedelta(days=1)
 SESSIONS = 100  # looked at a time
 OF_A_USER = 500  # the same where a user is deleted
 TOKENS = 2000  # deleted at a time: a session that was refreshed for 30 days has a thousand
+
+# What somebody has locked is left for later.
+OVER = (
+    select(Session.id)
+    .where(Session.expires_at < bindparam("before"))
+    .order_by(Session.expires_at)
+    .limit(SESSIONS)
+    .with_for_update(skip_locked=True)
+)
+_of_user = Session.user_id == bindparam("user_id")
+ENDED = select(Session.id).where(_of_user, Session.ended_at.is_not(None)).limit(OF_A_USER).with_for_update()
+# One more than may go in one statement.
+SESSION_TOO_MANY = select(Session.id).where(_of_user).offset(OF_A_USER).limit(1)
+TOKEN_TOO_MANY = select(RefreshToken.digest).join(Session).where(_of_user).offset(TOKENS).limit(1)
+_some = bindparam("sessions", type_=Session.id.type, expanding=True)
+DELETE_TOKENS = delete_some(RefreshToken.digest, RefreshToken.session_id.in_(_some), limit=TOKENS)
+DELETE_SESSIONS = delete(Session).where(
+    Session.id.in_(_some), ~exists().where(RefreshToken.session_id == Session.id)
+)
 
 
 class Purged(NamedTuple):
@@ -23,45 +43,24 @@ class Purged(NamedTuple):
     refresh_tokens: int = 0
 
 
-def purge(*, now: datetime) -> Purged:
-    """Delete some of what is over, in the transaction.
-
-    A session goes with its last refresh token. Those that somebody has locked are left for later.
-    """
-    old = select(Session.id).where(Session.expires_at < now - KEPT).order_by(Session.expires_at)
-    some = old.limit(SESSIONS).with_for_update(skip_locked=True)
-    sessions = db.session.scalars(some).all()
-    if not sessions:
-        return Purged()
-    return _purge_sessions(sessions)
+def purge(connection: Connection, *, now: datetime) -> Purged:
+    """Delete some of what is over; a session goes with its last refresh token."""
+    sessions = connection.execute(OVER, {"before": now - KEPT}).scalars().all()
+    return _purge_sessions(connection, sessions) if sessions else Purged()
 
 
-def has_few_rows(user_id: int) -> bool:
-    """Tell whether all there is of a user can go in one statement."""
-    sessions = select(Session.id).where(Session.user_id == user_id)
-    tokens = select(RefreshToken.digest).join(Session).where(Session.user_id == user_id)
-    return _count(sessions, OF_A_USER) <= OF_A_USER and _count(tokens, TOKENS) <= TOKENS
+def has_few_rows(connection: Connection, user_id: int) -> bool:
+    """Return whether all there is of a user can go in one statement."""
+    too_many = (SESSION_TOO_MANY, TOKEN_TOO_MANY)
+    return not any(connection.execute(each, {"user_id": user_id}).first() for each in too_many)
 
 
-def purge_user(user_id: int) -> Purged:
-    """Delete some sessions of the user that ended, in the transaction; what remains is live or for later."""
-    ended = select(Session.id).where(Session.user_id == user_id, Session.ended_at.is_not(None))
-    return _purge_sessions(db.session.scalars(ended.limit(OF_A_USER).with_for_update()).all())
+def purge_user(connection: Connection, user_id: int) -> Purged:
+    """Delete some sessions of the user that ended; what remains is live or for later."""
+    return _purge_sessions(connection, connection.execute(ENDED, {"user_id": user_id}).scalars().all())
 
 
-def _purge_sessions(sessions: Sequence[str]) -> Purged:
+def _purge_sessions(connection: Connection, sessions: Sequence[str]) -> Purged:
     """Delete some refresh tokens of sessions, which the transaction has locked, and sessions without any."""
-    some = select(RefreshToken.digest).where(RefreshToken.session_id.in_(sessions)).limit(TOKENS)
-    tokens = _delete(delete(RefreshToken).where(RefreshToken.digest.in_(some)))
-    has_tokens = exists().where(RefreshToken.session_id == Session.id)
-    return Purged(_delete(delete(Session).where(Session.id.in_(sessions), ~has_tokens)), tokens)
-
-
-def _count(rows: Select[Any], limit: int) -> int:
-    """Return how many rows there are, or one more than the limit."""
-    return db.session.scalar(select(func.count()).select_from(rows.limit(limit + 1).subquery())) or 0
-
-
-def _delete(statement: Delete) -> int:
-    result = db.session.execute(statement, execution_options={"synchronize_session": False})
-    return cast(CursorResult[Any], result).rowcount
+    tokens = connection.execute(DELETE_TOKENS, {"sessions": sessions}).rowcount
+    return Purged(connection.execute(DELETE_SESSIONS, {"sessions": sessions}).rowcount, tokens)

@@ -2,16 +2,26 @@
 
 from datetime import datetime
 
-from flask_sqlalchemy.session import Session
-from sqlalchemy import Connection, insert, select
-from sqlalchemy.orm import scoped_session
+from sqlalchemy import Connection, bindparam, insert, select
 
-from auth_service.limits import HOUR, TooMany, lock
+from auth_service.limits import HOUR, TooMany, advisory_lock, lock
 from auth_service.models import Registration, db
 from auth_service.old_rows import delete_old
 
 MESSAGE = "too many registrations from this network"
 PURGE_BATCH = 20  # rows; each registration makes one
+
+LOCK = select(advisory_lock("network"))
+# The registration that filled the limit: the last but so many.
+FILLED_AT = (
+    select(Registration.at)
+    .where(Registration.network == bindparam("network"), Registration.at > bindparam("hour_ago"))
+    .order_by(Registration.at.desc())
+    .offset(bindparam("others"))
+    .limit(1)
+)
+INSERT = insert(Registration)
+DELETE_OLD = delete_old(Registration.id, Registration.at, limit=PURGE_BATCH)
 
 
 def check(network: str, *, limit: int, now: datetime) -> None:
@@ -21,28 +31,19 @@ def check(network: str, *, limit: int, now: datetime) -> None:
             _refuse(connection, network, limit, now)
 
 
-def admit(network: str, *, limit: int, now: datetime) -> None:
+def admit(connection: Connection, network: str, *, limit: int, now: datetime) -> None:
     """Count a registration in its transaction, or raise `TooMany`: of many at once no more get in."""
     if not limit:
         return
-    lock(f"registrations from {network}")
-    _refuse(db.session, network, limit, now)
-    db.session.execute(insert(Registration), {"network": network, "at": now})
-    delete_old(Registration.id, Registration.at, before=now - HOUR, limit=PURGE_BATCH)
+    lock(connection, LOCK, network=f"registrations from {network}")
+    _refuse(connection, network, limit, now)
+    connection.execute(INSERT, {"network": network, "at": now})
+    connection.execute(DELETE_OLD, {"before": now - HOUR})
 
 
-def _refuse(
-    connection: Connection | scoped_session[Session], network: str, limit: int, now: datetime
-) -> None:
+def _refuse(connection: Connection, network: str, limit: int, now: datetime) -> None:
     """Refuse until the registration that filled the limit is an hour old."""
-    last_but = (
-        select(Registration.at)
-        .where(Registration.network == network, Registration.at > now - HOUR)
-        .order_by(Registration.at.desc())
-        .offset(limit - 1)
-        .limit(1)
-    )
-    filled_at = connection.execute(last_but).scalar()
+    parameters = {"network": network, "hour_ago": now - HOUR, "others": limit - 1}
+    filled_at = connection.execute(FILLED_AT, parameters).scalar()
     if filled_at is not None:
-        db.session.rollback()
         raise TooMany(MESSAGE, limit="registrations", wait=filled_at + HOUR - now)

@@ -1,18 +1,28 @@
 """Owns what is locked before a user is changed, and what has to hold then: an admin acts, and one stays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 
-from auth_service.audit import By
-from auth_service.ending import is_live
-from auth_service.models import Session, User, db
+from auth_service.audit import Actor
+from auth_service.ending import IS_LIVE
+from auth_service.models import Session, User
+from auth_service.users import Checked
 
 THE_LAST_ADMIN_STAYS = "the last admin stays"
 
-Which = ColumnElement[bool]
+_is_concerned = User.public_id.in_(bindparam("concerned", expanding=True))
+_users = select(User.id, User.public_id, User.name, User.admin, User.disabled, User.password_hash)
+# All in one order: of two admins who demote one another the second waits, and finds that it is none.
+_users = _users.order_by(User.id).with_for_update()
+LOCK = _users.where(_is_concerned)
+LOCK_WITH_ADMINS = _users.where(or_(_is_concerned, and_(User.admin.is_(True), User.disabled.is_(False))))
+LIVE_SESSION = select(Session.id).where(
+    Session.id == bindparam("session_id"), Session.user_id == bindparam("user_id"), IS_LIVE
+)
 
 
 class LastAdmin(Exception):
@@ -28,7 +38,7 @@ class NotAllowed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Locked:
+class LockedUser:
     """A user whom nobody else can change until the transaction ends."""
 
     id: int
@@ -36,66 +46,68 @@ class Locked:
     name: str
     admin: bool
     disabled: bool
-    is_target: bool
+    password_hash: str = field(repr=False)
 
     @property
-    def can_rule(self) -> bool:
-        """Tell whether it is an admin who can log in."""
+    def is_active_admin(self) -> bool:
+        """Return whether it is an admin who can log in."""
         return self.admin and not self.disabled
 
 
-_can_rule = and_(User.admin.is_(True), User.disabled.is_(False))
+def lock_user(
+    connection: Connection,
+    public_id: str,
+    *,
+    by: Actor,
+    removes_admin: bool,
+    now: datetime,
+    checked: Checked | None = None,
+) -> LockedUser | None:
+    """Lock the user who is to be changed and return it, or None if there is none or it is not as `checked`.
 
-
-def lock_user(which: Which, *, by: By, is_less: bool, now: datetime) -> Locked | None:
-    """Lock the user who is to be changed and return it, or None if there is none.
-
-    Raise `NotAllowed` if who acts has no right to any more, `LastAdmin` if the user is to be less (`is_less`)
-    than the one admin who can log in.
+    Raise `NotAllowed` if who acts has no right to any more, `LastAdmin` if the change would leave no admin
+    who can log in.
     """
-    users = _lock(which, by)
-    if is_less and _is_alone(users):
-        db.session.rollback()
-        users = _lock(which, by, _can_rule)
-    refusal = _look_at_rights(users, by, now)
-    if refusal is None and is_less and _is_alone(users):
-        refusal = LastAdmin(THE_LAST_ADMIN_STAYS)
-    target = next((user for user in users if user.is_target), None)
-    if refusal or target is None:
-        db.session.rollback()
-    if refusal:
-        raise refusal
+    concerned = [public_id, by.who] if by.session_id else [public_id]
+    savepoint = connection.begin_nested()
+    users = _lock(connection, LOCK, concerned)
+    if removes_admin and _is_alone(_target(users, public_id, checked), users):
+        savepoint.rollback()  # gives the locks back: those of the others may have to come first
+        users = _lock(connection, LOCK_WITH_ADMINS, concerned)
+    _require_rights(connection, users, by, now)
+    target = _target(users, public_id, checked)
+    if removes_admin and _is_alone(target, users):
+        raise LastAdmin(THE_LAST_ADMIN_STAYS)
     return target
 
 
-def _lock(which: Which, by: By, *others: Which) -> Sequence[Locked]:
-    """Lock the user, whoever acts, and `others`.
-
-    All in one order: of two admins who demote one another the second waits here, and finds that it is none.
-    """
-    acts = [User.public_id == by.who] if by.session_id else []
-    columns = (User.id, User.public_id, User.name, User.admin, User.disabled, which.label("is_target"))
-    concerned = select(*columns).where(or_(which, *acts, *others)).order_by(User.id)
-    return [Locked(*row) for row in db.session.execute(concerned.with_for_update())]
+def _lock(
+    connection: Connection, statement: Select[*tuple[Any, ...]], concerned: list[str]
+) -> list[LockedUser]:
+    return [LockedUser(*row) for row in connection.execute(statement, {"concerned": concerned})]
 
 
-def _is_alone(users: Sequence[Locked]) -> bool:
-    """Tell whether the one to be changed is the only admin among those who are locked.
+def _target(users: Sequence[LockedUser], public_id: str, checked: Checked | None) -> LockedUser | None:
+    target = next((user for user in users if user.public_id == public_id), None)
+    if checked and target and (target.disabled or target.password_hash != checked.password_hash):
+        return None
+    return target
+
+
+def _is_alone(target: LockedUser | None, users: Sequence[LockedUser]) -> bool:
+    """Return whether the one to be changed is the only admin among those who are locked.
 
     Another one who is locked stays an admin, so usually whoever acts is enough and no further lock is needed.
     """
-    return [user.is_target for user in users if user.can_rule] == [True]
+    return target is not None and [user for user in users if user.is_active_admin] == [target]
 
 
-def _look_at_rights(users: Sequence[Locked], by: By, now: datetime) -> Exception | None:
+def _require_rights(connection: Connection, users: Sequence[LockedUser], by: Actor, now: datetime) -> None:
     if by.session_id is None:
-        return None
+        return
     actor = next((user for user in users if user.public_id == by.who and not user.disabled), None)
-    if actor is None or not _has_session(actor, by.session_id, now):
-        return NotAllowed(is_known=False)
-    return None if actor.admin else NotAllowed(is_known=True)
-
-
-def _has_session(user: Locked, session_id: str, now: datetime) -> bool:
-    live = select(Session.id).where(Session.id == session_id, is_live(user.id, now))
-    return db.session.scalar(live) is not None
+    parameters = {"session_id": by.session_id, "user_id": actor and actor.id, "now": now}
+    if actor is None or connection.execute(LIVE_SESSION, parameters).first() is None:
+        raise NotAllowed(is_known=False)
+    if not actor.admin:
+        raise NotAllowed(is_known=True)

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import and_, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
-from auth_service.ending import AT_ONCE, end_sessions, is_live
+from auth_service.ending import AT_ONCE, IS_LIVE, end_sessions, end_where
 from auth_service.models import Session, User, db
 from auth_service.purging import purge
 from auth_service.refresh_tokens import add_refresh_token
 from auth_service.settings import AuthSettings
-from common.statements import Statement
 from common.tokens import CANONICAL_UUID4
 
 MAX_SESSIONS = 50  # live ones a user
@@ -71,19 +70,17 @@ USER_COLUMNS = (
     User.created_at,
     User.last_login_at,
 )
-_not_over = and_(Session.ended_at.is_(None), Session.expires_at > bindparam("now"))
-
-_live_user = Statement(
+LIVE_USER = (
     select(*USER_COLUMNS)
     .join(Session, Session.user_id == User.id)
     .where(
         Session.id == bindparam("session_id"),
         User.public_id == bindparam("public_id"),
-        _not_over,
+        IS_LIVE,
         User.disabled.is_(False),
-    ),
+    )
 )
-_live_sessions = Statement(
+LIVE_SESSIONS = (
     select(
         Session.id,
         Session.created_at,
@@ -92,18 +89,31 @@ _live_sessions = Statement(
         Session.user_agent,
         Session.ip,
     )
-    .where(Session.user_id == bindparam("user_id"), _not_over)
-    .order_by(Session.last_used_at.desc(), Session.id),
+    .where(Session.user_id == bindparam("user_id"), IS_LIVE)
+    .order_by(Session.last_used_at.desc(), Session.id)
+)
+INSERT = insert(Session)
+# Those that are idle longest, so that with one more there are as many as may be.
+END_IDLEST = end_where(
+    Session.id.in_(
+        select(Session.id)
+        .where(Session.user_id == bindparam("of_user"), IS_LIVE)
+        .order_by(Session.last_used_at.desc(), Session.id)
+        .offset(MAX_SESSIONS - 1)
+        .limit(AT_ONCE)
+    )
 )
 
 
-def start_session(user_id: int, settings: AuthSettings, *, client: Client, now: datetime) -> Grant:
-    """Add a session of the user to the transaction, which holds the lock of the user's row or has made it.
+def start_session(
+    connection: Connection, user_id: int, settings: AuthSettings, *, client: Client, now: datetime
+) -> Grant:
+    """Start a session of the user in a transaction that holds the lock of the user's row or has made it.
 
-    What it displaces has to be told by `commit_ends`.
+    `publish_ends` has to publish what it displaces.
     """
-    purge(now=now)
-    displaced = _make_room(user_id, now)
+    purge(connection, now=now)
+    displaced = end_sessions(connection, END_IDLEST, of_user=user_id, now=now)
     session_id, expires_at = str(uuid.uuid4()), end_of(now, settings, now=now)
     row = {
         "id": session_id,
@@ -113,8 +123,8 @@ def start_session(user_id: int, settings: AuthSettings, *, client: Client, now: 
         "expires_at": expires_at,
         **used_from(client),
     }
-    db.session.execute(insert(Session), row)
-    refresh_token, _ = add_refresh_token(session_id, now=now)
+    connection.execute(INSERT, row)
+    refresh_token, _ = add_refresh_token(connection, session_id, now=now)
     return Grant(session_id, refresh_token, expires_at, displaced)
 
 
@@ -131,26 +141,18 @@ def used_from(client: Client) -> dict[str, str]:
     return {"user_agent": client.user_agent[:MAX_USER_AGENT], "ip": client.ip}
 
 
-def _make_room(user_id: int, now: datetime) -> list[str]:
-    """End the sessions that are idle longest, so that with one more there are as many as may be."""
-    over = (
-        select(Session.id)
-        .where(is_live(user_id, now))
-        .order_by(Session.last_used_at.desc(), Session.id)
-        .offset(MAX_SESSIONS - 1)
-        .limit(AT_ONCE)
-    )
-    return end_sessions(Session.id.in_(over), now=now)
-
-
 def find_live_user(public_id: str, session_id: str) -> LiveUser | None:
     """Return the user if both the session and the user are good now, or None."""
     if not CANONICAL_UUID4.fullmatch(session_id):
         return None
-    row = _live_user.first(public_id=public_id, session_id=session_id, now=datetime.now(UTC))
+    parameters = {"public_id": public_id, "session_id": session_id, "now": datetime.now(UTC)}
+    with db.read() as connection:
+        row = connection.execute(LIVE_USER, parameters).first()
     return LiveUser(*row) if row else None
 
 
 def list_sessions(user_id: int, *, now: datetime) -> list[LiveSession]:
     """Return the live sessions of the user, the one used last first."""
-    return [LiveSession(*row) for row in _live_sessions.rows(user_id=user_id, now=now)]
+    with db.read() as connection:
+        rows = connection.execute(LIVE_SESSIONS, {"user_id": user_id, "now": now})
+        return [LiveSession(*row) for row in rows]

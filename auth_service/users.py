@@ -1,10 +1,11 @@
 """Owns the rules of a user: registration, the check of a password, and how users are found."""
 
+import re
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from auth_service import names
@@ -14,11 +15,21 @@ from auth_service.sessions import USER_COLUMNS, LiveUser
 from common.database import is_duplicate
 from common.limits import Busy
 
-_credentials = select(User.id, User.public_id, User.password_hash, User.disabled).where(
+CREDENTIALS = select(User.id, User.public_id, User.password_hash, User.disabled).where(
     User.folded_name == bindparam("folded_name")
 )
-_taken = select(User.id).where(User.folded_name == bindparam("folded_name"))
-_by_public_id = select(*USER_COLUMNS).where(User.public_id == bindparam("public_id"))
+TAKEN = select(User.id).where(User.folded_name == bindparam("folded_name"))
+ONE = select(*USER_COLUMNS).where(User.public_id == bindparam("public_id"))
+PUBLIC_ID = select(User.public_id).where(User.folded_name == bindparam("folded_name"))
+PAGE = select(*USER_COLUMNS).where(User.id > bindparam("after")).order_by(User.id).limit(bindparam("limit"))
+PAGE_BY_NAME = PAGE.where(User.folded_name.startswith(bindparam("prefix"), escape="/"))
+INSERT = insert(User).returning(User.id)
+# As it was when its password was checked.
+_unchanged = and_(
+    User.id == bindparam("user_id"), User.password_hash == bindparam("checked"), User.disabled.is_(False)
+)
+LOCK_UNCHANGED = select(User.id).where(_unchanged).with_for_update()
+RECORD_LOGIN = update(User).where(_unchanged).returning(User.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +49,12 @@ class NameTaken(Exception):
 def is_taken(name: str) -> bool:
     """Tell whether somebody has this normalised name; only `add_user` can tell for sure that nobody has."""
     with db.read() as connection:
-        return connection.execute(_taken, {"folded_name": names.fold(name)}).first() is not None
+        return connection.execute(TAKEN, {"folded_name": names.fold(name)}).first() is not None
 
 
-def add_user(name: str, password_hash: str, *, admin: bool, now: datetime) -> tuple[int, str]:
+def add_user(
+    connection: Connection, name: str, password_hash: str, *, admin: bool, now: datetime
+) -> tuple[int, str]:
     """Insert a user of this normalised name; return its row id and `public_id`, or raise `NameTaken`.
 
     The insert itself decides a race, whatever was looked up before it.
@@ -57,9 +70,8 @@ def add_user(name: str, password_hash: str, *, admin: bool, now: datetime) -> tu
         "last_login_at": None,
     }
     try:
-        user_id = db.session.execute(insert(User).returning(User.id), row).scalar_one()
+        user_id = connection.execute(INSERT, row).scalar_one()
     except IntegrityError as error:
-        db.session.rollback()
         if not is_duplicate(error):
             raise
         raise NameTaken from error
@@ -76,11 +88,10 @@ def check_password(hasher: Hasher, name: str, password: str) -> Checked:
     if row is None:
         hasher.verify_dummy(password)
         return Checked(0, "", "", "unknown_name")
-    user_id, public_id, password_hash, disabled = row
-    refusal = None if hasher.verify(password_hash, password) else "wrong_password"
-    if refusal is None and disabled:
+    refusal = None if hasher.verify(row.password_hash, password) else "wrong_password"
+    if refusal is None and row.disabled:
         refusal = "disabled"
-    return Checked(user_id, public_id, password_hash, refusal)
+    return Checked(row.id, row.public_id, row.password_hash, refusal)
 
 
 def stronger_hash(hasher: Hasher, user: Checked, password: str) -> str:
@@ -96,45 +107,45 @@ def stronger_hash(hasher: Hasher, user: Checked, password: str) -> str:
         return user.password_hash
 
 
-def note_login(user: Checked, password_hash: str, *, now: datetime) -> bool:
-    """Set `last_login_at` and the hash in the transaction; return False if the user was changed meanwhile."""
-    statement = update(User).where(unchanged_since(user))
-    statement = statement.values(last_login_at=now, password_hash=password_hash)
-    return db.session.execute(statement.returning(User.id)).first() is not None
+def record_login(connection: Connection, user: Checked, password_hash: str, *, now: datetime) -> bool:
+    """Set `last_login_at` and the hash; return False if the user was changed meanwhile."""
+    login = {"last_login_at": now, "password_hash": password_hash}
+    parameters = {"user_id": user.id, "checked": user.password_hash, **login}
+    return connection.execute(RECORD_LOGIN, parameters).first() is not None
 
 
-def lock_unchanged(user: Checked) -> int | None:
+def lock_unchanged(connection: Connection, user: Checked) -> int | None:
     """Lock a user whose password was found right; return its row id, or None if it was changed since."""
-    found: int | None = db.session.scalar(select(User.id).where(unchanged_since(user)).with_for_update())
-    return found
+    parameters = {"user_id": user.id, "checked": user.password_hash}
+    return connection.execute(LOCK_UNCHANGED, parameters).scalar()
 
 
-def unchanged_since(user: Checked) -> ColumnElement[bool]:
-    """Return the condition that finds a user only as it was when its password was checked."""
-    return and_(User.id == user.id, User.password_hash == user.password_hash, User.disabled.is_(False))
-
-
-def _find_credentials(name: str) -> tuple[int, str, str, bool] | None:
+def _find_credentials(name: str) -> Row[int, str, str, bool] | None:
     try:
         folded_name = names.fold(names.normalise(name))
     except names.InvalidName:
         folded_name = ""  # nobody's: the same statement runs for a name that cannot be
     with db.read() as connection:
-        row = connection.execute(_credentials, {"folded_name": folded_name}).first()
-    return row and (row.id, row.public_id, row.password_hash, row.disabled)
+        return connection.execute(CREDENTIALS, {"folded_name": folded_name}).first()
+
+
+def find_public_id(name: str) -> str | None:
+    """Return the public id of the user of this normalised name, in any case, or None."""
+    with db.read() as connection:
+        return connection.execute(PUBLIC_ID, {"folded_name": names.fold(name)}).scalar()
 
 
 def find_user(public_id: str) -> LiveUser | None:
     """Return the user, disabled or not, or None."""
     with db.read() as connection:
-        row = connection.execute(_by_public_id, {"public_id": public_id}).first()
+        row = connection.execute(ONE, {"public_id": public_id}).first()
     return LiveUser(*row) if row else None
 
 
 def list_users(*, after: int, limit: int, name: str) -> list[LiveUser]:
     """Return up to `limit` users behind the row id `after` whose name begins with `name`, in any case."""
-    statement = select(*USER_COLUMNS).where(User.id > after).order_by(User.id).limit(limit)
-    if name:
-        statement = statement.where(User.folded_name.startswith(names.fold(name), autoescape=True))
+    prefix = re.sub("[/%_]", r"/\g<0>", names.fold(name))
+    parameters = {"after": after, "limit": limit, "prefix": prefix}
     with db.read() as connection:
-        return [LiveUser(*row) for row in connection.execute(statement)]
+        rows = connection.execute(PAGE_BY_NAME if name else PAGE, parameters)
+        return [LiveUser(*row) for row in rows]

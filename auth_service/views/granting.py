@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from flask import current_app, request
+from sqlalchemy import Connection
 
 from auth_service import audit
-from auth_service.ending import commit_ends
+from auth_service.ending import publish_ends
 from auth_service.payloads import Tokens
 from auth_service.sessions import Client, Grant, start_session
 from common.auth import verifier
@@ -18,16 +19,26 @@ def client() -> Client:
     return Client(request.environ.get("HTTP_USER_AGENT", ""), request.remote_addr or "")
 
 
-def start(user_id: int, public_id: str, *, event: str, now: datetime, ended: Sequence[str] = ()) -> Tokens:
-    """Commit the transaction with a new session in it, and return its first tokens.
+def start(
+    connection: Connection,
+    user_id: int,
+    public_id: str,
+    *,
+    event: str,
+    now: datetime,
+    ended: Sequence[str] = (),
+) -> Grant:
+    """Start a session; call it last in the transaction.
 
     `event` is what the audit log calls it, `ended` are sessions that the transaction ended; those that make
     room for the new one come on top.
     """
-    grant = start_session(user_id, current_app.extensions["settings"], client=client(), now=now)
-    audit.note(event, now=now, public_id=public_id, ip=client().ip, session_id=grant.session_id)
-    commit_ends([*ended, *grant.displaced], why=event if ended else "too many sessions", now=now)
-    return tokens(public_id, grant, now=now)
+    settings, where = current_app.extensions["settings"], client()
+    grant = start_session(connection, user_id, settings, client=where, now=now)
+    audit.record(connection, event, now=now, public_id=public_id, ip=where.ip, session_id=grant.session_id)
+    why = event if ended else "too many sessions"
+    publish_ends(connection, [*ended, *grant.displaced], why=why, now=now)
+    return grant
 
 
 def tokens(public_id: str, grant: Grant, *, now: datetime) -> Tokens:

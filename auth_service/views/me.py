@@ -1,17 +1,19 @@
 """Owns what a user reads and changes of itself."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Never
 
 from flask import Response, current_app, g, request
 from marshmallow import validates_schema
 
-from auth_service import audit, changes, limiting, rights, security, throttle
+from auth_service import audit, changes, ending, limiting, rights, security, throttle
 from auth_service.credentials import COULD_NOT_VERIFY, refuse_login
 from auth_service.fields import NewPassword, check_new_password
 from auth_service.guards import check_basic, refuse_last_admin, require_basic, require_session
+from auth_service.models import db
 from auth_service.payloads import ANN, SOME_TOKENS, Tokens, user_payload
-from auth_service.users import unchanged_since
+from auth_service.users import lock_unchanged
 from auth_service.views import granting
 from common.answers import answer, no_content
 from common.api import Blueprint
@@ -78,14 +80,16 @@ def _change_password(current: str, new: str) -> Tokens | None:
         if user.refusal:
             _refuse(user.refusal)
         password_hash, now = current_app.extensions["hasher"].hash(new), datetime.now(UTC)
-        ended = changes.replace_password(user, password_hash, now=now)
-        if ended is None:
-            return None
-        attempt.succeeded(now=now)
-        event = audit.PASSWORD_CHANGED
-        tokens = granting.start(user.id, user.public_id, event=event, now=now, ended=ended)
+        event, lock = audit.PASSWORD_CHANGED, partial(lock_unchanged, user=user)
+        ending.end_surplus(user.public_id, lock, why=event, now=now)
+        with db.write() as connection:
+            ended = changes.replace_password(connection, user, password_hash, now=now)
+            if ended is None:
+                return None
+            attempt.succeeded(connection, now=now)
+            grant = granting.start(connection, user.id, user.public_id, event=event, now=now, ended=ended)
     security.note("password_changed", sessions_ended=len(ended))
-    return tokens
+    return granting.tokens(user.public_id, grant, now=now)
 
 
 @leaving.operation(
@@ -103,8 +107,8 @@ def delete_me() -> Response:
 
 def _delete_me() -> str | None:
     """Delete the user or refuse; return None if it was changed after its password was found right."""
-    by, user = audit.By("the user", request.remote_addr), check_basic()
-    return changes.delete_user(unchanged_since(user), by=by, now=datetime.now(UTC)) if user else None
+    by, user, now = audit.Actor("the user", request.remote_addr), check_basic(), datetime.now(UTC)
+    return changes.delete_user(user.public_id, by=by, now=now, checked=user) if user else None
 
 
 def _refuse(reason: str) -> Never:

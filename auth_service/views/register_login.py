@@ -10,8 +10,10 @@ from marshmallow import validates_schema
 from auth_service import audit, limiting, registrations, security, throttle
 from auth_service.credentials import COULD_NOT_VERIFY, basic_credentials, refuse_login
 from auth_service.fields import NewPassword, UserName, check_new_password
+from auth_service.models import db
 from auth_service.payloads import AN_ID, SOME_TOKENS, Registered, Tokens
-from auth_service.users import NameTaken, add_user, is_taken, note_login, stronger_hash
+from auth_service.tries import key_of, know_network
+from auth_service.users import NameTaken, add_user, is_taken, record_login, stronger_hash
 from auth_service.views import granting
 from common.answers import answer
 from common.api import Blueprint
@@ -60,17 +62,22 @@ def register(body: dict[str, Any]) -> Response:
         if is_taken(body["name"]):  # before a core is taken to hash the password
             raise Refusal(409, NAME_TAKEN)
         password_hash = hasher.hash(body["password"])
-    now = datetime.now(UTC)
-    limiting.admit_registration(now=now)
     try:
-        user_id, public_id = add_user(body["name"], password_hash, admin=False, now=now)
+        made = _register(body["name"], password_hash, now=datetime.now(UTC))
     except NameTaken as error:
         raise Refusal(409, NAME_TAKEN) from error
-    throttle.know_network(body["name"], limiting.client_network(), now=now)
-    tokens = granting.start(user_id, public_id, event=audit.REGISTERED, now=now)
-    security.note("registered", public_id=public_id)
-    made = Registered(public_id=public_id, **msgspec.structs.asdict(tokens))
-    return answer(made, 201, {"Location": f"/users/{public_id}"})
+    security.note("registered", public_id=made.public_id)
+    return answer(made, 201, {"Location": f"/users/{made.public_id}"})
+
+
+def _register(name: str, password_hash: str, *, now: datetime) -> Registered:
+    with db.write() as connection:
+        limiting.admit_registration(connection, now=now)
+        user_id, public_id = add_user(connection, name, password_hash, admin=False, now=now)
+        know_network(connection, key_of(name), limiting.client_network(), now=now)
+        grant = granting.start(connection, user_id, public_id, event=audit.REGISTERED, now=now)
+    tokens = granting.tokens(public_id, grant, now=now)
+    return Registered(public_id=public_id, **msgspec.structs.asdict(tokens))
 
 
 def has_only_a_body() -> bool:
@@ -106,9 +113,10 @@ def _log_in(name: str, password: str) -> Tokens | None:
             refuse_login(user.public_id, user.refusal)
         password_hash = stronger_hash(current_app.extensions["hasher"], user, password)
         now = datetime.now(UTC)
-        if not note_login(user, password_hash, now=now):
-            return None
-        attempt.succeeded(now=now)
-        tokens = granting.start(user.id, user.public_id, event=audit.LOGIN, now=now)
+        with db.write() as connection:
+            if not record_login(connection, user, password_hash, now=now):
+                return None
+            attempt.succeeded(connection, now=now)
+            grant = granting.start(connection, user.id, user.public_id, event=audit.LOGIN, now=now)
     security.note("login", public_id=user.public_id)
-    return tokens
+    return granting.tokens(user.public_id, grant, now=now)

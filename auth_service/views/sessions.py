@@ -38,7 +38,7 @@ def _payload(session: sessions.LiveSession) -> SessionPayload:
 @blueprint.operation("DELETE /sessions", answers={204: None})
 def end_all_sessions() -> Response:
     """End every session of the user, this one too."""
-    ended = ending.end_all_sessions(g.user.id, now=datetime.now(UTC))
+    ended = ending.end_all_sessions(g.user.public_id, now=datetime.now(UTC))
     security.note("session_ended", count=ended)
     return no_content()
 

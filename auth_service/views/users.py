@@ -101,8 +101,8 @@ def _change(public_id: str, members: dict[str, Any]) -> LiveUser:
     told = dict(changed)
     if "password" in members:
         changed["password_hash"] = current_app.extensions["hasher"].hash(members["password"])
-    which, now = changes.by_public_id(public_id), datetime.now(UTC)
-    user = changes.change_user(which, changed, by=_admin(), now=now) or abort(404, NO_SUCH_USER)
+    now = datetime.now(UTC)
+    user = changes.change_user(public_id, changed, by=_admin(), now=now) or abort(404, NO_SUCH_USER)
     security.note("user_changed", user=public_id, has_new_password="password" in members, **told)
     return user
 
@@ -114,11 +114,11 @@ def _change(public_id: str, members: dict[str, Any]) -> LiveUser:
 )
 def delete_user(public_id: str) -> Response:
     """Delete a user with everything there is of it, here and in the services that hear of it."""
-    if changes.delete_user(changes.by_public_id(public_id), by=_admin(), now=datetime.now(UTC)) is None:
+    if changes.delete_user(public_id, by=_admin(), now=datetime.now(UTC)) is None:
         abort(404, NO_SUCH_USER)
     security.note("user_deleted", user=public_id)
     return no_content()
 
 
-def _admin() -> audit.By:
-    return audit.By(g.identity.public_id, request.remote_addr, g.identity.session_id)
+def _admin() -> audit.Actor:
+    return audit.Actor(g.identity.public_id, request.remote_addr, g.identity.session_id)

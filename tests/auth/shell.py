@@ -35,7 +35,6 @@ class Operator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self.app.app_context():
-            db.session.remove()
             db.engine.dispose()
 
     def run(self, *words: str, typed: str = "") -> Result:

@@ -237,10 +237,9 @@ def test_entries_are_kept_for_90_days(pair: Pair, operator: Operator) -> None:
     kept = {"at": now - timedelta(days=89), "event": "kept", "folded_name": name}
     execute(pair, insert(AuditEntry), old, kept)
 
-    with operator.app.app_context():
+    with operator.app.app_context(), db.write() as connection:
         for _ in range(audit.PURGE_EVERY):
-            audit.note(audit.KEY_MADE, now=now, detail="a test")
-        db.session.commit()
+            audit.record(connection, audit.KEY_MADE, now=now, detail="a test")
 
     of_name = select(func.min(AuditEntry.event), func.count()).where(AuditEntry.folded_name == name)
     assert rows(pair, of_name) == [("kept", 1)]

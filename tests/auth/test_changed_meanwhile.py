@@ -27,7 +27,6 @@ def app(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     app = create_app()
     yield app
     with app.app_context():
-        db.session.remove()
         db.engine.dispose()
 
 

@@ -11,7 +11,7 @@ import requests
 from sqlalchemy import Connection, event, func, select
 
 from auth_service.audit import OPERATOR, SESSION_ENDED
-from auth_service.changes import by_public_id, change_user, delete_user
+from auth_service.changes import change_user, delete_user
 from auth_service.models import AuditEntry, Event, KnownNetwork, RefreshToken, Session, User, db
 from auth_service.tries import key_of, know_network
 from tests.auth.database import add_sessions, kept, rows, user_of
@@ -149,11 +149,11 @@ def test_one_session_with_many_refresh_tokens_is_deleted(pair: Pair) -> None:
 def test_the_networks_of_a_deleted_user_are_forgotten_however_many(operator: Operator, pair: Pair) -> None:
     person, now = register(pair), datetime.now(UTC)
     with operator.app.app_context():
-        for number in range(1100):
-            know_network(key_of(person.name), f"2001:db8:0:{number:x}::/64", now=now)
-        db.session.commit()
+        with db.write() as connection:
+            for number in range(1100):
+                know_network(connection, key_of(person.name), f"2001:db8:0:{number:x}::/64", now=now)
 
-        delete_user(by_public_id(person.public_id), by=OPERATOR, now=now)
+        delete_user(person.public_id, by=OPERATOR, now=now)
 
     assert networks_of(person) == []
 
@@ -179,18 +179,16 @@ def test_a_crash_between_two_parts_loses_nothing(operator: Operator, pair: Pair,
     person = register(pair)
     login = login_of(person)
     sessions, user_id = [login.session_id, *add_sessions(login, SOME, idle=HOUR)], user_of(login)
-    of_user, now = by_public_id(person.public_id), datetime.now(UTC)
+    of_user, now = User.public_id == person.public_id, datetime.now(UTC)
 
     def change() -> None:
         if is_deleted:
-            delete_user(of_user, by=OPERATOR, now=now)
+            delete_user(person.public_id, by=OPERATOR, now=now)
         else:
-            change_user(of_user, {"disabled": True}, by=OPERATOR, now=now)
+            change_user(person.public_id, {"disabled": True}, by=OPERATOR, now=now)
 
-    with operator.app.app_context():
-        with crash(operator, before_transaction=3), pytest.raises(Crash):
-            change()
-        db.session.remove()
+    with operator.app.app_context(), crash(before_transaction=3), pytest.raises(Crash):
+        change()
 
     ended = told(pair, sessions)
     assert ended == once(list(ended))
@@ -213,19 +211,18 @@ class Crash(Exception):
 
 
 @contextmanager
-def crash(operator: Operator, *, before_transaction: int) -> Iterator[None]:
+def crash(*, before_transaction: int) -> Iterator[None]:
     """Let the process end when that transaction of the block begins, counted from 1."""
     begun = 0
 
-    def count(_: Connection) -> None:
+    def count(_: Connection, __: object, statement: str, *___: object) -> None:
         nonlocal begun
-        begun += 1
+        begun += statement.startswith("BEGIN")
         if begun == before_transaction:
             raise Crash
 
-    transactions = operator.app.extensions["transactions"]
-    event.listen(transactions, "begin", count)
+    event.listen(db.engine, "before_cursor_execute", count)
     try:
         yield
     finally:
-        event.remove(transactions, "begin", count)
+        event.remove(db.engine, "before_cursor_execute", count)

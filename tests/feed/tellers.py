@@ -32,7 +32,6 @@ class Side:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self.app.app_context():
-            self._db.session.remove()
             self._db.engine.dispose()
 
     def execute(self, statement: str, **parameters: object) -> list[Any]:
@@ -69,15 +68,13 @@ class Teller(Side):
 
     def end(self, *sessions: str) -> None:
         """Tell that sessions ended."""
-        with self.app.app_context():
-            events.session_ended(sessions, now=datetime.now(UTC))
-            auth_db.session.commit()
+        with self.app.app_context(), auth_db.write() as connection:
+            events.session_ended(connection, sessions, now=datetime.now(UTC))
 
     def delete(self, public_id: str) -> None:
         """Tell that a user was deleted."""
-        with self.app.app_context():
-            events.user_deleted(public_id, now=datetime.now(UTC))
-            auth_db.session.commit()
+        with self.app.app_context(), auth_db.write() as connection:
+            events.user_deleted(connection, public_id, now=datetime.now(UTC))
 
     def last(self) -> int:
         """Return the id of the last event."""

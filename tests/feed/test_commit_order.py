@@ -22,22 +22,21 @@ def read_all(teller: Teller, cursor: int = 0) -> list[int]:
 
 @pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
 def test_who_comes_second_waits_for_a_transaction_that_is_held_open(own_teller: Teller) -> None:
-    with ThreadPoolExecutor() as threads, own_teller.app.app_context():
-        events.session_ended(["first"], now=datetime.now(UTC))
+    with ThreadPoolExecutor() as threads, own_teller.app.app_context(), db.write() as connection:
+        events.session_ended(connection, ["first"], now=datetime.now(UTC))
         second = threads.submit(own_teller.end, "second")
         wait_until(lambda: own_teller.execute(WAITING)[0].count, "the second waits")
         assert read_all(own_teller) == []
         assert not second.done()
-        db.session.commit()
 
     found = own_teller.execute("SELECT id, session_id FROM events ORDER BY id")
     assert [tuple(row) for row in found] == [(1, "first"), (2, "second")]
 
 
 def test_a_transaction_that_is_rolled_back_leaves_no_gap(own_teller: Teller) -> None:
-    with own_teller.app.app_context():
-        events.session_ended(["lost"], now=datetime.now(UTC))
-        db.session.rollback()
+    with own_teller.app.app_context(), db.write() as connection:
+        events.session_ended(connection, ["lost"], now=datetime.now(UTC))
+        connection.rollback()
     own_teller.end("kept")
 
     assert read_all(own_teller) == [1]
