@@ -102,7 +102,7 @@ def count(connection: Connection, name_key: bytes, network: str, *, now: datetim
         "day_ago": now - IN_A_ROW,
         "month_ago": now - KNOWN_FOR,
     }
-    return Counts(**connection.execute(COUNT, parameters).one()._mapping)
+    return Counts(**connection.execute(COUNT, parameters).mappings().one())
 
 
 def add(connection: Connection, name_key: bytes, network: str, *, now: datetime) -> int:
