@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 import psycopg
+from prometheus_client import Gauge
 from psycopg.abc import PQGen
 from psycopg.pq import Format, TransactionStatus
 from sqlalchemy import Connection, Engine, ExceptionContext, event
@@ -93,14 +94,20 @@ class WatchedConnection(psycopg.Connection[Any]):
 class IdleConnections:
     """Connections for single statements, of which `KEPT` stay out of the pool: it costs 100 µs a use."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, in_use: Gauge) -> None:
         self._engine = engine
+        self._in_use = in_use
         self._kept: list[Connection] = []
         event.listen(engine, "engine_disposed", lambda _: self.clear())
         _all_idle.add(self)
 
     def acquire(self) -> Connection:
         """Return a connection in autocommit mode; the one that was used last, if it is still good."""
+        connection = self._take_kept() or self._engine.connect()
+        self._in_use.inc()
+        return connection
+
+    def _take_kept(self) -> Connection | None:
         with suppress(IndexError):
             while True:
                 connection = self._kept.pop()
@@ -109,10 +116,11 @@ class IdleConnections:
                     return connection
                 connection.invalidate()
                 connection.close()
-        return self._engine.connect()
+        return None
 
     def release(self, connection: Connection, *, is_good: bool = True) -> None:
         """Take back what `acquire` returned; one that may be in a transaction is reset by the pool."""
+        self._in_use.dec()
         is_awaited = cast(QueuePool, self._engine.pool).checkedout() >= CONNECTIONS  # only the pool wakes up
         if is_good and not connection.invalidated and not is_awaited and len(self._kept) < KEPT:
             self._kept.append(connection)
@@ -160,9 +168,8 @@ def engine_options(url: str) -> dict[str, Any]:
     }
 
 
-def watch_engine(engine: Engine, *, schema_head: str) -> IdleConnections:
-    """Look after the connections of `engine`; return those that wait for the next statement."""
-    idle = IdleConnections(engine)
+def watch_engine(engine: Engine, idle: IdleConnections, *, schema_head: str) -> None:
+    """Look after the connections of `engine`, of which some are `idle`."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
     else:
@@ -173,7 +180,6 @@ def watch_engine(engine: Engine, *, schema_head: str) -> IdleConnections:
         event.listen(engine, "do_execute", _execute_unprepared)
         event.listen(engine, "handle_error", partial(_leave_standby, idle))
     event.listen(engine, "connect", lambda connection, _: _require_schema(connection, schema_head))
-    return idle
 
 
 def _leave_to_parent() -> None:

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, cast
 
 import psycopg
 import structlog
@@ -17,9 +16,7 @@ from alembic.script import ScriptDirectory
 from flask import Flask, Response, current_app
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from flask_sqlalchemy.session import Session
-from prometheus_client import Gauge
-from sqlalchemy import Connection, Engine, MetaData, event
+from sqlalchemy import Connection
 from sqlalchemy.exc import (
     DatabaseError,
     IntegrityError,
@@ -34,12 +31,10 @@ from common import metrics
 from common.connections import (
     IdleConnections,
     SchemaNotCurrent,
-    WatchedConnection,
     engine_options,
     watch_engine,
 )
 from common.problems import answer, answer_unexpected
-from common.ready import Ready
 
 # To the letter: what is derived from them, such as IntegrityError, tells of a mistake of ours.
 NOT_SERVED = (DatabaseError, InternalError, OperationalError)
@@ -51,18 +46,8 @@ log = structlog.get_logger()
 _writing = threading.Lock()
 
 
-class TransactionSession(Session):
-    """A session whose every transaction begins at once, on SQLite with the write lock (IMMEDIATE)."""
-
-    def get_bind(self, *_: Any, **__: Any) -> Engine:
-        return cast(Engine, current_app.extensions["transactions"])
-
-
 class Database(SQLAlchemy):
     """Flask-SQLAlchemy, and the two ways to run a statement: `read()` and `write()`."""
-
-    def __init__(self, metadata: MetaData) -> None:
-        super().__init__(metadata=metadata, session_options={"class_": TransactionSession})
 
     def init_database(self, app: Flask, *, url: str, migrations: Path) -> None:
         """Connect `app` to the database at `url`, whose schema `migrations` describes."""
@@ -72,19 +57,11 @@ class Database(SQLAlchemy):
         Migrate(app, self, directory=str(migrations))
         app.extensions["schema_head"] = head = ScriptDirectory(str(migrations)).get_current_head()
         with app.app_context():
-            app.extensions["idle_connections"] = watch_engine(self.engine, schema_head=str(head))
-            self._keep_old_ways(app)
+            idle = IdleConnections(self.engine, metrics.pool_in_use(app.name))
+            watch_engine(self.engine, idle, schema_head=str(head))
+        app.extensions["idle_connections"] = idle
         for error in (DatabaseError, InterfaceError, PoolTimeout, SchemaNotCurrent):
             app.register_error_handler(error, answer_database_error)
-
-    def _keep_old_ways(self, app: Flask) -> None:
-        """Serve what does not use `read()` and `write()` yet."""
-        app.extensions["transactions"] = transactions = self.engine.execution_options()
-        begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
-        event.listen(transactions, "begin", lambda connection: connection.exec_driver_sql(begin))
-        stale = (lambda _: False) if self.is_sqlite else WatchedConnection.is_stale
-        app.extensions["ready"] = ready = Ready(self.engine, stale)
-        app.extensions.setdefault("after_fork", []).append(ready.forget)
 
     @property
     def is_sqlite(self) -> bool:
@@ -93,7 +70,7 @@ class Database(SQLAlchemy):
 
     def read(self) -> AbstractContextManager[Connection]:
         """Lend a connection for single statements, each of which is a transaction of its own."""
-        return Lent(current_app.extensions["idle_connections"], metrics.pool_in_use(current_app.name))
+        return Lent(current_app.extensions["idle_connections"])
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -109,17 +86,14 @@ class Database(SQLAlchemy):
 class Lent:
     """A connection, given back at the end of the block; a class, for a generator costs 3 µs more."""
 
-    def __init__(self, idle: IdleConnections, in_use: Gauge) -> None:
+    def __init__(self, idle: IdleConnections) -> None:
         self._idle = idle
-        self._in_use = in_use
 
     def __enter__(self) -> Connection:
         self._connection = self._idle.acquire()
-        self._in_use.inc()
         return self._connection
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._in_use.dec()
         self._idle.release(self._connection, is_good=kind is None)
 
 

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import QueuePool
 
+from common import metrics
 from common.connections import CONNECTIONS, KEPT, IdleConnections
 
 
@@ -24,7 +25,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def idle(engine: Engine) -> IdleConnections:
-    return IdleConnections(engine)
+    return IdleConnections(engine, metrics.pool_in_use("test"))
 
 
 def checked_out(engine: Engine) -> int:
