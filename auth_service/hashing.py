@@ -7,7 +7,6 @@ import secrets
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from typing import ParamSpec, TypeVar
 
 from argon2 import Parameters, PasswordHasher, Type, extract_parameters, low_level
@@ -37,13 +36,13 @@ T = TypeVar("T")
 def init_app(app: Flask, settings: AuthSettings) -> None:
     """Make the hasher of `app`: with its workers, it computes about one hash a core at a time."""
     share_one_arena()
-    threads = max(1, settings.threads // 2)  # the others stay free for what needs no hash
+    slots = max(1, cores() // settings.workers)
+    waiting = max(0, settings.threads * 3 // 4 - slots)  # a quarter stays free for what needs no hash
     app.extensions["hasher"] = Hasher(
         memory=settings.argon2_memory,
         time_cost=settings.argon2_time_cost,
         parallelism=settings.argon2_parallelism,
-        slots=ConcurrencyLimit(max(1, cores() // settings.workers), waiting=threads, wait=WAIT),
-        callers=ConcurrencyLimit(threads),
+        slots=ConcurrencyLimit(slots, waiting=waiting, wait=WAIT),
     )
 
 
@@ -66,17 +65,12 @@ class Hasher:
         time_cost: int,
         parallelism: int,
         slots: ConcurrencyLimit,
-        callers: ConcurrencyLimit,
     ) -> None:
         self._argon2 = PasswordHasher(time_cost, memory, parallelism, type=Type.ID)
-        self.slots, self._callers = slots, callers
+        self.slots = slots
         # No thread is started before the first hash, so that the workers that are forked start their own.
         self._threads = ThreadPoolExecutor(slots.count, "hash", initializer=_lower_priority)
         self._dummy_hash = self._argon2.hash(secrets.token_bytes())
-
-    def admitted(self) -> AbstractContextManager[None]:
-        """Count the block among those on their way to a hash, or raise `Busy` before anything is done."""
-        return self._callers.slot()
 
     def hash(self, password: str) -> str:
         """Return the hash to store, with its salt and parameters."""

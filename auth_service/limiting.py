@@ -50,10 +50,7 @@ def checked(
     attempt succeeded, in the transaction of what it was for; if it says nothing the try counts as none.
     """
     hasher = current_app.extensions["hasher"]
-    with (
-        hasher.admitted(),
-        throttle.attempt(name, client_network(), now=datetime.now(UTC)) as attempt,
-    ):
+    with throttle.attempt(name, client_network(), now=datetime.now(UTC)) as attempt:
         user = check_password(hasher, name, password)
         if user.refusal:
             _record_failure(attempt, user, failure)

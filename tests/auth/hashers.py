@@ -17,7 +17,6 @@ def make_hasher(
         time_cost=time_cost,
         parallelism=parallelism,
         slots=slots or ConcurrencyLimit(1),
-        callers=ConcurrencyLimit(1),
     )
 
 

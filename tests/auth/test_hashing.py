@@ -33,15 +33,20 @@ def test_the_workers_share_the_cores(workers: int, slots: int) -> None:
     assert hasher_of(workers=workers).slots.count == slots
 
 
-@pytest.mark.parametrize(("threads", "callers"), [(16, 8), (1, 1)])
-def test_half_of_the_threads_may_be_on_their_way_to_a_hash(threads: int, callers: int) -> None:
-    hasher = hasher_of(threads=threads)
+@pytest.mark.parametrize("threads", [16, 4, 1])
+def test_a_quarter_of_the_threads_waits_for_no_hash(threads: int) -> None:
+    hasher, most = hasher_of(threads=threads, workers=256), max(1, threads * 3 // 4)
 
-    with ExitStack() as admitted:
-        for _ in range(callers):
-            admitted.enter_context(hasher.admitted())
+    with ThreadPoolExecutor(most) as others, ExitStack() as held:
+        held.enter_context(hasher.slots.slot())
+        before = waiting()
+        hashes = [others.submit(hasher.hash, "correct horse") for _ in range(most - 1)]
+        wait_until(lambda: waiting() == before + most - 1, "as many wait as may")
         with pytest.raises(Busy):
-            admitted.enter_context(hasher.admitted())
+            hasher.hash("correct horse")
+        held.close()
+        for each in hashes:
+            each.result(60)
 
 
 def test_every_wait_and_every_hash_is_counted() -> None:

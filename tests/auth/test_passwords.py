@@ -254,13 +254,3 @@ def test_what_hashes_lets_everything_else_go_first() -> None:
 
     own = os.getpriority(os.PRIO_PROCESS, 0)
     assert {os.getpriority(os.PRIO_PROCESS, number) for number in hashing} == {min(19, own + NICENESS)}
-
-
-def test_no_more_are_on_their_way_to_a_hash_than_may_be() -> None:
-    hasher = make_hasher()
-
-    with hasher.admitted(), pytest.raises(Busy), hasher.admitted():
-        pytest.fail("there was a place for a second one")
-
-    with hasher.admitted():
-        assert hasher.verify(hasher.hash("correct horse"), "correct horse")
