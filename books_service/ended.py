@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from books_service.models import DeletedUser, EndedSession, Feed, db
 from books_service.settings import BooksSettings
+from common.forks import after_fork
 from common.health import State
 from common.tokens import ACCESS_LIFETIME, Claims
 
@@ -67,20 +68,17 @@ class Ended:
         self._failure = ""  # of the last look
 
     def start(self) -> None:
-        """Read all there is, and look for more from now on; in each worker, never before the fork."""
+        """Look for what is new from now on; in each process that answers, never before the fork."""
         with self._starting:
-            if self._thread is not None:
-                return
-            self._thread = threading.Thread(target=self._look_on, name="ended", daemon=True)
-            self._thread.start()
-            self._try_to_look()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._look_on, name="ended", daemon=True)
+                self._thread.start()
 
     def refusal(self, claims: Claims) -> str | None:
         """Return why the token is refused, or None; answers 503 as long as nothing could be read at all."""
         if not self._known:
             self.start()
-            if not self._known:
-                self.look()
+            self.look()
         if claims.session_id in self._sessions:
             return "session"
         if claims.public_id in self._users:
@@ -89,6 +87,8 @@ class Ended:
 
     def age(self) -> float:
         """Return the seconds since auth was last heard of."""
+        if self._thread is None:
+            self.start()
         return (datetime.now(UTC) - self._heard_at).total_seconds()
 
     def state(self) -> State:
@@ -130,12 +130,11 @@ class Ended:
 
     def _look_on(self) -> None:
         """Go on whatever fails: without this thread no end would be heard of any more."""
-        is_well = True
         while True:
-            time.sleep(LOOK_EVERY if is_well else PAUSE)
             is_well = False
             with suppress(Exception):  # not even the failure could be logged
                 is_well = self._try_to_look()
+            time.sleep(LOOK_EVERY if is_well else PAUSE)
 
     def _try_to_look(self) -> bool:
         """Look, and tell whether that went well."""
@@ -172,5 +171,5 @@ def init_app(app: Flask, settings: BooksSettings) -> Ended:
     ended = Ended(app, settings)
     app.extensions["ended"] = ended
     if not settings.is_command:
-        app.extensions.setdefault("after_fork", []).append(ended.start)
+        after_fork(ended.start)
     return ended

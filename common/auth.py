@@ -78,7 +78,6 @@ def init_app(app: Flask, settings: Settings) -> None:
     keys = load_keys(settings)
     app.extensions["verifier"] = Verifier(keys)
     keys.watch()
-    app.extensions.setdefault("after_fork", []).append(keys.watch)
 
 
 def load_keys(settings: Settings) -> Keys:

@@ -14,11 +14,11 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 
 from common.answers import JSON
-from common.arrival import MAX_BODY
 from common.fields import StrictSchema
 from common.problems import Refusal
 
 MERGE_PATCH = "application/merge-patch+json"  # RFC 7396
+MAX_BODY = 64 * 1024  # bytes; a file may have more (common/files.py)
 MAX_DIGITS = 4300  # of an integer; more of them are a number all the same, but none that fits a rule
 
 Complaint = dict[str, str]
@@ -75,7 +75,7 @@ def parse_json(text: bytes) -> Any:
 
 def _read_body(environ: Mapping[str, Any]) -> bytes:
     """Return the whole body; werkzeug would cut a chunked one at its limit and go on as if that were all."""
-    announced = environ.get("CONTENT_LENGTH")  # gunicorn lets nothing but digits through
+    announced = environ.get("CONTENT_LENGTH")  # a server lets nothing but digits through
     length = int(announced) if announced else None
     if length is not None and length > MAX_BODY:
         raise RequestEntityTooLarge

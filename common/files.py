@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 
-from common.arrival import MAX_BODY
-from common.bodies import rule_of_types
+from common.bodies import MAX_BODY, rule_of_types
 from common.problems import DETAILS, Refusal
 from common.responses import Complaint, file_content, problem
 
@@ -44,14 +43,16 @@ class Files:
 
 
 def is_long() -> bool:
-    """Tell whether more of the request may be to come than was gathered before a thread took it."""
+    """Tell whether the body may be longer than that of any other request."""
     length = request.content_length
     return length is None or length > MAX_BODY
 
 
 def read_file(types: Mapping[str, str]) -> tuple[str, io.BytesIO]:
-    """Return the media type of the request and its body, or refuse with 413 or 415."""
+    """Return the media type of the request and its body, or refuse with 411, 413 or 415."""
     length = request.content_length
+    if length is None and not request.environ.get("wsgi.input_terminated"):
+        raise LengthRequired  # a file that was cut off would pass for a whole one
     if length is not None and length > MAX_FILE:
         raise RequestEntityTooLarge
     body = io.BytesIO()

@@ -18,6 +18,8 @@ from typing import Any, Protocol
 
 import structlog
 
+from common.forks import after_fork
+
 MIN_SECRET = 32  # bytes, RFC 7518 section 3.2
 LOOK_EVERY = 0.5  # seconds between two looks at the file
 LOOK_AGAIN_EVERY = 1.0  # seconds between two looks because of a key that is unknown
@@ -96,17 +98,17 @@ class KeyFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = threading.Lock()
+        lock = self._lock = threading.Lock()
         self._looked_again = time.monotonic() - LOOK_AGAIN_EVERY
         self._seen = _version(path)
         self._keys = read(path)
         self.complaint: str | None = None
         # A process is forked between two looks, never within one: the lock would stay locked in the new one.
-        take, release = self._lock.acquire, self._lock.release
-        os.register_at_fork(before=take, after_in_parent=release, after_in_child=release)
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 
     def watch(self) -> None:
         """Look from now on in a thread: who is asked nothing, or forks, has to know the last good set."""
+        after_fork(self.watch)
         threading.Thread(target=self._look_on, name="keys", daemon=True).start()
 
     def _look_on(self) -> None:

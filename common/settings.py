@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from common.client_address import Network, parse_network
 
 DATABASES = ("sqlite", "postgresql")
+SERVERS = ("gunicorn", "granian")
 # As a browser writes it (RFC 6454 section 6.2): in lower case, and without the port that the scheme has.
 ORIGIN = re.compile(
     r"(?!https://.*:443$|http://.*:80$)"
@@ -101,6 +102,11 @@ class Settings:
     def title(self) -> str:
         return f"Bookstore {self.service} service"
 
+    @property
+    def address(self) -> str:
+        """Return where the service listens, with an IPv6 address as in a URL."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 def common_settings(
     environment: Environment, service: str, *, port: int, metrics_port: int
@@ -119,11 +125,29 @@ def common_settings(
         "metrics_host": environment.text("METRICS_HOST", "127.0.0.1"),
         "metrics_port": environment.port(f"{prefix}_METRICS_PORT", metrics_port),
         "workers": environment.integer("WEB_CONCURRENCY", cores(), low=1, high=256),
-        "threads": environment.integer("THREADS", 64, low=1, high=1024),
+        "threads": environment.integer("THREADS", 16, low=1, high=1024),
         "cors_origins": environment.origins("CORS_ORIGINS"),
         "trusted_proxies": environment.networks("TRUSTED_PROXIES"),
         "is_command": os.environ.get("FLASK_RUN_FROM_CLI") == "true" and "run" not in sys.argv,
     }
+
+
+def chosen_server() -> str:
+    """Return which server is to serve: gunicorn, unless the environment says otherwise."""
+    name = Environment().text("SERVER", "gunicorn")
+    if name not in SERVERS:
+        raise Misconfigured(f"SERVER must be {' or '.join(SERVERS)}")
+    return name
+
+
+def forget_variables_like_headers() -> None:
+    """Drop variables that a server would hand to the application as headers of every request.
+
+    Granian puts the whole environment into each request's, and there HTTP_PROXY is a header named Proxy.
+    """
+    for name in list(os.environ):
+        if name.startswith(("HTTP_", "CONTENT_")):
+            del os.environ[name]
 
 
 def cores() -> int:

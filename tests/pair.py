@@ -1,4 +1,4 @@
-"""Both services as they run for real: gunicorn over loopback, on free ports and a folder of their own."""
+"""Both services as they run for real: a server over loopback, on free ports and a folder of their own."""
 
 import itertools
 import os
@@ -13,6 +13,7 @@ from subprocess import Popen
 from types import TracebackType
 from typing import Self
 
+import psutil
 import requests
 
 from tests import programs
@@ -41,6 +42,15 @@ def free_port() -> int:
             listener.bind(("127.0.0.1", port))
             return port
     raise AssertionError("there is always another port")
+
+
+def listens(process: psutil.Process, port: int) -> bool:
+    """Return whether the process is there and listens on the port."""
+    try:
+        connections = process.net_connections("tcp")
+    except psutil.NoSuchProcess:
+        return False
+    return (port, psutil.CONN_LISTEN) in {(each.laddr[1], each.status) for each in connections}
 
 
 def run_flask(service: str, *words: str, environment: Mapping[str, str], typed: str = "") -> str:
@@ -120,6 +130,8 @@ class Pair:
 
     def _spawn(self, service: str) -> Program | Popen[bytes]:
         words = ["gunicorn", "-c", f"{service}_service/gunicorn_conf.py", f"{service}_service:create_app()"]
+        if self.environment.get("SERVER") == "granian":
+            words = ["common.server", f"{service}_service"]
         if service == FOLLOWER:
             words = ["flask", "--app", "books_service", "follow"]
         # The metrics go where everything else is, so that they go with it even after a kill.

@@ -29,7 +29,7 @@ LIBRARIES = [
     "flask_sqlalchemy",
     "flask_swagger_ui",
     "gunicorn.app.wsgiapp",
-    "gunicorn.workers.gthread",
+    "granian",
     "jwt",
     "msgspec",
     "psycopg",

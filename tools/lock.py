@@ -14,8 +14,8 @@ DEVELOPMENT = "requirements-dev.txt"
 # Each lock with its source and the locks whose versions it has to keep to: all four live in one
 # virtual environment. None holds a mark of who asked for a package, so that a diff shows versions only.
 LOCKS: tuple[tuple[str, list[str], list[str]], ...] = (
-    (AUTH, ["auth_service/pyproject.toml"], []),
-    (BOOKS, ["books_service/pyproject.toml"], [AUTH]),
+    (AUTH, ["auth_service/pyproject.toml", "--extra", "granian"], []),
+    (BOOKS, ["books_service/pyproject.toml", "--extra", "granian"], [AUTH]),
     (RUN, ["--group", "pyproject.toml:run"], [AUTH, BOOKS]),
     (DEVELOPMENT, ["--group", "pyproject.toml:dev"], [AUTH, BOOKS, RUN]),
 )

@@ -15,9 +15,9 @@ from common.api import Blueprint
 from common.auth import require_service_token
 from common.fields import QueryNumber, StrictSchema
 from common.limits import Busy, ConcurrencyLimit
-from common.listeners import is_ending
 from common.members import Moment, PublicId
 from common.openapi import SERVICE
+from common.server import ending
 
 LOOK_EVERY = 0.15  # seconds between two looks of a request that waits
 MAX_EVENTS = 1000  # in one answer
@@ -88,6 +88,8 @@ def init_app(app: Flask, settings: AuthSettings) -> None:
     """Let a part of the threads of each worker wait, so that there is always one for other requests."""
     count = 0 if settings.threads == 1 else max(1, settings.threads // 4)
     app.extensions["event_waits"] = ConcurrencyLimit(count)
+    if not settings.is_command:
+        ending.watch()
 
 
 @blueprint.operation(
@@ -125,7 +127,7 @@ def wait_for_event(after: int, wait: int) -> bool:
 def look_again(after: int, *, until: float) -> bool:
     """Tell that there is an event as soon as there is, or that there was none until the time was over."""
     found: list[Told] = []
-    while not found and time.monotonic() < until and not is_ending():
+    while not found and time.monotonic() < until and not ending.is_ending():
         time.sleep(LOOK_EVERY)
         found = events.find_events(after=after, limit=1)
     return bool(found)

@@ -24,7 +24,9 @@ def start(service: str, folder: Path, **settings: str) -> str:
         "AUTH_METRICS_PORT": str(free_port()),
         "BOOKS_METRICS_PORT": str(free_port()),
     }
-    words = ("gunicorn", "-c", f"{service}_service/gunicorn_conf.py", f"{service}_service:create_app()")
+    words = ["gunicorn", "-c", f"{service}_service/gunicorn_conf.py", f"{service}_service:create_app()"]
+    if "SERVER" in settings:
+        words = ["common.server", f"{service}_service"]
     done = programs.run(*words, environment=environment | settings, timeout=60)
     assert done.returncode == 1, done.stderr
     assert done.stdout == ""
@@ -47,6 +49,15 @@ def assert_one_line(written: str, *parts: str) -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_without_a_key_file_no_service_starts(service: str, tmp_path: Path) -> None:
     assert_one_line(start(service, tmp_path), "JWT_KEYS_FILE", "missing")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_granian_refuses_as_gunicorn_does(service: str, tmp_path: Path) -> None:
+    assert_one_line(start(service, tmp_path, SERVER="granian"), "JWT_KEYS_FILE", "missing")
+
+
+def test_a_server_that_is_none_is_named(folder: Path) -> None:
+    assert_one_line(start("books", folder, SERVER="apache"), "SERVER", "gunicorn or granian")
 
 
 def test_with_an_open_key_file_no_service_starts(folder: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from common.server import GRACE
+from common.server import gunicorn_settings
 from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.compose
@@ -107,5 +107,5 @@ def test_what_goes_on_running_is_restarted_and_what_runs_once_is_not(
 def test_a_service_is_given_more_time_to_stop_than_gunicorn_takes(
     containers: dict[str, dict[str, Any]],
 ) -> None:
-    assert containers["auth"]["Config"]["StopTimeout"] > GRACE + 5
-    assert containers["books"]["Config"]["StopTimeout"] > GRACE + 5
+    assert containers["auth"]["Config"]["StopTimeout"] > gunicorn_settings.graceful_timeout + 5
+    assert containers["books"]["Config"]["StopTimeout"] > gunicorn_settings.graceful_timeout + 5

@@ -12,7 +12,7 @@ import psutil
 
 from common.keys import SingleKey
 from common.tokens import issue
-from tests.pair import Pair
+from tests.pair import Pair, listens
 from tests.people import Person
 from tests.programs import Program, barrier
 
@@ -47,9 +47,12 @@ def workers(pair: Pair) -> list[psutil.Process]:
 
 
 def wait_for_workers(pair: Pair, *, other_than: list[psutil.Process]) -> None:
-    """Wait until books has two workers, none of them among these."""
+    """Wait until two workers of books listen, none of them among these."""
     deadline = time.monotonic() + TIME
-    while len(now := workers(pair)) != 2 or set(now) & set(other_than):
+    while (
+        set(now := workers(pair)) & set(other_than)
+        or sum(listens(each, pair.ports["books"]) for each in now) != 2
+    ):
         assert time.monotonic() < deadline, "the workers were not replaced"
         time.sleep(0.02)
 

@@ -58,7 +58,7 @@ BODIES: dict[str, list[Vector]] = {
         length(b"Content-Length: LENGTH\r\nTransfer-Encoding: chunked", 400),
         length(b"Transfer-Encoding: chunked\r\nContent-Length: LENGTH", 400),
         length(b"Transfer-Encoding: gzip", 400),
-        length(b"Transfer-Encoding: gzip, chunked", 400),
+        ended(JSON + b"Transfer-Encoding: gzip, chunked\r\n\r\nBODY", 400),
         length(b"Transfer-Encoding: chunked, gzip", 400),
         length(b"Transfer-Encoding: chunked, chunked", 400),
         length(b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 400),
@@ -138,7 +138,7 @@ BODIES: dict[str, list[Vector]] = {
             (200,),
         ),
         Vector(HEALTH[:-2] + b"Expect: 100-continue\r\n\r\n", (100, 200)),
-        Vector(HEALTH[:-2] + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", (ANY,)),
+        Vector(HEALTH[:-2] + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", (200, 400)),
         Vector(b"DELETE /books/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello" + HEALTH, (ANY, 200)),
         Vector(
             b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % LONG + b"x" * LONG, (404,)

@@ -1,4 +1,4 @@
-"""gunicorn as the services run it, and clients that speak to it byte by byte."""
+"""Both servers as the services run them, and clients that speak to them byte by byte."""
 
 import json
 import os
@@ -12,9 +12,19 @@ from pathlib import Path
 
 import psutil
 
+from tests.pair import listens
 from tests.programs import Program
 
-PATIENCE = 8  # seconds for an answer: below the 10 for which a client could hold a thread of gunicorn's
+PATIENCE = 8  # seconds for an answer
+SERVERS = {
+    "gunicorn": (
+        "gunicorn",
+        "-c",
+        "tests/server/served_conf.py",
+        "tests.server.served_app:create_app()",
+    ),
+    "granian": ("tests.server.served_granian",),
+}
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
@@ -24,8 +34,9 @@ CHUNKED = CHUNKED_HEAD + b"5;a=b\r\nhello\r\n0\r\nX-Trailer: x\r\n\r\n"
 
 @dataclass
 class Server:
-    """A running gunicorn with two workers of two threads."""
+    """A running server with two workers of four threads."""
 
+    name: str
     process: Program
     directory: Path
     host: str
@@ -48,10 +59,13 @@ class Server:
     def workers(self) -> list[psutil.Process]:
         return list(psutil.Process(self.process.pid).children())
 
+    def is_complete(self) -> bool:
+        """Return whether both workers listen."""
+        return [listens(worker, self.port) for worker in self.workers()] == [True, True]
+
     def replaced(self, *before: psutil.Process) -> bool:
-        """Return whether there are two workers, none of them one of `before`."""
-        now = self.workers()
-        return len(now) == 2 and not set(now) & set(before)
+        """Return whether two workers listen, none of them one of `before`."""
+        return self.is_complete() and not set(self.workers()) & set(before)
 
     def complaints(self) -> str:
         """Return what it wrote to standard error."""
@@ -63,15 +77,15 @@ class Server:
 
 
 @contextmanager
-def serving(directory: Path, **settings: object) -> Iterator[Server]:
+def serving(directory: Path, name: str, **settings: object) -> Iterator[Server]:
     """Run a server that writes into `directory`, until the context ends."""
     host = str(settings.get("HOST", "127.0.0.1"))
     ports = {"AUTH_PORT": free_port(host), "AUTH_METRICS_PORT": free_port()}
-    process = run(directory, **ports, **settings)
-    server = Server(process, directory, host, *ports.values())
+    process = run(directory, name, **ports, **settings)
+    server = Server(name, process, directory, host, *ports.values())
     try:
         wait_until(lambda: _answers(server))
-        wait_until(lambda: len(server.workers()) == 2)
+        wait_until(server.is_complete)
         yield server
     finally:
         if process.poll() is None:
@@ -80,19 +94,18 @@ def serving(directory: Path, **settings: object) -> Iterator[Server]:
             server.stop()
 
 
-def run(directory: Path, **settings: object) -> Program:
-    """Start gunicorn and wait for nothing."""
+def run(directory: Path, name: str, **settings: object) -> Program:
+    """Start a server and wait for nothing."""
     environment = {
         "PATH": os.environ["PATH"],
         "DATA_DIR": str(directory),
         "AUTH_PORT": str(free_port()),
         "AUTH_METRICS_PORT": str(free_port()),
         "WEB_CONCURRENCY": "2",
-        "THREADS": "2",
+        "THREADS": "4",
     } | {name: str(value) for name, value in settings.items()}
-    words = ("gunicorn", "-c", "tests/server/served_conf.py", "tests.server.served_app:app")
     output, errors = directory / "stdout", directory / "stderr"
-    return Program(*words, environment=environment, output=output, errors=errors)
+    return Program(*SERVERS[name], environment=environment, output=output, errors=errors)
 
 
 def complaints(directory: Path) -> str:

@@ -1,19 +1,20 @@
-"""How gunicorn is to serve `served_app`: as the services are, but with clocks that a test can wait for."""
+"""How gunicorn is to serve `served_app`: as the services are."""
 
-import os
-from typing import Any
+from functools import partial
 
-from common.metrics_folder import share_metrics
+from common.server.metrics_folder import share_metrics
 
 share_metrics()  # before anything that counts is imported
 
-from common import connection, worker  # noqa: E402 - not before share_metrics()
-from common.server import gunicorn_settings  # noqa: E402 - not before share_metrics()
-from common.settings import Environment, Settings, common_settings  # noqa: E402 - not before share_metrics()
+from common.server.addresses import check_address, metrics_listener  # noqa: E402 - not before share_metrics()
+from common.server.gunicorn_settings import *  # noqa: E402, F403 - what both services share
+from common.server.gunicorn_settings import start_worker  # noqa: E402 - not before share_metrics()
+from tests.server.served_app import read_settings  # noqa: E402 - not before share_metrics()
 
-worker.REQUEST_TIME = float(os.environ.get("TEST_REQUEST_TIME", worker.REQUEST_TIME))
-connection.STALL_TIME = int(os.environ.get("TEST_STALL_TIME", connection.STALL_TIME))
-worker.LINGER_TIME = float(os.environ.get("TEST_LINGER_TIME", worker.LINGER_TIME))
+settings = read_settings()
+check_address(settings)
 
-members: dict[str, Any] = common_settings(Environment(), "auth", port=5001, metrics_port=9101)
-globals().update(gunicorn_settings(Settings(**members)))
+bind = settings.address
+workers = settings.workers
+threads = settings.threads
+post_worker_init = partial(start_worker, metrics_listener(settings))

@@ -1,49 +1,45 @@
-"""Owns the page of metrics: the sum over all workers, on a port of its own."""
+"""The page of metrics: the sum over all workers, on a port of its own."""
 
+import os
 import socket
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
-
-from common import metrics
 
 log = structlog.get_logger()
 
 METRICS_TIME = 5.0  # seconds that a client of the metrics may be silent
 
 
-def forget_metrics(_arbiter: Any, worker: Any) -> None:
-    """Take a dead worker out of the gauges that count the living."""
-    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call] # untyped there
-
-
-def serve_metrics(listener: socket.socket, _worker: Any) -> None:
-    """Answer on the port of the metrics too, from a thread of each worker."""
+def serve_metrics(listener: socket.socket) -> None:
+    """Answer on the port of the metrics from a thread, be it one of several processes that do."""
     server = MetricsServer(listener)
-    threading.Thread(target=server.serve_forever, args=(1,), name="metrics", daemon=True).start()
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+
+
+def forget_the_dead() -> None:
+    """Take processes that ended out of the gauges that count the living."""
+    files = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("gauge_live*_*.db")
+    for process in {int(file.stem.rpartition("_")[2]) for file in files}:
+        try:
+            os.kill(process, 0)
+        except OSError:
+            mark_process_dead(process)  # type: ignore[no-untyped-call] # untyped there
 
 
 class MetricsServer(ThreadingHTTPServer):
-    """Serves from a socket that it shares with the other workers."""
+    """Serves from a socket that it may share with other processes."""
 
     def __init__(self, listener: socket.socket) -> None:
         super().__init__(("", 0), MetricsPage, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
-        listener.setblocking(False)  # another worker may have been quicker
-
-    def service_actions(self) -> None:
-        """Bring up to date, once a second, what changes too often to be written down each time."""
-        for bring_up_to_date in metrics.every_second:
-            try:
-                bring_up_to_date()
-            except Exception as error:  # noqa: BLE001 - the thread has to go on: nobody would start it again
-                log.warning("metrics_not_up_to_date", error=repr(error))
+        listener.setblocking(False)  # another process may have been quicker
 
     def handle_error(self, *_: object) -> None:
         """Log what went wrong with one scrape, such as a client that went away; the next may be right."""
@@ -61,6 +57,7 @@ class MetricsPage(BaseHTTPRequestHandler):
         if self.path.partition("?")[0] != "/metrics":
             self.send_error(404)
             return
+        forget_the_dead()
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # untyped there
         page = generate_latest(registry)

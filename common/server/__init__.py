@@ -1,0 +1,1 @@
+"""How a service is served: by gunicorn, or by Granian with SERVER=granian."""

@@ -1,0 +1,84 @@
+"""Granian in the place of gunicorn: the same application, metrics, log lines and answers.
+
+What it cannot do, nginx in front of it does (docs/design.md): it takes a chunked body that was cut off for a
+whole one, joins headers whose names differ by `-` and `_`, and gives a thread to a body that is still coming.
+"""
+
+import functools
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+from common.server import ending
+from common.server.addresses import check_address, metrics_listener
+from common.server.metrics_page import serve_metrics
+from common.settings import Settings, forget_variables_like_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+HTTP = HTTP1Settings(
+    header_read_timeout=75_000,  # milliseconds, between two requests too: longer than common load balancers'
+    max_buffer_size=64 * 1024,  # bytes of a head
+)
+HANDLER = {"class": "logging.StreamHandler", "formatter": "json"}  # to standard error
+LOGS: dict[str, Any] = {
+    "formatters": {"json": {"()": "common.logs.JsonLine"}},
+    "handlers": {"console": HANDLER, "access": HANDLER},
+}
+
+
+def serve(service: str) -> None:
+    """Serve a service until the process is told to stop."""
+    forget_variables_like_headers()
+    settings: Settings = make(service).extensions["settings"]  # here, so that a refusal is one line
+    address = check_address(settings)
+    serve_metrics(metrics_listener(settings))
+    Granian(
+        service,
+        address=address,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        http1_settings=HTTP,
+        websockets=False,
+        workers=settings.workers,
+        blocking_threads=settings.threads,
+        respawn_failed_workers=True,
+        workers_kill_timeout=25,  # seconds to stop
+        log_level=LogLevels.error,
+        log_dictconfig=LOGS,
+    ).serve(target_loader=load)
+
+
+@functools.cache
+def make(service: str) -> Flask:
+    """Make the application: once, if the workers are forks."""
+    app: Flask = import_module(service).create_app()
+    return app
+
+
+def load(service: str) -> "WSGIApplication":
+    """Return what Granian calls in a worker."""
+    app = make(service)
+    ending.watch()
+    return functools.partial(answer, app.wsgi_app)
+
+
+def answer(
+    app: "WSGIApplication", environ: "WSGIEnvironment", start_response: "StartResponse"
+) -> "Iterable[bytes]":
+    """Answer in the name of no software; admit that nobody can tell where a body without a length ends."""
+    environ["wsgi.input_terminated"] = False
+
+    def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        return start_response(status, [*headers, ("Server", "bookstore")], exc_info)
+
+    return app(environ, start)

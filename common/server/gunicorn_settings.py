@@ -1,0 +1,75 @@
+"""gunicorn's settings that both services share; each `gunicorn_conf.py` adds its own."""
+
+import gc
+import os
+import socket
+from typing import Any
+
+import gunicorn
+from gunicorn.glogging import Logger
+
+from common.logs import JsonLine
+from common.server import ending
+from common.server.metrics_folder import MEMORY
+from common.server.metrics_page import serve_metrics
+from common.server.stopping import refuse_first
+
+ONE_VALUE = "IDEMPOTENCY-KEY"  # a header that may be there once, in gunicorn's spelling
+
+gunicorn.SERVER = "bookstore"  # there is no setting for the `Server` header, which must not name software
+
+# Workers
+worker_class = "gthread"
+worker_connections = 900  # below the 1024 files that a process may commonly have open
+worker_tmp_dir = str(MEMORY) if os.access(MEMORY, os.W_OK) else None  # a sign of life waits for no disk
+preload_app = True
+timeout = 30  # seconds without a sign of life after which a worker is killed
+graceful_timeout = 25  # seconds for a worker to stop
+keepalive = 75  # seconds that a connection may be idle: longer than the 60 of common load balancers
+
+# Limits of a request
+limit_request_line = 8190  # bytes
+limit_request_fields = 100
+limit_request_field_size = 8190  # bytes
+
+# Trust: no peer may say where a request came from; TRUSTED_PROXIES does that, in the application.
+forwarded_allow_ips = ""
+forwarder_headers = ""
+control_socket_disable = True
+
+# Logs: the application writes the line of a request.
+accesslog = None
+loglevel = "warning"
+
+
+class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types
+    """Writes gunicorn's own lines as JSON, like the application's, to standard error."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(JsonLine())
+
+
+logger_class = JsonLogger
+
+
+def when_ready(server: Any) -> None:
+    """Leave what was loaded out of every search for garbage, so that workers share it; prepare the stop."""
+    gc.freeze()
+    refuse_first(server.LISTENERS)
+
+
+def pre_request(_worker: Any, request: Any) -> None:
+    """Keep two lines of a header that has one value apart from one value with a comma in it.
+
+    gunicorn joins lines by ",", which a key may hold; it may hold no space.
+    """
+    if [name for name, _ in request.headers].count(ONE_VALUE) > 1:
+        request.headers.append((ONE_VALUE, " "))
+
+
+def start_worker(metrics: socket.socket, _worker: Any) -> None:
+    """Watch for the end of a new worker, and let it answer on the port of the metrics too."""
+    ending.watch()
+    serve_metrics(metrics)
