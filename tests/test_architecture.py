@@ -1,6 +1,7 @@
 """The shape of the code, read from the code: who imports whom, and who looks at the environment."""
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,9 @@ HTTP = {"views", "guards", "credentials", "fields", "payloads", "limiting"} | {
 }
 FACTS = {"models", "settings"}
 ENVIRONMENT = {"common/settings.py"}
+# Until connections are made in the standard way: these still use private names of psycopg and SQLAlchemy.
+PRIVATE_FOR_NOW = {"common/connections.py", "common/statements.py", "common/ready.py"}
+PATCHES = {"gunicorn.SERVER"}  # gunicorn has no setting for the `Server` header, which must name no software
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client takes it from nowhere else
 
 
@@ -132,6 +136,97 @@ def test_rules_know_no_request(path: Path) -> None:
         return
 
     assert not {"flask.request", "flask.g"} & {module for _, module in imports(path)}
+
+
+@every_source
+def test_private_names_of_other_packages_stay_private(path: Path) -> None:
+    if name_of(path) in PRIVATE_FOR_NOW:
+        return
+
+    foreign = foreign_names(path)
+    uses = [
+        ast.unparse(node)
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute) and is_private(node.attr) and root_of(node) in foreign
+    ]
+    private = [name for _, name in imports(path) if any(map(is_private, name.split(".")[1:]))]
+
+    assert not uses
+    assert not [name for name in private if is_foreign(name)]
+
+
+@every_source
+def test_nothing_is_assigned_to_an_imported_module(path: Path) -> None:
+    imported = {name for name, module in imported_names(path).items() if module != "flask.g"}
+    targets = [
+        target
+        for node in ast.walk(tree_of(path))
+        for target in targets_of(node)
+        if isinstance(target, ast.Attribute) and root_of(target) in imported
+    ]
+
+    assert not {ast.unparse(target) for target in targets} - PATCHES
+    assert not [node for node in ast.walk(tree_of(path)) if is_call_of(node, "setattr")]
+
+
+@every_source
+def test_no_class_of_a_server_is_subclassed_but_its_logger(path: Path) -> None:
+    servers = {
+        name.split(".")[-1]: name
+        for _, name in imports(path)
+        if name.split(".")[0] in ("gunicorn", "granian")
+    }
+    bases = {
+        ast.unparse(base)
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ClassDef)
+        for base in node.bases
+    }
+
+    assert {servers[base] for base in bases & set(servers)} <= {"gunicorn.glogging.Logger"}
+    assert not [base for base in bases if base.split(".")[0] in ("gunicorn", "granian")]
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def is_foreign(module: str) -> bool:
+    return module.split(".")[0] not in {*SERVICES, "common", "_typeshed", *sys.stdlib_module_names}
+
+
+def imported_names(path: Path) -> dict[str, str]:
+    """Return what each name that the file imports stands for."""
+    names = {}
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            package = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            for alias in node.names:
+                name = alias.asname or (alias.name if package else alias.name.split(".")[0])
+                names[name] = f"{package}{alias.name}"
+    return names
+
+
+def foreign_names(path: Path) -> set[str]:
+    """Return the names that stand for something of another package; Python's own documents `os._exit`."""
+    return {name for name, module in imported_names(path).items() if is_foreign(module)}
+
+
+def root_of(node: ast.expr) -> str:
+    """Return the name that an expression such as `a.b().c` begins with, or nothing."""
+    while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def targets_of(node: ast.AST) -> list[ast.expr]:
+    if isinstance(node, ast.Assign | ast.Delete):
+        return node.targets
+    return [node.target] if isinstance(node, ast.AugAssign | ast.AnnAssign) else []
+
+
+def is_call_of(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == name
 
 
 @pytest.mark.parametrize(
