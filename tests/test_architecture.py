@@ -24,8 +24,8 @@ HTTP = {"views", "guards", "credentials", "fields", "payloads", "limiting"} | {
 }
 FACTS = {"models", "settings"}
 ENVIRONMENT = {"common/settings.py"}
-# Until connections are made in the standard way: these still use private names of psycopg and SQLAlchemy.
-PRIVATE_FOR_NOW = {"common/connections.py", "common/statements.py", "common/ready.py"}
+# Until auth uses `read()` and `write()` too, and this goes.
+PRIVATE_FOR_NOW = {"common/statements.py"}
 PATCHES = {"gunicorn.SERVER"}  # gunicorn has no setting for the `Server` header, which must name no software
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client takes it from nowhere else
 
