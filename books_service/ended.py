@@ -21,6 +21,7 @@ from common.health import State
 from common.tokens import ACCESS_LIFETIME, Claims
 
 LOOK_EVERY = 0.25  # seconds
+FIRST_LOOK = 0.2  # seconds that /readyz waits for it, which has two seconds in all
 PAUSE = 1.0  # seconds after a look that failed
 PRUNE_EVERY = 60  # seconds
 DEGRADED = 30  # seconds without a word from auth
@@ -63,6 +64,7 @@ class Ended:
         self._pruned = time.monotonic()
         self._starting = threading.Lock()
         self._reading = threading.Lock()
+        self._has_looked = threading.Event()
         self._thread: threading.Thread | None = None
         self._known = False
         self._failure = ""  # of the last look
@@ -87,8 +89,11 @@ class Ended:
 
     def age(self) -> float:
         """Return the seconds since auth was last heard of."""
-        if self._thread is None:
-            self.start()
+        self.start()
+        self._has_looked.wait(FIRST_LOOK)
+        return self._since_heard()
+
+    def _since_heard(self) -> float:
         return (datetime.now(UTC) - self._heard_at).total_seconds()
 
     def state(self) -> State:
@@ -134,12 +139,13 @@ class Ended:
             is_well = False
             with suppress(Exception):  # not even the failure could be logged
                 is_well = self._try_to_look()
+            self._has_looked.set()
             time.sleep(LOOK_EVERY if is_well else PAUSE)
 
     def _try_to_look(self) -> bool:
         """Look, and tell whether that went well."""
         try:
-            _age.set(self.age())
+            _age.set(self._since_heard())
             with self._app.app_context():
                 self.look()
             if time.monotonic() - self._pruned > PRUNE_EVERY:
