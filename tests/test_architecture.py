@@ -24,8 +24,6 @@ HTTP = {"views", "guards", "credentials", "fields", "payloads", "limiting"} | {
 }
 FACTS = {"models", "settings"}
 ENVIRONMENT = {"common/settings.py"}
-# Until auth uses `read()` and `write()` too, and this goes.
-PRIVATE_FOR_NOW = {"common/statements.py"}
 PATCHES = {"gunicorn.SERVER"}  # gunicorn has no setting for the `Server` header, which must name no software
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client takes it from nowhere else
 
@@ -140,9 +138,6 @@ def test_rules_know_no_request(path: Path) -> None:
 
 @every_source
 def test_private_names_of_other_packages_stay_private(path: Path) -> None:
-    if name_of(path) in PRIVATE_FOR_NOW:
-        return
-
     foreign = foreign_names(path)
     uses = [
         ast.unparse(node)
