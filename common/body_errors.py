@@ -1,6 +1,7 @@
-"""Owns what becomes of a body that the client broke: 400 or 408, not an error of ours."""
+"""Bodies as a server hands them on: one that the client broke is 400 or 408, and none is left unread."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.http.errors import ParseException
@@ -11,19 +12,28 @@ if TYPE_CHECKING:
 
 MESSAGE = "the body of the request is broken"
 BROKEN = (ParseException, OSError)  # a timeout is one of the latter
+MAX_DISCARDED = 32 * 1024 * 1024  # bytes: twice the longest body that any route takes
+PIECE = 64 * 1024  # bytes
 
 
 class BodyErrors:
-    """WSGI middleware: a body that the client broke is its error, 400 or 408, not ours."""
+    """WSGI middleware: a body that the client broke is its error, and what is refused is read to its end.
+
+    A server that answers while the client still sends has to close the connection, and then the client may
+    never see the answer.
+    """
 
     def __init__(self, app: "WSGIApplication") -> None:
         self.app = app
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         length = environ.get("CONTENT_LENGTH")
-        if length or "HTTP_TRANSFER_ENCODING" in environ:
-            environ["wsgi.input"] = Body(environ["wsgi.input"], int(length or 0))
-        return self.app(environ, start_response)
+        if not length and "HTTP_TRANSFER_ENCODING" not in environ:
+            return self.app(environ, start_response)
+        environ["wsgi.input"] = body = Body(environ["wsgi.input"], int(length or 0))
+        answer = self.app(environ, start_response)
+        body.discard_rest()
+        return answer
 
 
 class Body:
@@ -54,6 +64,13 @@ class Body:
         self.missing -= len(data)
         if ended and self.missing > 0:
             raise BadRequest("the body of the request is cut off")
+
+    def discard_rest(self) -> None:
+        """Read what the application left, up to `MAX_DISCARDED`; broken or not, it was answered."""
+        with suppress(HTTPException):
+            for _ in range(MAX_DISCARDED // PIECE):
+                if not self.read(PIECE):
+                    return
 
     def readlines(self, _hint: int = -1) -> list[bytes]:
         return list(self)

@@ -151,7 +151,7 @@ def test_it_needs_a_token(person: Person) -> None:
 def test_an_export_in_the_middle_of_which_the_owner_is_deleted_does_not_look_whole(own_pair: Pair) -> None:
     own_pair.start()
     person = register(own_pair)
-    import_file(person, as_csv(books(6000, Author="a" * 200, Publisher="p" * 200)))
+    import_file(person, as_csv(books(24_000, Author="a" * 200, Publisher="p" * 200)))
 
     with begun_export(person) as response:
         first = response.read(1000)
@@ -160,7 +160,7 @@ def test_an_export_in_the_middle_of_which_the_owner_is_deleted_does_not_look_who
             response.read()
 
     assert first.startswith(HEADER.encode())
-    assert len(broken.value.partial) < len(as_csv(books(6000, Author="a" * 200, Publisher="p" * 200))) / 2
+    assert len(broken.value.partial) < len(as_csv(books(24_000, Author="a" * 200, Publisher="p" * 200))) / 2
 
 
 def begun_export(person: Person) -> HTTPResponse:

@@ -54,3 +54,18 @@ def test_rules_come_before_a_conflict(person: Person) -> None:
 
     assert_problem(person.post("/books?x=1", sent), 422)
     assert_problem(person.post("/books", sent), 409)
+
+
+@pytest.mark.parametrize("service", ["auth", "books"])
+def test_a_connection_outlives_a_body_that_was_too_long(service: str, reader: Person) -> None:
+    """One that is refused unread would be closed, and its client might never see why."""
+    path = {"auth": "/register", "books": "/books"}[service]
+    with requests.Session() as session:
+        for _ in range(20):
+            answer = session.post(
+                reader.pair.url(service) + path,
+                data=bytes(2_000_000),
+                headers={"Authorization": f"Bearer {reader.token}"},
+                timeout=30,
+            )
+            assert_problem(answer, 413)

@@ -18,7 +18,7 @@ def test_nothing_has_to_be_set(tmp_path: Path) -> None:
     assert auth.data_dir == books.data_dir == tmp_path / "instance"
     assert auth.keys_file == books.keys_file == tmp_path / "instance" / "keys.json"
     assert (auth.port, books.port, auth.metrics_port, books.metrics_port) == (5001, 5002, 9101, 9102)
-    assert (auth.host, auth.metrics_host, auth.threads) == ("127.0.0.1", "127.0.0.1", 64)
+    assert (auth.host, auth.metrics_host, auth.threads) == ("127.0.0.1", "127.0.0.1", 16)
     assert (auth.database_url, books.database_url) == (
         f"sqlite:///{tmp_path}/instance/auth.db",
         f"sqlite:///{tmp_path}/instance/books.db",

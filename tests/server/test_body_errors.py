@@ -23,10 +23,16 @@ class Broken:
     readline = read
 
 
-def seen_by_an_application(**environ: Any) -> Any:
-    """Return the body that an application behind `BodyErrors` is given."""
-    BodyErrors(lambda _environ, _start: [])(environ, lambda *_: lambda _: None)
-    return environ["wsgi.input"]
+def taken(take: Callable[[Any], object], **environ: Any) -> Any:
+    """Return what an application behind `BodyErrors` makes of its body."""
+    seen: list[Any] = []
+
+    def application(environ: Any, _start: object) -> list[bytes]:
+        seen.append(take(environ["wsgi.input"]))
+        return []
+
+    BodyErrors(application)(environ, lambda *_: lambda _: None)
+    return seen[0]
 
 
 @pytest.mark.parametrize(
@@ -44,10 +50,10 @@ def seen_by_an_application(**environ: Any) -> Any:
 def test_errors_of_a_body_are_the_clients(
     error: Exception, expected: type[HTTPException], method: str
 ) -> None:
-    body = seen_by_an_application(**{"CONTENT_LENGTH": "5", "wsgi.input": Broken(error)})
-
     with pytest.raises(expected):
-        list(getattr(body, method)())
+        taken(
+            lambda body: list(getattr(body, method)()), **{"CONTENT_LENGTH": "5", "wsgi.input": Broken(error)}
+        )
 
 
 @pytest.mark.parametrize(
@@ -61,17 +67,29 @@ def test_errors_of_a_body_are_the_clients(
     ],
 )
 def test_a_body_that_is_cut_off_is_the_clients_error(take: Callable[[Any], object]) -> None:
-    body = seen_by_an_application(**{"CONTENT_LENGTH": "9", "wsgi.input": io.BytesIO(b"one\ntwo")})
-
     with pytest.raises(BadRequest):
-        take(body)
+        taken(take, **{"CONTENT_LENGTH": "9", "wsgi.input": io.BytesIO(b"one\ntwo")})
 
 
 @pytest.mark.parametrize("announced", [{"CONTENT_LENGTH": "7"}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
 def test_a_whole_body_is_read_as_it_is(announced: dict[str, str]) -> None:
-    def body() -> Any:
-        return seen_by_an_application(**announced, **{"wsgi.input": io.BytesIO(b"one\ntwo")})
+    def read(take: Callable[[Any], object]) -> Any:
+        return taken(take, **announced, **{"wsgi.input": io.BytesIO(b"one\ntwo")})
 
-    assert body().read() == b"one\ntwo"
-    assert [body().read(3), body().readline(), body().readline(2)] == [b"one", b"one\n", b"on"]
-    assert body().readlines() == list(body()) == [b"one\n", b"two"]
+    assert read(lambda body: body.read()) == b"one\ntwo"
+    assert read(lambda body: [body.read(3), body.readline(2)]) == [b"one", b"\n"]
+    assert read(lambda body: body.readlines()) == read(list) == [b"one\n", b"two"]
+
+
+def test_what_the_application_left_is_read_before_it_is_answered() -> None:
+    sent = io.BytesIO(bytes(1_000_000))
+
+    taken(lambda body: body.read(1), **{"CONTENT_LENGTH": "1000000", "wsgi.input": sent})
+
+    assert not sent.read()
+
+
+def test_a_broken_rest_is_of_no_interest() -> None:
+    body = Broken(ConnectionResetError())
+
+    assert taken(lambda _body: "answered", **{"CONTENT_LENGTH": "9", "wsgi.input": body}) == "answered"
