@@ -1,28 +1,31 @@
-# The auth service. Build it from the root of the repository: docker build -f auth_service/Dockerfile .
+# Both services: docker build --build-arg SERVICE=auth_service . (or books_service)
 # BASE can be pinned to a digest: --build-arg BASE=python:3.13-slim-trixie@sha256:...
 ARG BASE=python:3.13-slim-trixie
 
 FROM ${BASE} AS packages
-COPY auth_service/requirements.txt /requirements.txt
+ARG SERVICE
+COPY ${SERVICE}/requirements.txt /requirements.txt
 RUN --mount=type=cache,target=/var/cache/pip \
     python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install --require-hashes --no-deps --disable-pip-version-check \
         --root-user-action=ignore --cache-dir=/var/cache/pip -r /requirements.txt
 
-# Everybody may read the code, whatever the umask of who cloned it.
+# Everybody may read the code, whatever the umask of the clone.
 FROM ${BASE} AS code
+ARG SERVICE
 WORKDIR /srv/bookstore
 COPY common common
-COPY auth_service auth_service
-RUN rm auth_service/Dockerfile auth_service/pyproject.toml auth_service/requirements.txt \
+COPY ${SERVICE} ${SERVICE}
+RUN rm "${SERVICE}/requirements.txt" \
     && python -m compileall -q --invalidation-mode unchecked-hash . \
     && chmod -R a+rX .
 
 FROM ${BASE}
+ARG SERVICE
 ARG VERSION=1.0.0
 ARG REVISION=unknown
-LABEL org.opencontainers.image.title="bookstore-auth" \
-    org.opencontainers.image.description="Users, sessions and tokens of the bookstore" \
+LABEL org.opencontainers.image.title="bookstore-${SERVICE}" \
+    org.opencontainers.image.description="A service of the bookstore: auth (users, tokens) or books (shelves)" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}" \
     org.opencontainers.image.licenses="MIT"
@@ -37,10 +40,11 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     FLASK_SKIP_DOTENV=1 \
     HOST=0.0.0.0 \
-    JWT_KEYS_FILE=/run/bookstore/keys/keys.json
+    JWT_KEYS_FILE=/run/bookstore/keys/keys.json \
+    SERVICE=${SERVICE}
 WORKDIR /srv/bookstore
 USER 10001:10001
-EXPOSE 5001
+EXPOSE 5001 5002
 HEALTHCHECK --interval=3s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["python", "-IS", "common/alive.py", "5001"]
-CMD ["gunicorn", "-c", "auth_service/gunicorn_conf.py", "auth_service:create_app()"]
+    CMD ["sh", "-c", "exec python -IS common/healthcheck.py \"$SERVICE\""]
+CMD ["sh", "-c", "exec gunicorn -c \"$SERVICE/gunicorn_conf.py\" \"$SERVICE:create_app()\""]

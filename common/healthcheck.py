@@ -1,11 +1,12 @@
-"""Asks the service on a port of this machine whether it is ready, for a container's health check.
+"""Asks the service of this container whether it is ready, for the container's health check.
 
-Run as a file, `python -IS common/alive.py PORT`, and without any package: it is started every few seconds.
+Run as a file, `python -IS common/healthcheck.py SERVICE`, without any package: it starts every few seconds.
 """
 
 import socket
 import sys
 
+PORTS = {"auth_service": 5001, "books_service": 5002}
 REQUEST = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 TIMEOUT = 2.5  # seconds
 
@@ -21,4 +22,4 @@ def is_ready(port: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(not is_ready(int(sys.argv[1])))
+    sys.exit(not is_ready(PORTS[sys.argv[1]]))
