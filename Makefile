@@ -41,11 +41,12 @@ migrate: $(SERVICES) ## bring both databases to the current schema
 	@$(BIN)/python -m flask --app books_service db upgrade
 
 ##@ Use with Docker
-up: ## build and start both services on PostgreSQL, and wait until they are healthy
-	@REVISION=$$(git rev-parse --short HEAD 2>/dev/null || echo unknown) $(COMPOSE) up --detach --build --wait $(ARGS)
+up: ## build and start both services on PostgreSQL behind nginx, and wait until they are healthy
+	@REVISION=$$(git rev-parse --short HEAD 2>/dev/null || echo unknown) $(COMPOSE) up --detach --build --wait \
+		--remove-orphans $(ARGS)
 
 down: ## stop it all; the data stays
-	@COMPOSE_PROFILES=edge $(COMPOSE) down $(ARGS)
+	@$(COMPOSE) down $(ARGS)
 
 logs: ## follow the logs
 	@$(COMPOSE) logs --follow --tail=100 $(ARGS)
@@ -61,7 +62,7 @@ admin: ## make an admin: NAME=...; the password is asked for, or read from a pip
 rotate-keys: ## let a new key sign the tokens; the old ones go on verifying
 	@$(COMPOSE) run --rm --no-deps -T keys flask --app auth_service keys rotate
 
-rolling-restart: ## replace the containers behind the edge one by one
+rolling-restart: ## replace the containers of both services one by one
 	@deploy/rolling-restart
 
 backup: ## copy both databases and the keys into FOLDER=backups/<now>
@@ -77,7 +78,7 @@ lint: $(DEVELOPMENT) ## ruff (rules and format), yamllint and hadolint
 	@$(BIN)/python -m ruff check $(CODE)
 	@$(BIN)/python -m ruff format --check $(CODE)
 	@$(BIN)/python -m yamllint --strict .
-	@$(BIN)/hadolint auth_service/Dockerfile books_service/Dockerfile
+	@$(BIN)/hadolint Dockerfile
 
 format: $(DEVELOPMENT) ## format the code and mend what ruff can mend
 	@$(BIN)/python -m ruff check --fix $(CODE)

@@ -24,7 +24,7 @@ class Compose:
         self._command = ["docker", "compose", "--project-name", project]
         self._ports = {service: free_port() for service in SERVICES}
         ports = {f"{service.upper()}_PORT": str(port) for service, port in self._ports.items()}
-        self._environment = {**os.environ, "COMPOSE_PROFILES": "edge", **ports}
+        self._environment = os.environ | ports
 
     def __enter__(self) -> Self:
         return self

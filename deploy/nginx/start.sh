@@ -8,7 +8,7 @@ certificate=$tls/fullchain.pem
 key=$tls/privkey.pem
 
 fail() {
-    echo "edge: $1" >&2
+    echo "nginx: $1" >&2
     exit 1
 }
 

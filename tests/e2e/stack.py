@@ -88,9 +88,7 @@ class Stack:
 
     def register(self, name: str | None = None) -> Person:
         """Register somebody; all that a person needs of a pair is its URLs."""
-        person = register(cast(Pair, self), name)
-        person.session.headers["Connection"] = "close"  # a service that stops waits for idle connections
-        return person
+        return register(cast(Pair, self), name)
 
     def attempt(self, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         """Run a `docker compose` command, however it ends."""

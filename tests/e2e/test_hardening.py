@@ -10,12 +10,13 @@ from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.compose
 
-RUNNING = ["auth", "books", "db", "follower"]
+RUNNING = ["auth", "books", "db", "follower", "nginx"]
 MEMBERS = {
     "auth": {"docker-init", "gunicorn"},
     "books": {"docker-init", "gunicorn"},
     "db": {"docker-init", "postgres"},
     "follower": {"docker-init", "flask"},
+    "nginx": {"docker-init", "nginx"},
 }
 FOLDERS = "/ /etc /home /opt /opt/venv /root /run /srv /srv/bookstore /usr/local/bin /var/lib /var/tmp"
 
@@ -71,7 +72,7 @@ def test_temporary_files_are_in_memory_and_cannot_be_run(stack: Stack, service: 
 
 
 def test_every_container_is_hardened(containers: dict[str, dict[str, Any]]) -> None:
-    assert len(containers) == 8
+    assert len(containers) == 9
     for container in containers.values():
         host = container["HostConfig"]
         assert host["ReadonlyRootfs"]

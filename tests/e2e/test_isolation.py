@@ -38,7 +38,8 @@ both_ways = pytest.mark.parametrize(("service", "other"), [SERVICES, SERVICES[::
 
 def outcomes(stack: Stack, service: str, script: str, attempts: Sequence[Sequence[object]]) -> list[str]:
     """Run one of the scripts in the container of a service; return how each attempt ended."""
-    done: list[str] = json.loads(stack.execute(service, "python", "-c", script, json.dumps(attempts)))
+    command = ["env", "RES_OPTIONS=timeout:1 attempts:1", "python", "-c", script, json.dumps(attempts)]
+    done: list[str] = json.loads(stack.execute(service, *command))
     return done
 
 

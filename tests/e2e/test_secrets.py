@@ -37,7 +37,7 @@ def secrets(stack: Stack) -> list[str]:
 
 def shown_of_containers(stack: Stack) -> str:
     containers = stack.containers(ended=True)
-    assert len(containers) == 8
+    assert len(containers) == 9
     return json.dumps(containers)
 
 

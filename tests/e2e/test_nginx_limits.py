@@ -1,7 +1,8 @@
-"""What many addresses together can hold of the edge: it fits into its memory, and leaves room for others."""
+"""What many addresses together can hold of nginx: it fits into its memory, and leaves room for others."""
 
 import json
 import re
+import secrets
 import select
 import socket
 from collections import Counter
@@ -9,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
+import requests
 import yaml
 
-from tests.e2e.stack import MakeStack, Stack
+from tests.e2e.replicas import log_lines
+from tests.e2e.slow_clients import TIMEOUT, SlowClient, finish
+from tests.e2e.stack import Stack
 from tests.people import Person, book
 from tests.programs import ROOT
-from tests.resilience.slow_clients import TIMEOUT, SlowClient, finish
 from tests.waiting import wait_until
 
 compose = pytest.mark.compose
@@ -22,6 +25,8 @@ compose = pytest.mark.compose
 NGINX = ROOT / "deploy/nginx"
 UNITS = {"k": 2**10, "m": 2**20}
 TOTAL = 512  # large bodies at a time
+THREADS = 16  # of a worker
+ELSEWHERE = "203.0.113.9"  # where nobody is
 SMALL, LARGE = 9_999, 20_000  # bytes
 # As docs/operations.md has it for a load balancer: here the test itself says whom it asks for.
 BELIEVE = "set_real_ip_from 0.0.0.0/0;\nreal_ip_header X-Forwarded-For;\n"
@@ -37,9 +42,9 @@ def values(name: str, file: str = "nginx.conf") -> list[str]:
     return re.findall(rf"^\s*{name} ([^;]+);", (NGINX / file).read_text(), re.M)
 
 
-def test_all_that_can_be_under_way_at_the_edge_fits_into_its_memory() -> None:
-    edge = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["edge"]
-    (room,) = re.findall("^/tmp:size=(\\w+),", edge["tmpfs"][0])
+def test_all_that_can_be_under_way_at_nginx_fits_into_its_memory() -> None:
+    nginx = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["nginx"]
+    (room,) = re.findall("^/tmp:size=(\\w+),", nginx["tmpfs"][0])
     small, large = map(size, values("client_max_body_size"))
     limits = dict(map(str.split, values("limit_conn") + values("limit_conn", "large_answers.conf")))
     (kept,) = values("proxy_max_temp_file_size", "large_answers.conf")
@@ -51,12 +56,32 @@ def test_all_that_can_be_under_way_at_the_edge_fits_into_its_memory() -> None:
     assert bodies + answers < size(room)
 
 
-@pytest.fixture(scope="module")
-def edge(make_stack: MakeStack) -> Stack:
-    """A stack with an edge that believes its clients where they come from."""
-    stack = make_stack(COMPOSE_PROFILES="edge")
-    (stack.folder / "deploy/nginx/own/believe.conf").write_text(BELIEVE)
-    return stack.up()
+def test_slow_readers_of_exports_leave_half_of_the_threads_of_a_worker() -> None:
+    limits = dict(map(str.split, values("limit_conn")))
+
+    assert int(limits["exporting"]) == 3
+    assert int(limits["exports"]) <= THREADS // 2
+
+
+@pytest.fixture
+def believing(stack: Stack) -> Iterator[Stack]:
+    """The shared stack, whose nginx believes its clients where they come from."""
+    believe = stack.folder / "deploy/nginx/own/believe.conf"
+    believe.write_text(BELIEVE)
+    stack.compose("kill", "--signal=HUP", "nginx")
+    wait_until(lambda: is_believed(stack), "nginx does not believe its clients")
+    yield stack
+    believe.unlink()
+    stack.compose("kill", "--signal=HUP", "nginx")
+    wait_until(lambda: not is_believed(stack), "nginx still believes its clients")
+
+
+def is_believed(stack: Stack) -> bool:
+    """Ask for nothing, and tell whether the log has it from an address that only the request names."""
+    request_id = secrets.token_hex(8)
+    headers = {"X-Request-ID": request_id, "X-Forwarded-For": ELSEWHERE}
+    requests.get(stack.url("books") + "/books", headers=headers, timeout=TIMEOUT)
+    return [line["client"] for _, line in log_lines(stack, "books", request_id)] == [ELSEWHERE]
 
 
 def headers_of(reader: Person, client: str) -> dict[str, str]:
@@ -87,8 +112,8 @@ def large_bodies(reader: Person, addresses: list[str], each: int) -> Iterator[li
 
 
 @compose
-def test_all_addresses_together_can_send_so_many_large_bodies_and_small_ones_go_on(edge: Stack) -> None:
-    reader = edge.register()
+def test_all_addresses_together_can_send_so_many_large_bodies_and_small_ones_go_on(believing: Stack) -> None:
+    reader = believing.register()
 
     def add(size: int) -> int:
         headers = headers_of(reader, "203.0.113.3")

@@ -1,0 +1,47 @@
+"""What the tests ask of nginx itself."""
+
+import json
+import socket
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.e2e.stack import Stack
+from tests.people import EVERY_PROBLEM
+from tests.waiting import TIME
+
+
+def problem_for(port: int, request: bytes) -> dict[str, Any]:
+    """Send bytes, and return the problem document of the answer."""
+    with socket.create_connection(("127.0.0.1", port), TIME) as sock:
+        sock.sendall(request)
+        with HTTPResponse(sock) as response:
+            response.begin()
+            problem: dict[str, Any] = json.loads(response.read())
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert problem.keys() == EVERY_PROBLEM
+    assert problem["status"] == response.status
+    return problem
+
+
+def make_certificate(stack: Stack, folder: Path) -> Path:
+    """Put a certificate for 127.0.0.1 and its key where nginx can read it, and return the certificate."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    names = ["-subj", "/CN=nginx", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = stack.execute("nginx", *command, *names, "-keyout", "-", "-out", "-")
+    key, mark, certificate = made.partition("-----BEGIN CERTIFICATE-----")
+    folder.chmod(0o755)  # nginx is another user, and here not in the group of this one
+    (folder / "privkey.pem").write_text(key)
+    (folder / "fullchain.pem").write_text(mark + certificate)
+    return folder / "fullchain.pem"
+
+
+def speaks_tls(stack: Stack, certificate: Path) -> bool:
+    """Tell whether both ports show this certificate and answer."""
+    urls = [f"https://127.0.0.1:{port}/healthz" for port in stack.ports.values()]
+    try:
+        return all(requests.get(url, verify=str(certificate), timeout=TIME).ok for url in urls)
+    except requests.exceptions.SSLError:
+        return False

@@ -1,0 +1,130 @@
+"""nginx in front of both services: whom it believes, what it refuses, and TLS."""
+
+import secrets
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.nginx import make_certificate, problem_for, speaks_tls
+from tests.e2e.replicas import log_lines
+from tests.e2e.slow_clients import SLOW, finish, slow_clients
+from tests.e2e.stack import Stack
+from tests.people import Person, assert_problem
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.compose
+
+# Asks nginx from within its network, says that it asks for another, and prints its own address.
+IMPOSTOR = """
+import socket
+from http.client import HTTPConnection
+connection = HTTPConnection("nginx", 5002)
+connection.request("GET", "/books", headers={"X-Request-ID": "%s", "X-Forwarded-For": "203.0.113.9"})
+assert connection.getresponse().status == 401
+print(connection.sock.getsockname()[0])
+"""
+
+
+@pytest.fixture(scope="module")
+def reader(stack: Stack) -> Person:
+    return stack.register()
+
+
+def test_the_client_is_whoever_asks_nginx_whatever_the_request_says(stack: Stack) -> None:
+    request_id = secrets.token_hex(8)
+
+    address = stack.execute("books", "python", "-c", IMPOSTOR % request_id)
+
+    ((_, line),) = log_lines(stack, "books", request_id)
+    assert line["client"] == address
+
+
+@pytest.mark.parametrize(("size", "server"), [(70_000, "bookstore"), (20_000_000, "nginx")])
+def test_a_body_that_is_too_large_is_refused_by_whoever_sees_it_first(
+    reader: Person, size: int, server: str
+) -> None:
+    answer = reader.request("POST", "books", "/books", data=b"x" * size)
+
+    assert_problem(answer, 413, "the body is too large")
+    assert answer.headers["Server"] == server
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        (b"garbage", 400),
+        (b"GET /books HTTP/1.1", 400),
+        (b"GET /books HTTP/7.0", 505),
+        (b"GET /%zz HTTP/1.1", 400),
+        (b"GET /" + b"x" * 9000 + b" HTTP/1.1", 414),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 9000, 431),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip", 501),
+        (b"TRACE / HTTP/1.1\r\nHost: x", 405),
+        (b"GET /.problem HTTP/1.1\r\nHost: x", 404),
+    ],
+)
+def test_what_nginx_refuses_is_a_problem_document_too(stack: Stack, request_line: bytes, status: int) -> None:
+    assert problem_for(stack.ports["books"], request_line + b"\r\n\r\n")["status"] == status
+
+
+def test_one_address_cannot_have_all_connections(stack: Stack, reader: Person) -> None:
+    with ExitStack() as holding:
+        clients = holding.enter_context(slow_clients(reader, bodies=400))
+
+        def is_refused() -> bool:
+            if reader.get("/books").status_code == 429:
+                return True
+            # One was refused for the sake of a request that had just ended: its place is free again.
+            clients.extend(holding.enter_context(slow_clients(reader, bodies=5)))
+            return False
+
+        wait_until(is_refused, "there is no limit")
+        refused = reader.get("/me", "auth")  # an address has its share of nginx, not of each service
+        with ThreadPoolExecutor(8) as threads:  # not all at once: what waits for a service is not the point
+            statuses = Counter(threads.map(finish, clients))
+
+    assert_problem(refused, 429, "too many requests")
+    assert refused.headers["Retry-After"] == "1"
+    assert statuses.keys() <= {201, 429}
+    assert statuses[201] > 2 * SLOW
+    assert refused.headers["X-Request-ID"] in stack.logs("nginx")
+
+
+@pytest.fixture
+def tls_folder(stack: Stack, tmp_path: Path) -> Iterator[Path]:
+    """A folder for a certificate, which the stack uses from its next start to the end of the test."""
+    tmp_path.chmod(0o755)
+    stack.environment["TLS_FOLDER"] = str(tmp_path)
+    yield tmp_path
+    del stack.environment["TLS_FOLDER"]
+    stack.compose("up", "--detach", "--no-deps", "--wait", "nginx")
+
+
+def test_with_a_certificate_both_ports_speak_tls(stack: Stack, tls_folder: Path) -> None:
+    certificate = make_certificate(stack, tls_folder)
+    stack.compose("up", "--detach", "--no-deps", "--wait", "nginx")
+    assert speaks_tls(stack, certificate)
+
+    renewed = make_certificate(stack, tls_folder)
+    stack.compose("kill", "--signal=HUP", "nginx")
+    wait_until(lambda: speaks_tls(stack, renewed), "the new certificate is not used")
+
+    assert problem_for(stack.ports["auth"], b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")["status"] == 400
+
+
+def test_a_certificate_that_is_asked_for_and_cannot_be_used_is_no_start(
+    stack: Stack, tls_folder: Path
+) -> None:
+    missing = stack.attempt("run", "--rm", "--no-deps", "nginx")
+    make_certificate(stack, tls_folder)
+    (tls_folder / "privkey.pem").write_text("nonsense")
+    broken = stack.attempt("run", "--rm", "--no-deps", "nginx")
+
+    assert missing.returncode != 0
+    assert "fullchain.pem is missing" in missing.stderr
+    assert broken.returncode != 0
+    assert "privkey.pem" in broken.stderr
