@@ -54,6 +54,9 @@ def slow_clients(
             sock = stack.enter_context(connect(reader.pair.ports[service], window=0 if rest else WINDOW))
             sock.sendall(begun)
             clients.append(SlowClient(sock, rest))
+        for client in clients:
+            if not client.rest:  # its answer begins before anybody is asked for something else
+                client.sock.recv(1, socket.MSG_PEEK)
         yield clients
 
 
