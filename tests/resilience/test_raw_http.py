@@ -104,7 +104,7 @@ def is_right(answer: Answer) -> bool:
 
 def exchange(pair: Pair, service: str, vector: Vector) -> list[Answer]:
     """Send the bytes; return the answers, of which there may be none."""
-    sent = fill(pair, service, vector.sent)
+    sent = fill(service, vector.sent, somebody(pair).token)
     with socket.create_connection(("127.0.0.1", pair.ports[service]), timeout=TIMEOUT) as sock:
         sock.sendall(sent)
         if vector.ends:
@@ -121,22 +121,22 @@ def exchange(pair: Pair, service: str, vector: Vector) -> list[Answer]:
 def read_answers(sock: socket.socket, *, to_head: bool) -> Iterator[Answer]:
     """Read answers until the server closes."""
     with sock.makefile("rb") as stream:
-        while first := stream.readline():
+        while (first := stream.readline()).startswith(b"HTTP/"):
             headers = http.client.parse_headers(stream)
             length = 0 if to_head else int(headers.get("Content-Length", "0"))
             yield Answer(int(first.split()[1]), headers, stream.read(length))
 
 
-def fill(pair: Pair, service: str, template: bytes) -> bytes:
+def fill(service: str, template: bytes, token: str) -> bytes:
     """Put what the service needs in the places that are left for it, at once: a token may have HEX in it."""
     read, write = ROUTES[service]
     login = {"name": secrets.token_hex(8), "password": PASSWORD}
     body = json.dumps(book() if service == "books" else login).encode()
-    token = f"Authorization: Bearer {somebody(pair).token}\r\n".encode() if service == "books" else b""
+    bearer = f"Authorization: Bearer {token}\r\n".encode() if service == "books" else b""
     values = {
         b"READ": read,
         b"WRITE": write,
-        b"AUTH": token,
+        b"AUTH": bearer,
         b"LENGTH": b"%d" % len(body),
         b"HEX": b"%x" % len(body),
         b"EACH": b"".join(b"1\r\n%c\r\n" % byte for byte in body),
