@@ -18,7 +18,7 @@ from tests.resilience.test_raw_http import VECTORS, Answer, fill, is_right, read
 pytestmark = pytest.mark.compose
 
 SILENCE = 1  # seconds without an answer after which nginx waits for more
-AT_ONCE = 16
+AT_ONCE = 32
 
 
 def exchange(reader: Person, service: str, vector: Vector) -> list[Answer]:
