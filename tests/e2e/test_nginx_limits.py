@@ -25,7 +25,6 @@ compose = pytest.mark.compose
 NGINX = ROOT / "deploy/nginx"
 UNITS = {"k": 2**10, "m": 2**20}
 TOTAL = 512  # large bodies at a time
-THREADS = 16  # of a worker
 ELSEWHERE = "203.0.113.9"  # where nobody is
 SMALL, LARGE = 9_999, 20_000  # bytes
 # As docs/operations.md has it for a load balancer: here the test itself says whom it asks for.
@@ -54,13 +53,6 @@ def test_all_that_can_be_under_way_at_nginx_fits_into_its_memory() -> None:
     bodies = TOTAL * small + int(limits["imports"]) * large
     answers = 2 * int(limits["files"]) * (size(kept) + 2**18)
     assert bodies + answers < size(room)
-
-
-def test_slow_readers_of_exports_leave_half_of_the_threads_of_a_worker() -> None:
-    limits = dict(map(str.split, values("limit_conn")))
-
-    assert int(limits["exporting"]) == 3
-    assert int(limits["exports"]) <= THREADS // 2
 
 
 @pytest.fixture

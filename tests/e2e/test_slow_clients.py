@@ -50,7 +50,7 @@ def test_nobody_waits_for_slow_heads_bodies_and_readers(reader: Person) -> None:
 
 
 def test_somebody_who_reads_slowly_has_three_exports_at_a_time(reader: Person) -> None:
-    """Each holds a thread of the service, of which a worker has 16."""
+    """Each holds a thread of the service, of which a worker gives 4 to exports."""
     with slow_clients(reader, reads=["/books/export"] * 10) as clients:
         statuses = Counter(map(finish, clients))
 
