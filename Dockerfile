@@ -47,4 +47,4 @@ USER 10001:10001
 EXPOSE 5001 5002
 HEALTHCHECK --interval=3s --timeout=3s --start-period=30s --retries=3 \
     CMD ["sh", "-c", "exec python -IS common/healthcheck.py \"$SERVICE\""]
-CMD ["sh", "-c", "exec gunicorn -c \"$SERVICE/gunicorn_conf.py\" \"$SERVICE:create_app()\""]
+CMD ["sh", "-c", "exec python -m common.server \"$SERVICE\""]

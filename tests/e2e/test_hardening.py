@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from common.server import gunicorn_settings
+from common.server.gunicorn_settings import graceful_timeout
 from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.compose
 
 RUNNING = ["auth", "books", "db", "follower", "nginx"]
 MEMBERS = {
-    "auth": {"docker-init", "gunicorn"},
-    "books": {"docker-init", "gunicorn"},
+    "auth": {"docker-init", "python"},
+    "books": {"docker-init", "python"},
     "db": {"docker-init", "postgres"},
     "follower": {"docker-init", "flask"},
     "nginx": {"docker-init", "nginx"},
@@ -108,5 +108,5 @@ def test_what_goes_on_running_is_restarted_and_what_runs_once_is_not(
 def test_a_service_is_given_more_time_to_stop_than_gunicorn_takes(
     containers: dict[str, dict[str, Any]],
 ) -> None:
-    assert containers["auth"]["Config"]["StopTimeout"] > gunicorn_settings.graceful_timeout + 5
-    assert containers["books"]["Config"]["StopTimeout"] > gunicorn_settings.graceful_timeout + 5
+    assert containers["auth"]["Config"]["StopTimeout"] > graceful_timeout + 5
+    assert containers["books"]["Config"]["StopTimeout"] > graceful_timeout + 5

@@ -89,6 +89,6 @@ def test_an_image_says_what_it_is_and_runs_as_a_numbered_user(stack: Stack, serv
     assert labels["licenses"] == "MIT"
     assert {"description", "version", "revision"} <= set(labels)
     assert config["User"].replace(":", "").isdecimal()
-    assert "gunicorn" in config["Cmd"][-1]
+    assert "common.server" in config["Cmd"][-1]
     assert f"SERVICE={service}_service" in config["Env"]
     assert config["Healthcheck"]["Test"][0] == "CMD"
