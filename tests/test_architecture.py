@@ -182,6 +182,34 @@ def test_no_class_of_a_server_is_subclassed_but_its_logger(path: Path) -> None:
     assert not [base for base in bases if base.split(".")[0] in ("gunicorn", "granian")]
 
 
+# What makes or hands out a connection, and where it may: everything else has `db.read()` and `db.write()`.
+CONNECTING = {"connect", "begin", "raw_connection", "create_engine", "session", "Session", "sessionmaker"}
+CONNECTED_IN = {"common/connections.py", "common/migrations.py"}
+
+
+@every_source
+def test_there_is_one_way_to_get_a_connection(path: Path) -> None:
+    """Statements run on `db.read()` and `db.write()`; migrations have an engine of their own."""
+    if name_of(path) in CONNECTED_IN:
+        return
+
+    sqlalchemy = {module for _, module in imports(path) if module.startswith("sqlalchemy")}
+    used = [
+        node
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute)
+        and node.attr in CONNECTING
+        and ast.unparse(node.value).split(".")[-1] in ("db", "engine", "_engine")
+    ]
+
+    assert not set(filter(is_connecting, sqlalchemy))
+    assert not [ast.unparse(node) for node in used]
+
+
+def is_connecting(module: str) -> bool:
+    return module.split(".")[-1] in CONNECTING
+
+
 def is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__")
 
