@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout
+from werkzeug.wsgi import ClosingIterator
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -17,10 +18,10 @@ PIECE = 64 * 1024  # bytes
 
 
 class BodyErrors:
-    """WSGI middleware: a body that the client broke is its error, and what is refused is read to its end.
+    """WSGI middleware: a body that the client broke is its error, and what was refused is read all the same.
 
-    A server that answers while the client still sends has to close the connection, and then the client may
-    never see the answer.
+    A server closes a connection that is not read to the end of a body, which may take the answer away from a
+    client that still sends, and the connection from its next request.
     """
 
     def __init__(self, app: "WSGIApplication") -> None:
@@ -31,9 +32,7 @@ class BodyErrors:
         if not length and "HTTP_TRANSFER_ENCODING" not in environ:
             return self.app(environ, start_response)
         environ["wsgi.input"] = body = Body(environ["wsgi.input"], int(length or 0))
-        answer = self.app(environ, start_response)
-        body.discard_rest()
-        return answer
+        return ClosingIterator(self.app(environ, start_response), body.discard_rest)
 
 
 class Body:
@@ -66,7 +65,9 @@ class Body:
             raise BadRequest("the body of the request is cut off")
 
     def discard_rest(self) -> None:
-        """Read what the application left, up to `MAX_DISCARDED`; broken or not, it was answered."""
+        """Read what the application left, behind the answer, unless it is longer than `MAX_DISCARDED`."""
+        if self.missing > MAX_DISCARDED:
+            return
         with suppress(HTTPException):
             for _ in range(MAX_DISCARDED // PIECE):
                 if not self.read(PIECE):

@@ -1,12 +1,7 @@
 """Owns the numbers for Prometheus; `common.server` shows them on a port of their own."""
 
-import functools
-import os
-import threading
 import time
-from collections.abc import Callable
 
-import structlog
 from flask import Flask, Response, g
 from flask.globals import request_ctx
 from prometheus_client import Counter, Gauge, Histogram
@@ -31,13 +26,6 @@ _pool_failures = Counter(
     "database_unavailable_total", "Requests answered with 503 because of the database.", ["reason"]
 )
 
-UPDATE_EVERY = 1.0  # seconds
-
-log = structlog.get_logger()
-
-# What brings up to date, in each process that answers, what changes too often to be written down each time.
-every_second: list[Callable[[], None]] = []
-
 # Looking a label up costs more than counting: the children that were used are kept.
 _children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
@@ -49,7 +37,6 @@ def init_app(app: Flask) -> None:
 
 def count(response: Response) -> Response:
     """Count the answer under its route template, never under what the client wrote."""
-    keep_up_to_date(os.getpid())
     this = request_ctx.request  # looked up once: each use of a proxy costs as much
     route = this.url_rule.rule if this.url_rule else "unmatched"
     method = this.method if this.method in METHODS else "other"
@@ -63,22 +50,6 @@ def count(response: Response) -> Response:
     counter.inc()
     histogram.observe(time.perf_counter() - g.started)
     return response
-
-
-@functools.cache
-def keep_up_to_date(process: int) -> None:
-    """Call `every_second` from a thread of `process`, which is this one: forks begin anew."""
-    threading.Thread(target=_update_forever, name=f"metrics of {process}", daemon=True).start()
-
-
-def _update_forever() -> None:
-    while True:
-        time.sleep(UPDATE_EVERY)
-        for bring_up_to_date in every_second:
-            try:
-                bring_up_to_date()
-            except Exception as error:  # noqa: BLE001 - the thread has to go on: nobody would start it again
-                log.warning("metrics_not_up_to_date", error=repr(error))
 
 
 def token_rejected(reason: str) -> None:

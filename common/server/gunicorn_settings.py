@@ -39,7 +39,7 @@ control_socket_disable = True
 
 # Logs: the application writes the line of a request.
 accesslog = None
-loglevel = "warning"
+loglevel = "error"  # a warning repeats what was no request, which can hold a secret
 
 
 class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types

@@ -8,7 +8,6 @@ from typing import Any
 from flask import Flask, abort, request
 from prometheus_client import Counter, Gauge
 
-from common import metrics
 from common.bodies import MAX_BODY
 from common.body_errors import BodyErrors
 from common.settings import Environment, Settings, common_settings
@@ -17,9 +16,6 @@ answers = Counter("answers_total", "Answers given.", ["path"])
 answers_in_all = Counter("answers_in_all_total", "Answers given, whatever the path.")
 living = Gauge("workers_living", "Workers that answered and live.", multiprocess_mode="livesum")
 waiting = Gauge("waiting", "Requests that wait.", multiprocess_mode="livesum")
-updates = Gauge(
-    "updates", "Times that what changes often was brought up to date.", multiprocess_mode="livesum"
-)
 
 
 def read_settings() -> Settings:
@@ -32,8 +28,6 @@ def create_app() -> Flask:
     app = Flask(__name__)
     app.wsgi_app = BodyErrors(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to add middleware
     app.extensions["settings"] = read_settings()
-    app.before_request(lambda: metrics.keep_up_to_date(os.getpid()))
-    metrics.every_second.append(updates.inc)
     app.add_url_rule("/", view_func=index)
     app.add_url_rule("/read", view_func=read, methods=["POST"])
     app.add_url_rule("/import", view_func=read_any, methods=["POST"])

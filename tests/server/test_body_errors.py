@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, LimitRequestHeaders, NoMoreData
 from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout
+from werkzeug.wsgi import ClosingIterator
 
 from common.body_errors import BodyErrors
 
@@ -31,7 +32,7 @@ def taken(take: Callable[[Any], object], **environ: Any) -> Any:
         seen.append(take(environ["wsgi.input"]))
         return []
 
-    BodyErrors(application)(environ, lambda *_: lambda _: None)
+    ClosingIterator(BodyErrors(application)(environ, lambda *_: lambda _: None)).close()
     return seen[0]
 
 
@@ -81,7 +82,7 @@ def test_a_whole_body_is_read_as_it_is(announced: dict[str, str]) -> None:
     assert read(lambda body: body.readlines()) == read(list) == [b"one\n", b"two"]
 
 
-def test_what_the_application_left_is_read_before_it_is_answered() -> None:
+def test_what_the_application_left_is_read_behind_the_answer() -> None:
     sent = io.BytesIO(bytes(1_000_000))
 
     taken(lambda body: body.read(1), **{"CONTENT_LENGTH": "1000000", "wsgi.input": sent})
