@@ -36,13 +36,13 @@ T = TypeVar("T")
 def init_app(app: Flask, settings: AuthSettings) -> None:
     """Make the hasher of `app`: with its workers, it computes about one hash a core at a time."""
     share_one_arena()
-    slots = max(1, cores() // settings.workers)
-    waiting = max(0, settings.threads * 3 // 4 - slots)  # a quarter stays free for what needs no hash
+    threads = max(1, settings.threads * 3 // 4)  # the others stay free for what needs no hash
+    slots = max(1, min(cores() // settings.workers, threads))
     app.extensions["hasher"] = Hasher(
         memory=settings.argon2_memory,
         time_cost=settings.argon2_time_cost,
         parallelism=settings.argon2_parallelism,
-        slots=ConcurrencyLimit(slots, waiting=waiting, wait=WAIT),
+        slots=ConcurrencyLimit(slots, waiting=threads - slots, wait=WAIT),
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select, true
+from sqlalchemy.exc import SQLAlchemyError
 
 from auth_service import tries
 from auth_service.limits import HOUR, TooMany, advisory_lock, lock
@@ -62,13 +63,16 @@ class Attempt:
 def attempt(name: str, network: str, *, now: datetime) -> Iterator[Attempt]:
     """Let a password of this name be compared in the block, or raise `TooMany`.
 
-    Commit within the block. A try of which nothing was said by its end (no core came free, or an error) is
-    given back: an overloaded service locks nobody out. At its end the block holds no connection.
+    A try of which nothing was said by the end of the block (no core came free, or an error) is given back: an
+    overloaded service locks nobody out. Where the database failed that would only wait for it once more, and
+    the try counts as abandoned. At its end the block holds no connection.
     """
     name_key = tries.key_of(name)
     admitted = Attempt(_admit(name_key, network, now), name_key, network)
     try:
         yield admitted
+    except SQLAlchemyError:
+        raise
     except BaseException:
         if not admitted.has_failed:
             _give_back(admitted)

@@ -1,9 +1,7 @@
 """Database connections: how they are made, how long they may wait, and when one is no longer good."""
 
-import os
 import select
 import sqlite3
-import weakref
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -15,6 +13,8 @@ from psycopg.pq import Format, TransactionStatus
 from sqlalchemy import Connection, Engine, ExceptionContext, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import QueuePool
+
+from common.forks import after_fork
 
 CONNECTIONS = 10  # a worker, in all
 KEPT = 2  # of them, outside the pool between two uses
@@ -67,7 +67,8 @@ class WatchedConnection(psycopg.Connection[Any]):
         self._watch.register(self.fileno(), select.POLLIN)
 
     def cursor(self, *args: Any, **options: Any) -> Any:
-        return self.idle_cursors.pop() if self.idle_cursors else super().cursor(*args, **options)
+        is_plain = not (args or options)
+        return self.idle_cursors.pop() if is_plain and self.idle_cursors else super().cursor(*args, **options)
 
     def is_stale(self) -> bool:
         """Return whether the server has ended it: an idle one has nothing to say but goodbye.
@@ -99,7 +100,7 @@ class IdleConnections:
         self._in_use = in_use
         self._kept: list[Connection] = []
         event.listen(engine, "engine_disposed", lambda _: self.clear())
-        _all_idle.add(self)
+        after_fork(self.leave_to_parent)
 
     def acquire(self) -> Connection:
         """Return a connection in autocommit mode; the one that was used last, if it is still good."""
@@ -149,6 +150,7 @@ def engine_options(url: str) -> dict[str, Any]:
         "pool_timeout": POOL_WAIT,
         "pool_use_lifo": True,
         "hide_parameters": True,
+        "skip_autocommit_rollback": False,  # the driver commits by itself, but for transactions
     }
     if url.startswith("sqlite"):
         return options | {"connect_args": {"timeout": BUSY_WAIT, "isolation_level": None}}
@@ -180,15 +182,6 @@ def watch_engine(engine: Engine, idle: IdleConnections, *, schema_head: str) -> 
         event.listen(engine, "do_execute", _execute_unprepared)
         event.listen(engine, "handle_error", partial(_leave_standby, idle))
     event.listen(engine, "connect", lambda connection, _: _require_schema(connection, schema_head))
-
-
-def _leave_to_parent() -> None:
-    for idle in tuple(_all_idle):
-        idle.leave_to_parent()
-
-
-_all_idle: "weakref.WeakSet[IdleConnections]" = weakref.WeakSet()
-os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _set_pragmas(connection: sqlite3.Connection, _: object) -> None:

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import msgspec
 from flask import Flask
-from flask.json.provider import JSONProvider
 from flask.sessions import NullSession, SessionInterface
 
 from common import auth, docs, headers, logs, metrics, openapi, paths, problems
@@ -28,22 +26,11 @@ class NoSession(SessionInterface):
         return
 
 
-class MsgspecProvider(JSONProvider):
-    """msgspec behind Flask's own JSON: ten times faster, and stricter about what JSON is."""
-
-    def dumps(self, obj: Any, **_: Any) -> str:
-        return msgspec.json.encode(obj).decode()
-
-    def loads(self, s: str | bytes, **_: Any) -> Any:
-        return msgspec.json.decode(s)
-
-
 def start(app: Flask, settings: Settings) -> None:
     """Prepare everything that stands around the routes; the first hook registered sees a request first."""
     app.config["TITLE"] = settings.title
     app.extensions["settings"] = settings
     app.session_interface = NoSession()
-    app.json = MsgspecProvider(app)
     # Nothing here is asynchronous: Flask would look for it at every function of every request.
     app.ensure_sync = lambda func: func  # type: ignore[method-assign] # cheaper than a subclass
     if settings.trusted_proxies:

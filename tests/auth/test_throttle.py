@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask
 from sqlalchemy import func, insert, select
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from auth_service import throttle, tries
 from auth_service.limits import TooMany, network_of
@@ -223,6 +224,13 @@ def test_a_try_that_was_not_compared_is_given_back(name: str, network: str) -> N
         _ = 1 / 0
 
     assert count(name_key=key_of(name)) == 0
+
+
+def test_nothing_is_given_back_to_a_database_that_failed(name: str, network: str) -> None:
+    with suppress(PoolTimeout), throttle.attempt(name, network, now=NOW):
+        raise PoolTimeout
+
+    assert count(name_key=key_of(name)) == 1
 
 
 def test_an_error_after_a_wrong_password_gives_nothing_back(name: str, network: str) -> None:

@@ -58,20 +58,13 @@ def test_nothing_secret_is_written(pair: Pair) -> None:
     ids=lambda message: ascii(message)[:50],
 )
 @pytest.mark.parametrize("service", ["auth", "books"])
-def test_what_is_no_request_shows_nothing_of_itself_in_the_log(
-    pair: Pair, service: str, message: bytes
-) -> None:
+def test_what_is_no_request_leaves_nothing_in_the_log(pair: Pair, service: str, message: bytes) -> None:
     hidden = f"Kz9-{secrets.token_hex(8)}"
 
     answer = send_bytes(pair, service, message.replace(b"HIDDEN", hidden.encode()))
 
-    assert answer.status_code in (
-        400,
-        401,
-        414,
-        431,
-        501,
-    )  # gunicorn's own page tells the sender what was wrong
+    # gunicorn's own page repeats to the sender what was wrong with it.
+    assert answer.status_code in (400, 401, 414, 431, 501)
     assert hidden not in pair.log(service).read_text()
     assert all_lines(pair, service)
 

@@ -39,13 +39,6 @@ def test_a_dead_worker_stays_in_the_sums_and_leaves_the_gauges_of_the_living(ser
     assert value(server, without_label) == before + 31
 
 
-def test_what_changes_often_is_brought_up_to_date(server: Server) -> None:
-    server.index()
-    before = value(server, "updates")
-
-    wait_until(lambda: value(server, "updates") > before)
-
-
 def kill(server: Server, process: object) -> None:
     """Kill a worker, and wait for the one in its place."""
     (killed,) = [worker for worker in server.workers() if worker.pid == process]
