@@ -1,6 +1,7 @@
 """Owns a `tools/run.py` that was started for real, on free ports and a folder of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -13,6 +14,12 @@ from tests.programs import ROOT
 
 WAIT = 60  # seconds for anything to happen, on a busy machine
 PORTS = ("AUTH_PORT", "BOOKS_PORT", "AUTH_METRICS_PORT", "BOOKS_METRICS_PORT")
+
+
+def heed_signals() -> None:
+    """Let what is started hear Ctrl-C and a closed terminal, wherever the tests run."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Run:
@@ -56,6 +63,7 @@ class Run:
                 stderr=errors,
                 text=True,
                 start_new_session=True,
+                preexec_fn=heed_signals,  # noqa: PLW1509 - it forks before the test has threads
             )
 
     def wait_ready(self) -> str:
