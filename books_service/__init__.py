@@ -21,6 +21,7 @@ def create_app(settings: BooksSettings | None = None) -> Flask:
     db.init_database(app, url=settings.database_url, migrations=Path(__file__).parent / "migrations")
     known = ended.init_app(app, settings)
     health.init_app(app, db, checks={"feed": known.state}, figures={"feed_age": known.age})
+    transfer.init_app(app, settings)
     commands.init_app(app)
     finish(app, blueprints=[health.blueprint, blueprint])
     return app

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, Never
 
 import msgspec
-from flask import Response, abort, request, stream_with_context
+from flask import Flask, Response, abort, current_app, request, stream_with_context
 from marshmallow import ValidationError, validate
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import BadRequest
@@ -19,6 +19,7 @@ from books_service.formats import BY_TYPE, CSV, FORMATS, Format
 from books_service.importing import BadRows
 from books_service.lines import Lines
 from books_service.rows import MAX_RECORDS, Complaints, Rows, TooMany
+from books_service.settings import BooksSettings
 from books_service.views.blueprint import FULL, blueprint, capacity, owner
 from books_service.views.books import NewBook
 from common.answers import answer
@@ -33,10 +34,16 @@ from common.problems import DETAILS, Refusal
 ERIC = ("Eric", "Terry Pratchett", "Gollancz", 12)
 EXAMPLES = {name: (form.head() + form.write([ERIC])).decode() for name, form in BY_TYPE.items()}
 
-# Of the 16 threads of a worker: a slow client holds one. A file is up to 16 MiB, thrice that when it is read.
-EXPORTS = ConcurrencyLimit(4, waiting=2, wait=5)
-FILES = ConcurrencyLimit(4, waiting=2, wait=5)
-AT_WORK = ConcurrencyLimit(1, waiting=3, wait=30)
+
+def init_app(app: Flask, settings: BooksSettings) -> None:
+    """Let exports, and long files, take a quarter of a worker's threads each: a slow client holds one.
+
+    A file is up to 16 MiB, and thrice that when it is read, which one at a time is.
+    """
+    quarter = max(1, settings.threads // 4)
+    app.extensions["exports"] = ConcurrencyLimit(quarter, waiting=quarter // 2, wait=5)
+    app.extensions["long_files"] = ConcurrencyLimit(quarter, waiting=quarter // 2, wait=5)
+    app.extensions["long_file_at_work"] = ConcurrencyLimit(1, waiting=quarter - 1, wait=30)
 
 
 class Export(StrictSchema):
@@ -88,7 +95,7 @@ def export_books(format: str | None) -> Response:  # noqa: A002 - the parameter 
     """Write the whole shelf into a file, by id."""
     form = FORMATS[format] if format else preferred()
     with ExitStack() as held:
-        held.enter_context(EXPORTS.slot())
+        held.enter_context(current_app.extensions["exports"].slot())
         pieces = export(owner(), form)
         with refusals():
             first = next(pieces)  # what fails here still gets an answer of its own
@@ -121,11 +128,11 @@ def import_books() -> Response:
     complaints: list[Complaint] = []
     with ExitStack() as held:
         if is_long():
-            held.enter_context(FILES.slot())
+            held.enter_context(current_app.extensions["long_files"].slot())
             held.callback(give_back)
         media_type, body = read_file(EXAMPLES)
         if is_long():
-            held.enter_context(AT_WORK.slot())
+            held.enter_context(current_app.extensions["long_file_at_work"].slot())
         options = _query.load({}) | load_query(_query, complaints)
         fail = options["on_duplicate"] == "fail"
         rows = read_rows(BY_TYPE[media_type], body, fail=fail)

@@ -8,6 +8,7 @@ from http.client import HTTPResponse, IncompleteRead
 
 import pytest
 
+from books_service import create_app
 from tests.books.files import HEADER, MEMBERS, as_csv, books, export, import_file
 from tests.pair import Pair
 from tests.people import Person, assert_problem, complaints, register
@@ -186,3 +187,13 @@ def delete(person: Person) -> None:
     while person.get("/books").status_code == 200:
         pass
     pair.stop("follower")
+
+
+@pytest.mark.parametrize(("threads", "exports"), [("16", 4), ("4", 1), ("1", 1)])
+def test_a_quarter_of_the_threads_writes_exports(
+    threads: str, exports: int, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (pair.environment | {"THREADS": threads, "FLASK_RUN_FROM_CLI": "true"}).items():
+        monkeypatch.setenv(name, value)
+
+    assert create_app().extensions["exports"].count == exports
