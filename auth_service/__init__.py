@@ -4,13 +4,16 @@ from pathlib import Path
 
 from flask import Flask
 
-from auth_service import audit_commands, commands, event_commands, hashing, limiting
+from auth_service.cli import audit as audit_commands
+from auth_service.cli import events as event_commands
+from auth_service.cli import operators as commands
 from auth_service.models import db
+from auth_service.passwords import hashing
 from auth_service.settings import AuthSettings
 from auth_service.views import events as event_views
-from auth_service.views import me, refresh_logout, register_login, sessions, users
+from auth_service.views import limiting, me, refresh_logout, register_login, sessions, users
 from common import health
-from common.service import finish, start
+from common.app import finish, start
 
 
 def create_app(settings: AuthSettings | None = None) -> Flask:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from auth_service.models import Event, Feed, db
 from auth_service.old_rows import delete_old
-from common.tokens import ACCESS_LIFETIME, LEEWAY
+from common.tokens.access import ACCESS_LIFETIME, LEEWAY
 
 SESSION_ENDED = "session.ended"
 USER_DELETED = "user.deleted"

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from common.columns import CodePointText, RowId, UtcDateTime
-from common.database import Database
+from common.db.columns import CodePointText, RowId, UtcDateTime
+from common.db.engine import Database
 
 
 class Base(DeclarativeBase):

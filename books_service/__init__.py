@@ -4,13 +4,14 @@ from pathlib import Path
 
 from flask import Flask
 
-from books_service import commands, ended
+from books_service import cli as commands
+from books_service.feed import revocations as ended
 from books_service.models import db
 from books_service.settings import BooksSettings
 from books_service.views import books, listing, transfer  # noqa: F401 - they register their routes
 from books_service.views.blueprint import blueprint
 from common import health
-from common.service import finish, start
+from common.app import finish, start
 
 
 def create_app(settings: BooksSettings | None = None) -> Flask:

@@ -17,8 +17,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from common.columns import CodePointText, RowId, UtcDateTime
-from common.database import Database
+from common.db.columns import CodePointText, RowId, UtcDateTime
+from common.db.engine import Database
 
 # What words are looked for in on PostgreSQL. No word holds a line feed, so none is found across two texts.
 SEARCHED: ColumnElement[str] = literal_column(

@@ -11,11 +11,11 @@ from flask import Flask, Response, current_app
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from common.answers import answer
-from common.api import Blueprint
-from common.auth import verifier
-from common.connections import SCHEMA_VERSION, SchemaNotCurrent
-from common.database import Database
+from common.db.connections import SCHEMA_VERSION, SchemaNotCurrent
+from common.db.engine import Database
+from common.web.answers import answer
+from common.web.guard import verifier
+from common.web.routes import Blueprint
 
 CHECK_WAIT = 1.5  # seconds, so that the whole answer takes less than 2
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from auth_service import key_file
+from auth_service.cli import key_file
 from tests.contract.raw_client import RawClient, TokenProbe
 from tests.contract.recipes import Key
 from tests.pair import SERVICES, Pair, run_flask

@@ -17,11 +17,7 @@ SOURCES = sorted(
 )
 # The layers of a service, from the outside inwards; a module may import its own layer and those behind it.
 ENTRANCES = {"__init__", "gunicorn_conf", "env"}  # what puts the parts together
-HTTP = {"views", "guards", "credentials", "fields", "payloads", "limiting"} | {
-    "commands",
-    "audit_commands",
-    "event_commands",
-}
+HTTP = {"views", "cli"}
 FACTS = {"models", "settings"}
 ENVIRONMENT = {"common/settings.py"}
 PATCHES = {"gunicorn.SERVER"}  # gunicorn has no setting for the `Server` header, which must name no software
@@ -60,7 +56,7 @@ def module_of(path: Path) -> str:
 
 
 def test_there_is_something_to_read() -> None:
-    assert {"auth_service/__init__.py", "books_service/shelf.py", "common/tokens.py"} <= set(
+    assert {"auth_service/__init__.py", "books_service/shelf/books.py", "common/tokens/access.py"} <= set(
         map(name_of, SOURCES)
     )
 
@@ -184,7 +180,7 @@ def test_no_class_of_a_server_is_subclassed_but_its_logger(path: Path) -> None:
 
 # What makes or hands out a connection, and where it may: everything else has `db.read()` and `db.write()`.
 CONNECTING = {"connect", "begin", "raw_connection", "create_engine", "session", "Session", "sessionmaker"}
-CONNECTED_IN = {"common/connections.py", "common/migrations.py"}
+CONNECTED_IN = {"common/db/connections.py", "common/db/migrations.py"}
 
 
 @every_source
@@ -255,11 +251,11 @@ def is_call_of(node: ast.AST, name: str) -> bool:
 @pytest.mark.parametrize(
     "name",
     [
-        "common/tokens.py",
-        "common/keys.py",
-        "common/pages.py",
+        "common/tokens/access.py",
+        "common/tokens/keys.py",
+        "common/web/cursors.py",
         "common/client_address.py",
-        "auth_service/passwords.py",
+        "auth_service/passwords/policy.py",
     ],
 )
 def test_what_can_be_used_without_flask_is(name: str) -> None:

@@ -2,6 +2,6 @@
 
 from auth_service.models import Base
 from auth_service.settings import AuthSettings
-from common.migrations import migrate
+from common.db.migrations import migrate
 
 migrate(Base.metadata, AuthSettings.read().database_url)

@@ -8,16 +8,16 @@ from flask import Flask, Response, abort, current_app
 
 from auth_service import events
 from auth_service.events import SESSION_ENDED, USER_DELETED, Told
-from auth_service.payloads import AN_ID, MADE_AT
 from auth_service.settings import AuthSettings
-from common.answers import answer
-from common.api import Blueprint
-from common.auth import require_service_token
-from common.fields import QueryNumber, StrictSchema
-from common.limits import Busy, ConcurrencyLimit
-from common.members import Moment, PublicId
-from common.openapi import SERVICE
+from auth_service.views.schemas import AN_ID, MADE_AT
+from common.ops.limits import Busy, ConcurrencyLimit
 from common.server import ending
+from common.web.answers import answer
+from common.web.fields import QueryNumber, StrictSchema
+from common.web.guard import require_service_token
+from common.web.members import Moment, PublicId
+from common.web.openapi import SERVICE
+from common.web.routes import Blueprint
 
 LOOK_EVERY = 0.15  # seconds between two looks of a request that waits
 MAX_EVENTS = 1000  # in one answer

@@ -7,11 +7,11 @@ from flask import current_app, request
 from sqlalchemy import Connection
 
 from auth_service import audit
-from auth_service.ending import publish_ends
-from auth_service.payloads import Tokens
-from auth_service.sessions import Client, Grant, start_session
-from common.auth import verifier
-from common.tokens import issue
+from auth_service.sessions.ending import publish_ends
+from auth_service.sessions.lifecycle import Client, Grant, start_session
+from auth_service.views.schemas import Tokens
+from common.tokens.access import issue
+from common.web.guard import verifier
 
 
 def client() -> Client:

@@ -7,20 +7,23 @@ from typing import Any, Never
 from flask import Response, current_app, g, request
 from marshmallow import validates_schema
 
-from auth_service import audit, changes, ending, limiting, rights, security, throttle
-from auth_service.credentials import COULD_NOT_VERIFY, refuse_login
-from auth_service.fields import NewPassword, check_new_password
-from auth_service.guards import check_basic, refuse_last_admin, require_basic, require_session
+from auth_service import audit, security
 from auth_service.models import db
-from auth_service.payloads import ANN, SOME_TOKENS, Tokens, user_payload
-from auth_service.users import lock_unchanged
-from auth_service.views import granting
-from common.answers import answer, no_content
-from common.api import Blueprint
-from common.auth import require_token
-from common.fields import AnyText, StrictSchema
-from common.openapi import TOKEN
-from common.problems import Refusal
+from auth_service.sessions import ending
+from auth_service.throttle import admission as throttle
+from auth_service.users import changes, rights
+from auth_service.users.accounts import lock_unchanged
+from auth_service.views import granting, limiting
+from auth_service.views.credentials import COULD_NOT_VERIFY, refuse_login
+from auth_service.views.fields import NewPassword, check_new_password
+from auth_service.views.guards import check_basic, refuse_last_admin, require_basic, require_session
+from auth_service.views.schemas import ANN, SOME_TOKENS, Tokens, user_payload
+from common.web.answers import answer, no_content
+from common.web.fields import AnyText, StrictSchema
+from common.web.guard import require_token
+from common.web.openapi import TOKEN
+from common.web.problems import Refusal
+from common.web.routes import Blueprint
 
 blueprint = Blueprint(
     "me",

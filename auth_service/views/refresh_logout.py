@@ -5,14 +5,15 @@ from typing import Any
 
 from flask import Response, current_app
 
-from auth_service import refreshing, security
-from auth_service.fields import RefreshTokenText
-from auth_service.payloads import SOME_TOKENS, LoggedOut
+from auth_service import security
+from auth_service.sessions import refreshing
 from auth_service.views import granting
-from common.answers import answer
-from common.api import Blueprint
-from common.auth import refuse_token
-from common.fields import StrictSchema
+from auth_service.views.fields import RefreshTokenText
+from auth_service.views.schemas import SOME_TOKENS, LoggedOut
+from common.web.answers import answer
+from common.web.fields import StrictSchema
+from common.web.guard import refuse_token
+from common.web.routes import Blueprint
 
 INVALID = "token is invalid"
 

@@ -7,18 +7,20 @@ import msgspec
 from flask import Response, current_app, request
 from marshmallow import validates_schema
 
-from auth_service import audit, limiting, registrations, security, throttle
-from auth_service.credentials import COULD_NOT_VERIFY, basic_credentials, refuse_login
-from auth_service.fields import NewPassword, UserName, check_new_password
+from auth_service import audit, security
 from auth_service.models import db
-from auth_service.payloads import AN_ID, SOME_TOKENS, Registered, Tokens
-from auth_service.tries import key_of, know_network
-from auth_service.users import NameTaken, add_user, is_taken, record_login, stronger_hash
-from auth_service.views import granting
-from common.answers import answer
-from common.api import Blueprint
-from common.fields import AnyText, StrictSchema
-from common.problems import Refusal
+from auth_service.throttle import admission as throttle
+from auth_service.throttle import registrations
+from auth_service.throttle.attempts import key_of, know_network
+from auth_service.users.accounts import NameTaken, add_user, is_taken, record_login, stronger_hash
+from auth_service.views import granting, limiting
+from auth_service.views.credentials import COULD_NOT_VERIFY, basic_credentials, refuse_login
+from auth_service.views.fields import NewPassword, UserName, check_new_password
+from auth_service.views.schemas import AN_ID, SOME_TOKENS, Registered, Tokens
+from common.web.answers import answer
+from common.web.fields import AnyText, StrictSchema
+from common.web.problems import Refusal
+from common.web.routes import Blueprint
 
 NAME_TAKEN = "name is already taken"
 

@@ -4,13 +4,15 @@ from datetime import UTC, datetime
 
 from flask import Response, abort, g
 
-from auth_service import ending, security, sessions
-from auth_service.guards import require_session
-from auth_service.payloads import A_SESSION, SessionList, SessionPayload
-from common.answers import answer, no_content
-from common.api import Blueprint
-from common.auth import require_token
-from common.openapi import TOKEN
+from auth_service import security
+from auth_service.sessions import ending
+from auth_service.sessions import lifecycle as sessions
+from auth_service.views.guards import require_session
+from auth_service.views.schemas import A_SESSION, SessionList, SessionPayload
+from common.web.answers import answer, no_content
+from common.web.guard import require_token
+from common.web.openapi import TOKEN
+from common.web.routes import Blueprint
 
 NO_SUCH_SESSION = "session does not exist"
 

@@ -6,23 +6,25 @@ from typing import Any
 from flask import Response, abort, current_app, g, request
 from marshmallow import validates_schema
 
-from auth_service import audit, changes, rights, security, users
-from auth_service.fields import NewPassword, check_new_password
-from auth_service.guards import (
+from auth_service import audit, security
+from auth_service.sessions.lifecycle import LiveUser
+from auth_service.users import accounts as users
+from auth_service.users import changes, rights
+from auth_service.views.fields import NewPassword, check_new_password
+from auth_service.views.guards import (
     ONLY_ADMINS,
     refuse_last_admin,
     refuse_not_allowed,
     require_admin,
     require_session,
 )
-from auth_service.payloads import ANN, UserList, user_payload
-from auth_service.sessions import LiveUser
-from common.answers import answer, no_content
-from common.api import Blueprint
-from common.auth import require_token, verifier
-from common.fields import Flag, PlainText, QueryNumber, StrictSchema
-from common.openapi import TOKEN
-from common.pages import Cursor, page_after, page_end
+from auth_service.views.schemas import ANN, UserList, user_payload
+from common.web.answers import answer, no_content
+from common.web.cursors import Cursor, page_after, page_end
+from common.web.fields import Flag, PlainText, QueryNumber, StrictSchema
+from common.web.guard import require_token, verifier
+from common.web.openapi import TOKEN
+from common.web.routes import Blueprint
 
 NO_SUCH_USER = "user does not exist"
 

@@ -2,6 +2,6 @@
 
 from books_service.models import Base
 from books_service.settings import BooksSettings
-from common.migrations import migrate
+from common.db.migrations import migrate
 
 migrate(Base.metadata, BooksSettings.read().database_url)

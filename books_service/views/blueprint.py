@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 from flask import current_app, g
 
-from books_service.guards import require_not_ended
 from books_service.settings import BooksSettings
-from books_service.shelf import BookPayload
-from common.api import Blueprint
-from common.auth import require_token
-from common.openapi import TOKEN
+from books_service.shelf.books import BookPayload
+from books_service.views.guards import require_not_ended
+from common.web.guard import require_token
+from common.web.openapi import TOKEN
+from common.web.routes import Blueprint
 
 blueprint = Blueprint(
     "books",

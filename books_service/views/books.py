@@ -5,16 +5,17 @@ from typing import Any
 import msgspec
 from flask import Response, abort
 
-from books_service import editing, shelf
-from books_service.idempotency import put_book_once
-from books_service.shelf import BookPayload, VersionedBook
+from books_service.shelf import books as shelf
+from books_service.shelf import edit as editing
+from books_service.shelf.books import BookPayload, VersionedBook
+from books_service.shelf.idempotency import put_book_once
 from books_service.views.blueprint import ERIC, FULL, blueprint, capacity, owner
-from books_service.views.refusals import FAILED, KNOWN_BOOK, NO_SUCH_BOOK, STILL_RUNNING, refusals
-from common.answers import JSON, answer, not_modified
-from common.bodies import MERGE_PATCH
-from common.etags import IF_MATCH, IF_NONE_MATCH, Conditions, etag_of
-from common.fields import StrictSchema, Text, WholeNumber
-from common.request_headers import RequestHeader
+from books_service.views.errors import FAILED, KNOWN_BOOK, NO_SUCH_BOOK, STILL_RUNNING, refusals
+from common.web.answers import JSON, answer, not_modified
+from common.web.etags import IF_MATCH, IF_NONE_MATCH, Conditions, etag_of
+from common.web.fields import StrictSchema, Text, WholeNumber
+from common.web.parsing import MERGE_PATCH
+from common.web.request_headers import RequestHeader
 
 Asked = dict[str, str | None]  # the headers with the client's conditions, None for those not sent
 

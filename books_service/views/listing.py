@@ -5,14 +5,14 @@ from urllib.parse import quote, urlencode
 import msgspec
 from flask import Response, request
 
-from books_service import sorting
-from books_service.searching import search_for
-from books_service.shelf import BookPayload
+from books_service.shelf import sort as sorting
+from books_service.shelf.books import BookPayload
+from books_service.shelf.search import search_for
 from books_service.views.blueprint import ERIC, blueprint, owner
-from common.answers import answer
-from common.auth import verifier
-from common.fields import Choice, QueryNumber, StrictSchema, Text, Words
-from common.pages import Cursor, page_start, write_cursor
+from common.web.answers import answer
+from common.web.cursors import Cursor, page_start, write_cursor
+from common.web.fields import Choice, QueryNumber, StrictSchema, Text, Words
+from common.web.guard import verifier
 
 SORT = (
     "What the books are sorted by, with `-` from the highest down: texts by code point in folded form"

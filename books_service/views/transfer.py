@@ -13,23 +13,24 @@ from marshmallow import ValidationError, validate
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import BadRequest
 
-from books_service import importing, shelf
-from books_service.exporting import export
-from books_service.formats import BY_TYPE, CSV, FORMATS, Format
-from books_service.importing import BadRows
-from books_service.lines import Lines
-from books_service.rows import MAX_RECORDS, Complaints, Rows, TooMany
 from books_service.settings import BooksSettings
+from books_service.shelf import books as shelf
+from books_service.transfer import importing
+from books_service.transfer.exporting import export
+from books_service.transfer.formats import BY_TYPE, CSV, FORMATS, Format
+from books_service.transfer.importing import BadRows
+from books_service.transfer.lines import Lines
+from books_service.transfer.rows import MAX_RECORDS, Complaints, Rows, TooMany
 from books_service.views.blueprint import FULL, blueprint, capacity, owner
 from books_service.views.books import NewBook
-from common.answers import answer
-from common.auth import refuse_token
-from common.bodies import Complaint, load_body, load_query
-from common.fields import AnyText, QueryNumber, StrictSchema
-from common.files import Files, is_long, read_file
-from common.limits import ConcurrencyLimit
-from common.memory import give_back
-from common.problems import DETAILS, Refusal
+from common.ops.limits import ConcurrencyLimit
+from common.ops.memory import give_back
+from common.web.answers import answer
+from common.web.fields import AnyText, QueryNumber, StrictSchema
+from common.web.files import Files, is_long, read_file
+from common.web.guard import refuse_token
+from common.web.parsing import Complaint, load_body, load_query
+from common.web.problems import DETAILS, Refusal
 
 ERIC = ("Eric", "Terry Pratchett", "Gollancz", 12)
 EXAMPLES = {name: (form.head() + form.write([ERIC])).decode() for name, form in BY_TYPE.items()}

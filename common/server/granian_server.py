@@ -30,7 +30,7 @@ HTTP = HTTP1Settings(
 )
 HANDLER = {"class": "logging.StreamHandler", "formatter": "json"}  # to standard error
 LOGS: dict[str, Any] = {
-    "formatters": {"json": {"()": "common.logs.JsonLine"}},
+    "formatters": {"json": {"()": "common.ops.logs.JsonLine"}},
     "handlers": {"console": HANDLER, "access": HANDLER},
 }
 

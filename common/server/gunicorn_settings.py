@@ -8,7 +8,7 @@ from typing import Any
 import gunicorn
 from gunicorn.glogging import Logger
 
-from common.logs import JsonLine
+from common.ops.logs import JsonLine
 from common.server import ending
 from common.server.metrics_folder import MEMORY
 from common.server.metrics_page import serve_metrics

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from flask import Flask
 
-from auth_service.hashing import Hasher
-from common.limits import ConcurrencyLimit
+from auth_service.passwords.hashing import Hasher
+from common.ops.limits import ConcurrencyLimit
 
 
 def make_hasher(

@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from auth_service import create_app
 from auth_service.models import KnownNetwork, User, db
-from auth_service.tries import key_of
+from auth_service.throttle.attempts import key_of
 from tests.auth.database import rows
 from tests.auth.hashers import while_hashing
 from tests.auth.logins import log_in, log_out

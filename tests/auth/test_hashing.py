@@ -9,10 +9,10 @@ import pytest
 from flask import Flask
 from prometheus_client import REGISTRY
 
-from auth_service import hashing
-from auth_service.hashing import Hasher
+from auth_service.passwords import hashing
+from auth_service.passwords.hashing import Hasher
 from auth_service.settings import AuthSettings
-from common.limits import Busy, ConcurrencyLimit
+from common.ops.limits import Busy, ConcurrencyLimit
 from common.settings import cores
 from tests.auth.hashers import make_hasher
 from tests.waiting import wait_until

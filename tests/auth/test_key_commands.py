@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from auth_service import key_file
-from common.keys import read
+from auth_service.cli import key_file
+from common.tokens.keys import read
 from tests.auth.shell import Operator
 
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from auth_service import throttle
-from auth_service.limits import HOUR, network_of
-from auth_service.tries import Counts
+from auth_service.throttle import admission as throttle
+from auth_service.throttle.attempts import Counts
+from auth_service.throttle.limits import HOUR, network_of
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -11,9 +11,9 @@ import requests
 from sqlalchemy import Connection, event, func, select
 
 from auth_service.audit import OPERATOR, SESSION_ENDED
-from auth_service.changes import change_user, delete_user
 from auth_service.models import AuditEntry, Event, KnownNetwork, RefreshToken, Session, User, db
-from auth_service.tries import key_of, know_network
+from auth_service.throttle.attempts import key_of, know_network
+from auth_service.users.changes import change_user, delete_user
 from tests.auth.database import add_sessions, kept, rows, user_of
 from tests.auth.logins import Login, log_in
 from tests.auth.shell import Operator

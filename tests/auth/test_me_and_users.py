@@ -8,8 +8,8 @@ import jwt
 import pytest
 import requests
 
-from common.keys import read
-from common.tokens import issue
+from common.tokens.access import issue
+from common.tokens.keys import read
 from tests.auth.shell import Operator
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, register

@@ -13,9 +13,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.hashing import NICENESS, Hasher
-from auth_service.passwords import COMMON_PASSWORDS, MAX_LENGTH, complaint
-from common.limits import Busy, ConcurrencyLimit
+from auth_service.passwords.hashing import NICENESS, Hasher
+from auth_service.passwords.policy import COMMON_PASSWORDS, MAX_LENGTH, complaint
+from common.ops.limits import Busy, ConcurrencyLimit
 from tests.auth.hashers import make_hasher
 
 

@@ -10,10 +10,11 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from auth_service import create_app, registrations
-from auth_service.limits import TooMany
+from auth_service import create_app
 from auth_service.models import db
-from common.limits import ConcurrencyLimit
+from auth_service.throttle import registrations
+from auth_service.throttle.limits import TooMany
+from common.ops.limits import ConcurrencyLimit
 from tests.auth.hashers import make_hasher
 from tests.pair import Pair
 from tests.people import PASSWORD, new_name

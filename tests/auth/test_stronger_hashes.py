@@ -7,8 +7,8 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters, low_level
 from sqlalchemy import select, update
 
-from auth_service.hashing import difference
 from auth_service.models import User
+from auth_service.passwords.hashing import difference
 from tests.at_once import at_once
 from tests.auth.database import execute, rows
 from tests.auth.hashers import make_hasher

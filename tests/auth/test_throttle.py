@@ -10,10 +10,11 @@ from flask import Flask
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from auth_service import throttle, tries
-from auth_service.limits import TooMany, network_of
 from auth_service.models import KnownNetwork, PasswordTry, db
-from auth_service.tries import key_of
+from auth_service.throttle import admission as throttle
+from auth_service.throttle import attempts as tries
+from auth_service.throttle.attempts import key_of
+from auth_service.throttle.limits import TooMany, network_of
 from tests.auth.shell import Operator
 from tests.pair import Pair
 from tests.people import new_name

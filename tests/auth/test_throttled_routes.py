@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 
 from auth_service.audit import LOGIN_FAILED
 from auth_service.models import AuditEntry, PasswordTry
-from auth_service.tries import key_of
-from common.limits import ConcurrencyLimit
+from auth_service.throttle.attempts import key_of
+from common.ops.limits import ConcurrencyLimit
 from tests.at_once import at_once
 from tests.auth.database import rows
 from tests.auth.hashers import make_hasher

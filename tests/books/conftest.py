@@ -5,8 +5,8 @@ import uuid
 
 import pytest
 
-from common.keys import read
-from common.tokens import issue
+from common.tokens.access import issue
+from common.tokens.keys import read
 from tests.pair import Pair
 from tests.people import Person
 

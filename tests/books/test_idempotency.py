@@ -10,8 +10,8 @@ import pytest
 import requests
 from sqlalchemy import insert
 
-from books_service import idempotency
 from books_service.models import IdempotencyKey
+from books_service.shelf import idempotency
 from tests.at_once import at_once
 from tests.books.conftest import somebody
 from tests.books.database import age_keys, counted, keys_of, transaction

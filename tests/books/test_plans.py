@@ -12,8 +12,13 @@ import pytest
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects import postgresql, sqlite
 
-from books_service import bulk, editing, feed, one_at_work, shelf, sorting
-from books_service.sorting import Shape
+from books_service.feed import events as feed
+from books_service.feed import leader_lock as one_at_work
+from books_service.shelf import books as shelf
+from books_service.shelf import edit as editing
+from books_service.shelf import sort as sorting
+from books_service.shelf.sort import Shape
+from books_service.transfer import bulk
 from tests.conftest import migrated_database
 from tests.postgres_server import PostgresServer
 

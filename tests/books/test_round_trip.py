@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from books_service.csv_format import MEMBERS
-from books_service.formats import CSV, FORMATS, NDJSON, Format
-from books_service.lines import MAX_RECORD, Lines, Record
+from books_service.transfer.csv_format import MEMBERS
+from books_service.transfer.formats import CSV, FORMATS, NDJSON, Format
+from books_service.transfer.lines import MAX_RECORD, Lines, Record
 from tests.books.files import export, import_file
 from tests.books.naughty import GOOD
 from tests.pair import Pair

@@ -60,7 +60,7 @@ def test_a_file_is_kept_by_a_browser_and_asked_for_again(pair: Pair) -> None:
         "/docs/nothing.js",
         "/docs/oauth2-redirect.html",
         "/docs/index.css",
-        "/docs/../common/docs.py",
+        "/docs/../common/web/docs.py",
         "/docs/%2e%2e/%2e%2e/__init__.py",
         "/docs/..%2f__init__.py",
         "/docs/..%5c__init__.py",

@@ -6,7 +6,7 @@ import pytest
 from marshmallow import ValidationError
 
 from books_service.views.books import BookChange, NewBook
-from common.fields import StrictSchema
+from common.web.fields import StrictSchema
 
 BOOK = {"name": "Eric", "Author": "Terry Pratchett", "Publisher": "Gollancz", "book_prize": 12}
 VALUES = ["", " ", "x", "x" * 200, "x" * 201, "a\0", "\ud800", 0, 1, -1, 1.0, 1.5, 2**31, True, None, [], {}]

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import QueuePool
 
-from common import metrics
-from common.connections import CONNECTIONS, KEPT, IdleConnections
+from common.db.connections import CONNECTIONS, KEPT, IdleConnections
+from common.ops import metrics
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import uuid
 import pytest
 import requests
 
-from common import tokens
-from common.keys import read
+from common.tokens import access as tokens
+from common.tokens.keys import read
 from tests.common.jwks import Jwk, jwk, write, write_text
 from tests.common.log_lines import all_lines
 from tests.pair import Pair

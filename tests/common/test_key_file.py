@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.keys import BadKeys, KeyFile, SingleKey, read
+from common.tokens.keys import BadKeys, KeyFile, SingleKey, read
 from tests.common.jwks import jwk, write, write_text
 
 GOOD = b"0123456789abcdefghijklmnopqrstuv"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from common import keys
-from common.keys import KeyFile
+from common.tokens import keys
+from common.tokens.keys import KeyFile
 from tests.common.jwks import jwk, write
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from common.keys import BadKeys, read
+from common.tokens.keys import BadKeys, read
 from tests.common.jwks import jwk, write, write_text
 
 GOOD = b"0123456789abcdefghijklmnopqrstuv"

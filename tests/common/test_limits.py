@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from common.limits import Busy, ConcurrencyLimit
+from common.ops.limits import Busy, ConcurrencyLimit
 from tests.waiting import wait_until
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from common import keys
-from common.keys import BadKeys, check_mode, read
+from common.tokens import keys
+from common.tokens.keys import BadKeys, check_mode, read
 from tests.common.jwks import jwk, write_text
 
 

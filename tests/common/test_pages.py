@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
-from common.keys import Key, KeySet
-from common.pages import BadCursor, Position, page_after, page_end, read_cursor, write_cursor
-from common.problems import Refusal
+from common.tokens.keys import Key, KeySet
+from common.web.cursors import BadCursor, Position, page_after, page_end, read_cursor, write_cursor
+from common.web.problems import Refusal
 
 LISTING = ["books", "somebody"]
 LETTERS = string.ascii_letters + string.digits + "-_."

@@ -10,8 +10,8 @@ from flask import Flask, abort
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, ServiceUnavailable, default_exceptions
 from werkzeug.test import TestResponse
 
-from common import problems
-from common.problems import Refusal
+from common.web import problems
+from common.web.problems import Refusal
 
 MEMBERS = {"type", "title", "status", "detail", "message"}
 SECRET = "SELECT password FROM users -- /srv/app.py"

@@ -17,8 +17,8 @@ from requests.auth import _basic_auth_str
 from schemathesis import Case, HookContext
 from schemathesis.core import NOT_SET
 
-from auth_service.passwords import COMMON_PASSWORDS
-from books_service.formats import BY_TYPE
+from auth_service.passwords.policy import COMMON_PASSWORDS
+from books_service.transfer.formats import BY_TYPE
 
 OF_ONESELF = {"DELETE /sessions", "DELETE /sessions/{session_id}", "PUT /me/password"}
 # The members of bodies that hold a new password.

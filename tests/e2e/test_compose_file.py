@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 import pytest
 
-from auth_service import key_file
+from auth_service.cli import key_file
 from tests.e2e.stack import MakeStack, Stack
 from tests.programs import ROOT
 

@@ -15,7 +15,7 @@ import books_service
 from auth_service import events
 from auth_service.models import db as auth_db
 from books_service.models import db as books_db
-from common.database import Database
+from common.db.engine import Database
 
 
 class Side:

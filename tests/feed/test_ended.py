@@ -12,10 +12,10 @@ import pytest
 import requests
 import time_machine
 
-from books_service import feed
-from books_service.ended import Ended
-from books_service.feed import Heard
-from common.tokens import Claims
+from books_service.feed import events as feed
+from books_service.feed.events import Heard
+from books_service.feed.revocations import Ended
+from common.tokens.access import Claims
 from tests.feed.ends import ask, leave, log_out, refused_everywhere
 from tests.feed.tellers import Shelves
 from tests.pair import FOLLOWER, SERVICES, Pair

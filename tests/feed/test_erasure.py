@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
-from books_service import feed, idempotency, shelf
-from books_service.feed import Heard
+from books_service.feed import events as feed
+from books_service.feed.events import Heard
 from books_service.models import IdempotencyKey
+from books_service.shelf import books as shelf
+from books_service.shelf import idempotency
 from tests.feed.tellers import Shelves
 from tests.pair import Pair
 from tests.people import assert_problem, book, register

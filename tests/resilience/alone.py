@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 
-from common.keys import SingleKey
-from common.tokens import issue
+from common.tokens.access import issue
+from common.tokens.keys import SingleKey
 from tests.pair import Pair, listens
 from tests.people import Person
 from tests.programs import Program, barrier

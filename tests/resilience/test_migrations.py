@@ -13,7 +13,7 @@ from sqlalchemy import Connection, MetaData, create_engine, inspect, text
 
 from auth_service.models import Base as AuthBase
 from books_service.models import Base as BooksBase
-from common.migrations import meant_for
+from common.db.migrations import meant_for
 from tests.pair import SERVICES, Pair
 from tests.people import PASSWORD, assert_problem, book
 from tests.resilience.alone import flask_db, make_pair, somebody

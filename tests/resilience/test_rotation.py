@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from common.keys import read
+from common.tokens.keys import read
 from tests.feed.ends import refused_everywhere
 from tests.pair import Pair, run_flask
 from tests.people import Person, register

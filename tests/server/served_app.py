@@ -8,9 +8,9 @@ from typing import Any
 from flask import Flask, abort, request
 from prometheus_client import Counter, Gauge
 
-from common.bodies import MAX_BODY
-from common.body_errors import BodyErrors
 from common.settings import Environment, Settings, common_settings
+from common.web.body_errors import BodyErrors
+from common.web.parsing import MAX_BODY
 
 answers = Counter("answers_total", "Answers given.", ["path"])
 answers_in_all = Counter("answers_in_all_total", "Answers given, whatever the path.")

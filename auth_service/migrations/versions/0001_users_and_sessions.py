@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from common.columns import CodePointText, RowId, UtcDateTime
+from common.db.columns import CodePointText, RowId, UtcDateTime
 
 revision: str = "0001"
 down_revision: str | None = None

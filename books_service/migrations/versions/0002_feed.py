@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from common.columns import UtcDateTime
+from common.db.columns import UtcDateTime
 
 revision: str = "0002"
 down_revision: str | None = "0001"

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from books_service.models import fold
-from common.columns import CodePointText, UtcDateTime
+from common.db.columns import CodePointText, UtcDateTime
 
 revision: str = "0003"
 down_revision: str | None = "0002"

@@ -1,0 +1,1 @@
+"""The commands of an operator: `flask --app auth_service ...`."""

@@ -1,0 +1,144 @@
+"""Hashes of passwords: Argon2id, a few at a time in each worker."""
+
+import ctypes
+import math
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from argon2 import Parameters, PasswordHasher, Type, extract_parameters, low_level
+from argon2.exceptions import VerifyMismatchError
+from flask import Flask
+from prometheus_client import Gauge, Histogram
+
+from auth_service.passwords.policy import MAX_RAW_LENGTH, to_bytes
+from auth_service.settings import AuthSettings
+from common.ops.limits import ConcurrencyLimit
+from common.settings import cores
+
+WAIT = 5  # seconds that a hash may wait for a core
+NICENESS = 10  # a tenth of the weight of threads that do not hash
+SALT = b"spent for nothing"
+LEAST_MEMORY = 8  # KiB a lane, of a hash (RFC 9106 section 3.1)
+M_ARENA_MAX = -8  # of glibc's malloc.h
+
+_hash_seconds = Histogram("password_hash_seconds", "Time to hash one password.")
+_wait_seconds = Histogram("password_hash_wait_seconds", "Time a password waited for a core.")
+_waiting = Gauge("password_hash_waiting", "Passwords that wait for a core now.", multiprocess_mode="livesum")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def init_app(app: Flask, settings: AuthSettings) -> None:
+    """Make the hasher of `app`: with its workers, it computes about one hash a core at a time."""
+    share_one_arena()
+    threads = max(1, settings.threads * 3 // 4)  # the others stay free for what needs no hash
+    slots = max(1, min(cores() // settings.workers, threads))
+    app.extensions["hasher"] = Hasher(
+        memory=settings.argon2_memory,
+        time_cost=settings.argon2_time_cost,
+        parallelism=settings.argon2_parallelism,
+        slots=ConcurrencyLimit(slots, waiting=threads - slots, wait=WAIT),
+    )
+
+
+def share_one_arena() -> None:
+    """Let the threads of this process share what glibc's malloc keeps, if that is what it runs on.
+
+    Else each of them would come to keep the 19 MiB of the last hash that it made (docs/design.md).
+    """
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(M_ARENA_MAX, 1)
+
+
+class Hasher:
+    """Hash and verify with Argon2id, within `slots`; every method may raise `Busy`."""
+
+    def __init__(
+        self,
+        *,
+        memory: int,  # KiB
+        time_cost: int,
+        parallelism: int,
+        slots: ConcurrencyLimit,
+    ) -> None:
+        self._argon2 = PasswordHasher(time_cost, memory, parallelism, type=Type.ID)
+        self.slots = slots
+        # No thread is started before the first hash, so that the workers that are forked start their own.
+        self._threads = ThreadPoolExecutor(slots.count, "hash", initializer=_lower_priority)
+        self._dummy_hash = self._argon2.hash(secrets.token_bytes())
+
+    def hash(self, password: str) -> str:
+        """Return the hash to store, with its salt and parameters."""
+        return self._compute(self._argon2.hash, to_bytes(password))
+
+    def verify(self, stored: str, password: str) -> bool:
+        """Tell whether `stored` is a hash of this password; an old one takes as long as one of today."""
+        if len(password) > MAX_RAW_LENGTH:
+            return self.verify_dummy(password)
+        return self._compute(self._matches, stored, to_bytes(password))
+
+    def verify_dummy(self, password: str) -> bool:
+        """Take as long as `verify` and return False: for a name that nobody has."""
+        self._compute(self._matches, self._dummy_hash, to_bytes(password[:MAX_RAW_LENGTH]))
+        return False
+
+    def needs_rehash(self, stored: str) -> bool:
+        """Tell whether a parameter has grown since `stored` was made."""
+        old, new = extract_parameters(stored), extract_parameters(self._dummy_hash)
+        return (
+            old.type is not new.type
+            or old.version < new.version
+            or old.memory_cost < new.memory_cost
+            or old.time_cost < new.time_cost
+            or old.parallelism < new.parallelism
+        )
+
+    def _compute(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the function in a thread of low priority, as soon as a slot is free."""
+        with _waiting.track_inprogress(), _wait_seconds.time():
+            self.slots.acquire()
+        try:
+            with _hash_seconds.time():
+                return self._threads.submit(function, *args, **kwargs).result()
+        finally:
+            self.slots.release()
+
+    def _matches(self, stored: str, password: bytes) -> bool:
+        self._equalize_cost(extract_parameters(stored))
+        try:
+            return self._argon2.verify(stored, password)
+        except VerifyMismatchError:
+            return False
+
+    def _equalize_cost(self, stored: Parameters) -> None:
+        """Take as long as a hash of today takes longer than this one, which else would tell of a user."""
+        time_cost, memory = difference(stored, extract_parameters(self._dummy_hash))
+        if time_cost:
+            low_level.hash_secret_raw(
+                b"", SALT, time_cost, memory, stored.parallelism, stored.hash_len, stored.type
+            )
+
+
+def difference(old: Parameters, new: Parameters) -> tuple[int, int]:
+    """Return passes and KiB of the hash that costs as much as `new` costs more than `old`; 0 passes: none.
+
+    The cost of Argon2 is passes times memory; it never takes more memory than `new` does.
+    """
+    missing = new.time_cost * new.memory_cost - old.time_cost * old.memory_cost
+    time_cost = max(1, math.ceil(missing / new.memory_cost))
+    memory = missing // time_cost
+    return (time_cost, memory) if memory >= LEAST_MEMORY * old.parallelism else (0, 0)
+
+
+def _lower_priority() -> None:
+    """Let this thread have what everybody else leaves of a core: many logins then keep nobody waiting.
+
+    On Linux that is the thread's, though POSIX means the process.
+    """
+    if sys.platform == "linux":
+        os.nice(NICENESS)

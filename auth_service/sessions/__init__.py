@@ -1,0 +1,1 @@
+"""Sessions: how they start, are refreshed, end and are purged."""

@@ -1,0 +1,158 @@
+"""Owns the rules of a session: how it starts, and when it lives."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, insert, select
+
+from auth_service.models import Session, User, db
+from auth_service.sessions.ending import AT_ONCE, IS_LIVE, end_sessions, end_where
+from auth_service.sessions.purging import purge
+from auth_service.sessions.refresh_tokens import add_refresh_token
+from auth_service.settings import AuthSettings
+from common.tokens.access import CANONICAL_UUID4
+
+MAX_SESSIONS = 50  # live ones a user
+MAX_USER_AGENT = 200  # characters kept
+
+
+@dataclass(frozen=True, slots=True)
+class LiveUser:
+    """The user behind a live session, as the database has it now."""
+
+    id: int
+    public_id: str
+    name: str
+    admin: bool
+    disabled: bool
+    created_at: datetime
+    last_login_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a session is used from."""
+
+    user_agent: str
+    ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What whoever starts or refreshes a session gets, besides an access token."""
+
+    session_id: str
+    refresh_token: str = field(repr=False)
+    expires_at: datetime
+    displaced: Sequence[str] = ()  # sessions that ended to make room for it
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSession:
+    """A session as its user sees it."""
+
+    id: str
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    user_agent: str
+    ip: str
+
+
+USER_COLUMNS = (
+    User.id,
+    User.public_id,
+    User.name,
+    User.admin,
+    User.disabled,
+    User.created_at,
+    User.last_login_at,
+)
+LIVE_USER = (
+    select(*USER_COLUMNS)
+    .join(Session, Session.user_id == User.id)
+    .where(
+        Session.id == bindparam("session_id"),
+        User.public_id == bindparam("public_id"),
+        IS_LIVE,
+        User.disabled.is_(False),
+    )
+)
+LIVE_SESSIONS = (
+    select(
+        Session.id,
+        Session.created_at,
+        Session.last_used_at,
+        Session.expires_at,
+        Session.user_agent,
+        Session.ip,
+    )
+    .where(Session.user_id == bindparam("user_id"), IS_LIVE)
+    .order_by(Session.last_used_at.desc(), Session.id)
+)
+INSERT = insert(Session)
+# Those that are idle longest, so that with one more there are as many as may be.
+END_IDLEST = end_where(
+    Session.id.in_(
+        select(Session.id)
+        .where(Session.user_id == bindparam("of_user"), IS_LIVE)
+        .order_by(Session.last_used_at.desc(), Session.id)
+        .offset(MAX_SESSIONS - 1)
+        .limit(AT_ONCE)
+    )
+)
+
+
+def start_session(
+    connection: Connection, user_id: int, settings: AuthSettings, *, client: Client, now: datetime
+) -> Grant:
+    """Start a session of the user in a transaction that holds the lock of the user's row or has made it.
+
+    `publish_ends` has to publish what it displaces.
+    """
+    purge(connection, now=now)
+    displaced = end_sessions(connection, END_IDLEST, of_user=user_id, now=now)
+    session_id, expires_at = str(uuid.uuid4()), end_of(now, settings, now=now)
+    row = {
+        "id": session_id,
+        "user_id": user_id,
+        "created_at": now,
+        "last_used_at": now,
+        "expires_at": expires_at,
+        **used_from(client),
+    }
+    connection.execute(INSERT, row)
+    refresh_token, _ = add_refresh_token(connection, session_id, now=now)
+    return Grant(session_id, refresh_token, expires_at, displaced)
+
+
+def end_of(created_at: datetime, settings: AuthSettings, *, now: datetime) -> datetime:
+    """Return when a session that is used now ends: the earlier of its idle and its absolute end."""
+    return min(
+        now + timedelta(days=settings.session_idle_days),
+        created_at + timedelta(days=settings.session_max_days),
+    )
+
+
+def used_from(client: Client) -> dict[str, str]:
+    """Return the columns that tell where a session was used from."""
+    return {"user_agent": client.user_agent[:MAX_USER_AGENT], "ip": client.ip}
+
+
+def find_live_user(public_id: str, session_id: str) -> LiveUser | None:
+    """Return the user if both the session and the user are good now, or None."""
+    if not CANONICAL_UUID4.fullmatch(session_id):
+        return None
+    parameters = {"public_id": public_id, "session_id": session_id, "now": datetime.now(UTC)}
+    with db.read() as connection:
+        row = connection.execute(LIVE_USER, parameters).first()
+    return LiveUser(*row) if row else None
+
+
+def list_sessions(user_id: int, *, now: datetime) -> list[LiveSession]:
+    """Return the live sessions of the user, the one used last first."""
+    with db.read() as connection:
+        rows = connection.execute(LIVE_SESSIONS, {"user_id": user_id, "now": now})
+        return [LiveSession(*row) for row in rows]

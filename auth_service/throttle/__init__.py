@@ -1,0 +1,1 @@
+"""The throttle: how often passwords may be tried, and how many people may register."""

@@ -1,0 +1,1 @@
+"""Users: registration, the check of a password, roles, changes and deletion."""

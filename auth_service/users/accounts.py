@@ -1,0 +1,151 @@
+"""Owns the rules of a user: registration, the check of a password, and how users are found."""
+
+import re
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from auth_service import names
+from auth_service.models import User, db
+from auth_service.passwords.hashing import Hasher
+from auth_service.sessions.lifecycle import USER_COLUMNS, LiveUser
+from common.db.engine import is_duplicate
+from common.ops.limits import Busy
+
+CREDENTIALS = select(User.id, User.public_id, User.password_hash, User.disabled).where(
+    User.folded_name == bindparam("folded_name")
+)
+TAKEN = select(User.id).where(User.folded_name == bindparam("folded_name"))
+ONE = select(*USER_COLUMNS).where(User.public_id == bindparam("public_id"))
+PUBLIC_ID = select(User.public_id).where(User.folded_name == bindparam("folded_name"))
+PAGE = select(*USER_COLUMNS).where(User.id > bindparam("after")).order_by(User.id).limit(bindparam("limit"))
+PAGE_BY_NAME = PAGE.where(User.folded_name.startswith(bindparam("prefix"), escape="/"))
+INSERT = insert(User).returning(User.id)
+# As it was when its password was checked.
+_unchanged = and_(
+    User.id == bindparam("user_id"), User.password_hash == bindparam("checked"), User.disabled.is_(False)
+)
+LOCK_UNCHANGED = select(User.id).where(_unchanged).with_for_update()
+RECORD_LOGIN = update(User).where(_unchanged).returning(User.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check of name and password found; `refusal` is a word for the log, None if they are right."""
+
+    id: int
+    public_id: str
+    password_hash: str = field(repr=False)
+    refusal: str | None
+
+
+class NameTaken(Exception):
+    """Another user has this name, in whatever case."""
+
+
+def is_taken(name: str) -> bool:
+    """Tell whether somebody has this normalised name; only `add_user` can tell for sure that nobody has."""
+    with db.read() as connection:
+        return connection.execute(TAKEN, {"folded_name": names.fold(name)}).first() is not None
+
+
+def add_user(
+    connection: Connection, name: str, password_hash: str, *, admin: bool, now: datetime
+) -> tuple[int, str]:
+    """Insert a user of this normalised name; return its row id and `public_id`, or raise `NameTaken`.
+
+    The insert itself decides a race, whatever was looked up before it.
+    """
+    row = {
+        "public_id": str(uuid.uuid4()),
+        "name": name,
+        "folded_name": names.fold(name),
+        "password_hash": password_hash,
+        "admin": admin,
+        "disabled": False,
+        "created_at": now,
+        "last_login_at": None,
+    }
+    try:
+        user_id = connection.execute(INSERT, row).scalar_one()
+    except IntegrityError as error:
+        if not is_duplicate(error):
+            raise
+        raise NameTaken from error
+    return user_id, str(row["public_id"])
+
+
+def check_password(hasher: Hasher, name: str, password: str) -> Checked:
+    """Return what became of this name and password.
+
+    Takes the same time and work whether the name is unknown, the user disabled or the password wrong.
+    No database connection is held while the password is hashed.
+    """
+    row = _find_credentials(name)
+    if row is None:
+        hasher.verify_dummy(password)
+        return Checked(0, "", "", "unknown_name")
+    refusal = None if hasher.verify(row.password_hash, password) else "wrong_password"
+    if refusal is None and row.disabled:
+        refusal = "disabled"
+    return Checked(row.id, row.public_id, row.password_hash, refusal)
+
+
+def stronger_hash(hasher: Hasher, user: Checked, password: str) -> str:
+    """Return a hash of the right password by the parameters of today: the old one if none of them grew.
+
+    A new one is worth no refusal, so if no core comes free it is the old one too.
+    """
+    if not hasher.needs_rehash(user.password_hash):
+        return user.password_hash
+    try:
+        return hasher.hash(password)
+    except Busy:
+        return user.password_hash
+
+
+def record_login(connection: Connection, user: Checked, password_hash: str, *, now: datetime) -> bool:
+    """Set `last_login_at` and the hash; return False if the user was changed meanwhile."""
+    login = {"last_login_at": now, "password_hash": password_hash}
+    parameters = {"user_id": user.id, "checked": user.password_hash, **login}
+    return connection.execute(RECORD_LOGIN, parameters).first() is not None
+
+
+def lock_unchanged(connection: Connection, user: Checked) -> int | None:
+    """Lock a user whose password was found right; return its row id, or None if it was changed since."""
+    parameters = {"user_id": user.id, "checked": user.password_hash}
+    return connection.execute(LOCK_UNCHANGED, parameters).scalar()
+
+
+def _find_credentials(name: str) -> Row[int, str, str, bool] | None:
+    try:
+        folded_name = names.fold(names.normalise(name))
+    except names.InvalidName:
+        folded_name = ""  # nobody's: the same statement runs for a name that cannot be
+    with db.read() as connection:
+        return connection.execute(CREDENTIALS, {"folded_name": folded_name}).first()
+
+
+def find_public_id(name: str) -> str | None:
+    """Return the public id of the user of this normalised name, in any case, or None."""
+    with db.read() as connection:
+        return connection.execute(PUBLIC_ID, {"folded_name": names.fold(name)}).scalar()
+
+
+def find_user(public_id: str) -> LiveUser | None:
+    """Return the user, disabled or not, or None."""
+    with db.read() as connection:
+        row = connection.execute(ONE, {"public_id": public_id}).first()
+    return LiveUser(*row) if row else None
+
+
+def list_users(*, after: int, limit: int, name: str) -> list[LiveUser]:
+    """Return up to `limit` users behind the row id `after` whose name begins with `name`, in any case."""
+    prefix = re.sub("[/%_]", r"/\g<0>", names.fold(name))
+    parameters = {"after": after, "limit": limit, "prefix": prefix}
+    with db.read() as connection:
+        rows = connection.execute(PAGE_BY_NAME if name else PAGE, parameters)
+        return [LiveUser(*row) for row in rows]

@@ -1,0 +1,49 @@
+"""Owns the commands of an operator: `flask --app books_service follow` and `… feed …`."""
+
+from datetime import UTC, datetime
+from importlib import import_module
+
+import click
+from flask import Flask, current_app
+from sqlalchemy import select
+
+from books_service.feed import events as feed
+from books_service.models import Feed, db
+from books_service.settings import BooksSettings
+from common.cli import Commands
+
+COLUMNS = (Feed.cursor, Feed.heard_at, Feed.sessions_ended, Feed.users_deleted)
+
+feed_commands = Commands("feed", help="Look at what was heard from auth, or hear it again.")
+
+
+def init_app(app: Flask) -> None:
+    """Add the commands to `app`."""
+    app.cli.add_command(follow)
+    app.cli.add_command(feed_commands)
+
+
+@click.command("follow")
+def follow() -> None:
+    """Follow auth's feed until TERM; of several that run, one is at work."""
+    # Only here: the client would add an eighth to the CPU of a start of the service, which calls nobody.
+    settings: BooksSettings = current_app.extensions["settings"]
+    import_module("books_service.feed.follower").run(settings)
+
+
+@feed_commands.command("reset")
+def reset_feed() -> None:
+    """Hear all again that auth still keeps; what was applied stays."""
+    with db.write() as connection:
+        feed.reset(connection)
+    click.echo("done")
+
+
+@feed_commands.command("show")
+def show_feed() -> None:
+    """Show how far the feed is applied."""
+    with db.read() as connection:
+        row = connection.execute(select(*COLUMNS)).one()
+    age = f"{(datetime.now(UTC) - row.heard_at).total_seconds():.1f} s ago" if row.heard_at else "never"
+    click.echo(f"cursor {row.cursor}, auth heard of {age}")
+    click.echo(f"applied: {row.sessions_ended} session.ended, {row.users_deleted} user.deleted")

@@ -1,0 +1,1 @@
+"""The shelf of one user: its statements, a file for each use."""

@@ -1,0 +1,1 @@
+"""Whole shelves as CSV and NDJSON, in and out."""

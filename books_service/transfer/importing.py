@@ -1,0 +1,127 @@
+"""Owns the import of books: all that a file holds are put on the shelf, or none.
+
+The file was read and checked before, with no lock held (see `rows`). One transaction holds the shelf, looks
+up what is there already, and inserts the rest.
+"""
+
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.exc import OperationalError
+
+from books_service.models import Shelf, db
+from books_service.shelf.books import ShelfFull, take_room
+from books_service.transfer import bulk
+from books_service.transfer.rows import Complaints, Rows
+from common.db.engine import is_locked
+
+NO_LIMIT = 2**31 - 1  # books
+TRIES = 4  # waits for a lock
+THERE = "is on the shelf already"
+
+SELECT_COUNT = select(Shelf.books).where(Shelf.owner == bindparam("owner"))
+
+
+class BadRows(Exception):
+    """Rows of the file break a rule."""
+
+    def __init__(self, complaints: Complaints) -> None:
+        self.complaints = complaints
+
+
+class Imported(NamedTuple):
+    """How many books were put on the shelf, and how many were there, or in the file before."""
+
+    created: int
+    skipped: int
+
+
+def most_rows(owner: str, capacity: int) -> int:
+    """Return how many different books a file may have without being too many in any case."""
+    return max(capacity, count_books(owner))
+
+
+def count_books(owner: str) -> int:
+    """Return how many books are on the shelf."""
+    with db.read() as connection:
+        return connection.execute(SELECT_COUNT, {"owner": owner}).scalar() or 0
+
+
+def put_books(owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool) -> Imported:
+    """Put the books of a file on the shelf, which may hold `capacity`; a dry run does all but that.
+
+    Raises `BadRows`, `shelf.ShelfFull` and `shelf.OwnerDeleted`.
+    """
+    if rows.complaints.count and not fail:
+        raise BadRows(rows.complaints)
+    for _ in range(TRIES - 1):
+        with suppress_locked():
+            return _put_books(owner, rows, capacity=capacity, fail=fail, dry_run=dry_run)
+    return _put_books(owner, rows, capacity=capacity, fail=fail, dry_run=dry_run)
+
+
+@contextmanager
+def suppress_locked() -> Iterator[None]:
+    """Go on after a wait for somebody else's transaction: another import may take longer than that."""
+    try:
+        yield
+    except OperationalError as error:
+        if not is_locked(error):
+            raise
+
+
+def _put_books(owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool) -> Imported:
+    with db.write() as connection:
+        take_room(
+            connection, owner, 0, capacity=NO_LIMIT
+        )  # nobody else changes the number of books from now on
+        with bulk.prepared(connection):
+            imported = _put_in(connection, owner, rows, capacity=capacity, fail=fail, dry_run=dry_run)
+        # The last statement, for it finds out whether the owner was deleted meanwhile.
+        take_room(connection, owner, imported.created, capacity=capacity if imported.created else NO_LIMIT)
+        if dry_run:
+            connection.rollback()
+    return imported
+
+
+def _put_in(
+    connection: Connection, owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool
+) -> Imported:
+    books = connection.execute(SELECT_COUNT, {"owner": owner}).scalar_one()
+    known = _known(connection, owner, rows) if books else frozenset[bytes]()
+    if fail:
+        _refuse_known(rows, known)
+    created = len(rows) - len(known)
+    if created and books + created > capacity:
+        raise ShelfFull
+    if created and not dry_run:
+        _put_rows(connection, owner, rows, known)
+    return Imported(created, len(known) + rows.repeated)
+
+
+def _known(connection: Connection, owner: str, rows: Rows) -> Set[bytes]:
+    known: set[bytes] = set()
+    for batch in rows.titles():
+        known |= bulk.known_titles(connection, owner, [title for _, title in batch])
+    return known
+
+
+def _refuse_known(rows: Rows, known: Set[bytes]) -> None:
+    """Raise `BadRows` for what was wrong already, and for each book that the shelf has."""
+    complaints = Complaints()
+    for batch in rows.titles() if known else ():
+        for line, title in batch:
+            if title in known:
+                complaints.add(line, "", THERE)
+    complaints.merge(rows.complaints)
+    if complaints.count:
+        raise BadRows(complaints)
+
+
+def _put_rows(connection: Connection, owner: str, rows: Rows, known: Set[bytes]) -> None:
+    for batch in rows.batches():
+        new = [row for _, row in batch if row["title"] not in known]
+        if new:
+            bulk.put_rows(connection, owner, new, rows.read_at)

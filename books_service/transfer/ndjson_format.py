@@ -1,0 +1,39 @@
+"""Owns books as NDJSON: one JSON object a line."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from books_service.transfer.csv_format import MEMBERS, TOO_LONG
+from books_service.transfer.lines import Lines, Record, TooLong
+from common.web.parsing import NotJson, parse_json
+
+NOT_JSON = "is not JSON"
+
+_encoder = msgspec.json.Encoder()
+
+
+def head() -> bytes:
+    """Return nothing: there is no header."""
+    return b""
+
+
+def write(books: Iterable[Sequence[str | int | None]]) -> bytes:
+    """Return books (their members in the order of `MEMBERS`) as lines."""
+    return _encoder.encode_lines([dict(zip(MEMBERS, book, strict=True)) for book in books])
+
+
+def read(lines: Lines) -> Iterator[Record]:
+    """Yield the value of each line that is not blank, whatever it is."""
+    while True:
+        lines.begin()
+        try:
+            line = next(lines)
+            if not lines.is_blank():
+                yield Record(lines.start, parse_json(line.encode()))
+        except StopIteration:
+            return
+        except NotJson:
+            yield Record(lines.start, None, (("", NOT_JSON),))
+        except TooLong:
+            yield Record(lines.start, None, (("", TOO_LONG),))

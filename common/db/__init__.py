@@ -1,0 +1,1 @@
+"""Databases: connections, transactions, column types and migrations."""

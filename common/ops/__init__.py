@@ -1,0 +1,1 @@
+"""Operation: log lines, metrics, and limits of concurrency."""

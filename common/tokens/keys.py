@@ -1,0 +1,246 @@
+"""Owns the signing keys: a JWK Set of `oct` keys (RFC 7517) in a file that is read again when it changes."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import os
+import re
+import stat
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import structlog
+
+from common.ops.forks import after_fork
+
+MIN_SECRET = 32  # bytes, RFC 7518 section 3.2
+LOOK_EVERY = 0.5  # seconds between two looks at the file
+LOOK_AGAIN_EVERY = 1.0  # seconds between two looks because of a key that is unknown
+PLACEHOLDER = re.compile(
+    rb"change.?(me|this)|place.?holder|replace.?(me|this)|your.?(own.?)?secret", re.IGNORECASE
+)
+MIN_DISTINCT_BYTES = 8  # fewer in 32 is no random secret
+SECRETS = Path("/run/secrets")  # where Compose and Swarm mount secrets, readable by all in the container
+
+log = structlog.get_logger()
+
+
+class BadKeys(ValueError):
+    """Keys that cannot be used; the message says why and never shows a value."""
+
+
+class Unreadable(BadKeys):
+    """A file that could not be read this time; it may be the next, without having changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One `oct` key."""
+
+    id: str
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """The first key that may sign, and every key that verifies, by `kid`."""
+
+    signing: Key
+    verifying: Mapping[str, Key]
+
+
+class Keys(Protocol):
+    """Where the token's keys come from."""
+
+    def current(self) -> KeySet: ...
+
+    def look_again(self) -> bool:
+        """Look for a change now, at most once a second; return whether there was one."""
+
+    def watch(self) -> None:
+        """Notice changes in this process from now on, though nobody asks for a key."""
+
+    @property
+    def complaint(self) -> str | None:
+        """Why the newest file is not in use, or None."""
+
+
+class SingleKey:
+    """A set of one key, from `JWT_SECRET`; its `kid` is derived from it, so every service has the same."""
+
+    complaint = None
+
+    def __init__(self, secret: str) -> None:
+        check_secret(secret.encode())
+        kid = hmac.digest(secret.encode(), b"kid", hashlib.sha256).hex()[:16]
+        key = Key(kid, secret.encode())
+        self._keys = KeySet(signing=key, verifying=MappingProxyType({kid: key}))
+
+    def current(self) -> KeySet:
+        return self._keys
+
+    def look_again(self) -> bool:
+        return False
+
+    def watch(self) -> None:
+        return
+
+
+class KeyFile:
+    """A JWK Set file; a broken one is refused at the start, and later the old set stays in use."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        lock = self._lock = threading.Lock()
+        self._looked_again = time.monotonic() - LOOK_AGAIN_EVERY
+        self._seen = _version(path)
+        self._keys = read(path)
+        self.complaint: str | None = None
+        # A process is forked between two looks, never within one: the lock would stay locked in the new one.
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+
+    def watch(self) -> None:
+        """Look from now on in a thread: who is asked nothing, or forks, has to know the last good set."""
+        after_fork(self.watch)
+        threading.Thread(target=self._look_on, name="keys", daemon=True).start()
+
+    def _look_on(self) -> None:
+        while True:
+            time.sleep(LOOK_EVERY)
+            try:
+                self._look()
+            except Exception as error:  # noqa: BLE001 - nobody would start this thread again
+                log.error("keys_not_looked_at", error=type(error).__name__)
+
+    def current(self) -> KeySet:
+        """Return the keys in use, at most a second older than the file while it is watched."""
+        return self._keys
+
+    def look_again(self) -> bool:
+        now = time.monotonic()
+        if now - self._looked_again < LOOK_AGAIN_EVERY:
+            return False
+        self._looked_again = now
+        return self._look()
+
+    def _look(self) -> bool:
+        with self._lock:
+            version = _version(self._path)
+            if version == self._seen:
+                return False
+            self._seen = version
+            return self._read()
+
+    def _read(self) -> bool:
+        try:
+            self._keys = read(self._path)
+        except BadKeys as error:
+            before, self.complaint = self.complaint, str(error)
+            if isinstance(error, Unreadable):
+                self._seen = None
+            if self._seen or before != self.complaint:  # an unreadable file is tried each time, and told once
+                log.error("keys_refused", reason=self.complaint, in_use=sorted(self._keys.verifying))
+            return False
+        self.complaint = None
+        log.info("keys_loaded", signing=self._keys.signing.id, verifying=sorted(self._keys.verifying))
+        return True
+
+
+def read(path: Path) -> KeySet:
+    """Return the keys in the file, or raise `BadKeys`."""
+    return parse(read_jwks(path))
+
+
+def read_jwks(path: Path) -> list[dict[str, Any]]:
+    """Return the JWKs in the file as they stand there, or raise `BadKeys`."""
+    try:
+        check_mode(path, stat.S_IMODE(path.stat().st_mode))
+        text = path.read_bytes()
+    except FileNotFoundError as error:
+        raise BadKeys("the key file is missing; `flask --app auth_service keys init` makes one") from error
+    except OSError as error:
+        raise Unreadable("the key file cannot be read") from error
+    if not text.strip():
+        raise BadKeys("the key file is empty")
+    try:
+        jwks = json.loads(text)["keys"]
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise BadKeys("the key file is no JWK Set") from error
+    if not isinstance(jwks, list) or not all(isinstance(jwk, dict) for jwk in jwks):
+        raise BadKeys("the key file is no JWK Set")
+    return jwks
+
+
+def check_mode(path: Path, mode: int) -> None:
+    """Raise `BadKeys` if others than its owner can read the file, or for a mounted secret, write to it."""
+    if is_mounted_secret(path):
+        if mode & 0o022:
+            raise BadKeys("the key file can be written by others; chmod it to 0444")
+    elif mode & 0o077:
+        raise BadKeys("the key file can be read by others; chmod it to 0600")
+
+
+def is_mounted_secret(path: Path) -> bool:
+    """Tell whether the path, as it was given, leads into the folder of secrets of a container."""
+    return SECRETS in Path(os.path.normpath(path.absolute())).parents
+
+
+def parse(jwks: list[dict[str, Any]]) -> KeySet:
+    """Return the set that `jwks` describe, or raise `BadKeys`."""
+    keys = [(_key(jwk), _operations(jwk)) for jwk in jwks]
+    if len({key.id for key, _ in keys}) != len(keys):
+        raise BadKeys("two keys have one kid")
+    signing = [key for key, operations in keys if "sign" in operations]
+    if not signing:
+        raise BadKeys("no key has sign among its key_ops")
+    verifying = {key.id: key for key, operations in keys if "verify" in operations}
+    if signing[0].id not in verifying:
+        raise BadKeys("the key that signs does not verify")
+    return KeySet(signing=signing[0], verifying=MappingProxyType(verifying))
+
+
+def _key(jwk: Mapping[str, Any]) -> Key:
+    kid, secret = jwk.get("kid"), jwk.get("k")
+    if jwk.get("kty") != "oct" or jwk.get("alg", "HS256") != "HS256":
+        raise BadKeys("a key is no oct key for HS256")
+    if not isinstance(kid, str) or not kid:
+        raise BadKeys("a key has no kid")
+    if not isinstance(secret, str):
+        raise BadKeys("a key has no k")
+    try:
+        value = base64.b64decode(secret + "=" * (-len(secret) % 4), b"-_", validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise BadKeys("a k is not base64url") from error
+    check_secret(value)
+    return Key(kid, value)
+
+
+def _operations(jwk: Mapping[str, Any]) -> list[str]:
+    operations = jwk.get("key_ops")
+    if not isinstance(operations, list) or not all(isinstance(item, str) for item in operations):
+        raise BadKeys("a key has no list of key_ops")
+    return operations
+
+
+def check_secret(secret: bytes) -> None:
+    """Raise `BadKeys` for a secret that is short or plainly not random."""
+    if len(secret) < MIN_SECRET:
+        raise BadKeys(f"a key is shorter than {MIN_SECRET} bytes")
+    if PLACEHOLDER.search(secret) or len(set(secret)) < MIN_DISTINCT_BYTES:
+        raise BadKeys("a key is a placeholder")
+
+
+def _version(path: Path) -> tuple[int, ...] | None:
+    """Return what changes whenever the file does, or None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode)

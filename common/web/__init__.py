@@ -1,0 +1,1 @@
+"""HTTP: routes, what they read and answer, problems, and the OpenAPI document."""

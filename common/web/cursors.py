@@ -1,0 +1,90 @@
+"""The cursor of a keyset page: opaque, signed, and good only for the listing it came from."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from itsdangerous import BadSignature, Signer, base64_decode, base64_encode
+from marshmallow import ValidationError
+
+from common.tokens.keys import KeySet
+from common.web.fields import PlainText
+from common.web.problems import DETAILS, Refusal
+
+NO_CURSOR = "is not a cursor of this list"
+PURPOSE = b"page cursor\0"  # keeps these signatures apart from those of tokens
+# The position and a signature of 256 bits, of whose last letter two bits are always zero.
+SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
+
+Position = list[int | str | None]
+Listing = Sequence[str | None]
+
+
+class BadCursor(ValueError):
+    """A cursor that this listing did not give out."""
+
+
+class Cursor(PlainText):
+    """Where a page begins: `next` of the page before; None, if it is left out."""
+
+    def __init__(self) -> None:
+        metadata = {"description": "`next` of the page before.", "pattern": "^[A-Za-z0-9._-]+$"}
+        super().__init__(load_default=None, allow_none=False, metadata=metadata)
+
+    def read(self, value: Any) -> str:
+        """Refuse what no list gives out, together with what else is wrong; the rest is for `page_start`."""
+        cursor = super().read(value)
+        if not SHAPE.fullmatch(cursor):
+            raise ValidationError(NO_CURSOR)
+        return cursor
+
+
+def write_cursor(keys: KeySet, listing: Listing, position: Position) -> str:
+    """Return a cursor to `position` (the sort key of the last row shown) in `listing`.
+
+    `listing` is what the page depends on besides the position: the route, the owner, sort and filters.
+    """
+    return _signer(keys, listing).sign(base64_encode(msgspec.json.encode(position))).decode()
+
+
+def read_cursor(keys: KeySet, listing: Listing, cursor: str) -> Position:
+    """Return the position that `cursor` tells, or raise `BadCursor`; any key in use may have made it."""
+    if not SHAPE.fullmatch(cursor):
+        raise BadCursor
+    try:
+        signed = _signer(keys, listing).unsign(cursor)
+    except BadSignature as error:
+        raise BadCursor from error
+    return msgspec.json.decode(base64_decode(signed), type=Position)
+
+
+def _signer(keys: KeySet, listing: Listing) -> Signer:
+    """Return what signs for this listing alone, with the last of its keys, and verifies with all of them."""
+    ordered = sorted(keys.verifying.values(), key=lambda key: key == keys.signing)
+    salt = PURPOSE + msgspec.json.encode(list(listing))
+    secrets = [key.secret for key in ordered]
+    return Signer(secrets, salt, key_derivation="hmac", digest_method=hashlib.sha256)
+
+
+def page_start(keys: KeySet, listing: Listing, cursor: str | None) -> Position | None:
+    """Return the position behind which a page begins, None without a cursor, or refuse it with 422."""
+    if cursor is None:
+        return None
+    try:
+        return read_cursor(keys, listing, cursor)
+    except BadCursor as error:
+        complaint = {"parameter": "cursor", "detail": NO_CURSOR}
+        raise Refusal(422, DETAILS[422], errors=[complaint]) from error
+
+
+def page_after(keys: KeySet, listing: Listing, cursor: str | None) -> int:
+    """Return the id behind which a page of a list by id begins, 0 without a cursor, or refuse it with 422."""
+    position = page_start(keys, listing, cursor)
+    return int(position[0] or 0) if position else 0
+
+
+def page_end(keys: KeySet, listing: Listing, ids: Sequence[int], limit: int) -> str | None:
+    """Return the cursor behind the first `limit` of `ids`, or None if there are no more of them."""
+    return write_cursor(keys, listing, [ids[limit - 1]]) if len(ids) > limit else None

@@ -1,0 +1,155 @@
+"""Owns the guard in front of a route: header to `g.identity`, or 401 (RFC 6750 section 3)."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Never, TypeVar
+
+import structlog
+from flask import Flask, current_app, g, request
+
+from common.ops import metrics
+from common.settings import Misconfigured, Settings
+from common.tokens.access import Claims, InvalidToken, UnknownKey, check_times, verify
+from common.tokens.keys import BadKeys, KeyFile, Keys, KeySet, SingleKey
+from common.tokens.service import verify_service_token
+from common.web.problems import Refusal
+
+CHALLENGE = 'Bearer realm="bookstore"'
+MAX_REMEMBERED = 4096  # verified tokens a worker, about 1 KiB each
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+class Verifier:
+    """Verifies tokens and remembers those it found good, so that a signature is computed once a worker.
+
+    Only what cannot change is remembered: the times of a token are looked at every time, and
+    whatever was remembered under a key set is forgotten when the set changes.
+    """
+
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
+        # One tuple, replaced as a whole: a thread never sees the claims of one set beside another set.
+        self._known: tuple[KeySet, dict[str, Claims]] = (keys.current(), {})
+
+    def verify(self, token: str) -> Claims:
+        """Return the claims of `token`, or raise `InvalidToken`."""
+        now = time.time()
+        keys = self.keys.current()
+        known = self._remembered(keys)
+        claims = known.get(token)
+        if claims is not None:
+            check_times(claims, now=now)
+            return claims
+        claims = self._verify(verify, token, keys, now)
+        if len(known) >= MAX_REMEMBERED:
+            known.clear()
+        known[token] = claims
+        return claims
+
+    def verify_service(self, token: str) -> None:
+        """Raise `InvalidToken` unless a service of ours made `token` for this one; it is shown once."""
+        self._verify(verify_service_token, token, self.keys.current(), time.time())
+
+    def _verify(self, rules: Callable[..., T], token: str, keys: KeySet, now: float) -> T:
+        try:
+            return rules(token, keys, now=now)
+        except UnknownKey:
+            self.keys.look_again()
+            newest = self.keys.current()  # which another thread may have found
+            if newest is keys:
+                raise
+            return rules(token, newest, now=now)
+
+    def _remembered(self, keys: KeySet) -> dict[str, Claims]:
+        known_under, known = self._known
+        if keys is not known_under:
+            known = {}
+            self._known = (keys, known)
+        return known
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Load the keys, or raise `Misconfigured` naming the variable they come from."""
+    if settings.is_command:
+        return
+    keys = load_keys(settings)
+    app.extensions["verifier"] = Verifier(keys)
+    keys.watch()
+
+
+def load_keys(settings: Settings) -> Keys:
+    """Return the keys of a service, or raise `Misconfigured` naming the variable they come from."""
+    name = "JWT_SECRET" if settings.secret else "JWT_KEYS_FILE"
+    try:
+        return SingleKey(settings.secret) if settings.secret else KeyFile(settings.keys_file)
+    except BadKeys as error:
+        raise Misconfigured(f"{settings.service}: {name}: {error}") from error
+
+
+def verifier() -> Verifier:
+    """Return the verifier of the current application."""
+    found: Verifier = current_app.extensions["verifier"]
+    return found
+
+
+def require_token() -> None:
+    """Set `g.identity` from the request's token, or refuse with 401; a CORS preflight carries no token."""
+    environ = request.environ
+    if environ["REQUEST_METHOD"] == "OPTIONS":
+        return
+    token = _token(environ) or _refuse_missing()
+    try:
+        g.identity = verifier().verify(token)
+    except InvalidToken as error:
+        refuse_token(error.reason)
+
+
+def require_service_token() -> None:
+    """Refuse with 401 whoever is no service of ours; its token comes as `Bearer` and in no other way."""
+    if request.method == "OPTIONS":
+        return
+    token = _bearer(request.environ) or _refuse_missing()
+    try:
+        verifier().verify_service(token)
+    except InvalidToken as error:
+        refuse_token(error.reason)
+
+
+def require(check: Callable[[], str | None]) -> Callable[[], None]:
+    """Make a guard that refuses the token for the reason that `check` returns, if it returns one."""
+
+    def guard() -> None:
+        if request.method != "OPTIONS" and (reason := check()):
+            refuse_token(reason)
+
+    return guard
+
+
+def _refuse_missing() -> Never:
+    metrics.token_rejected("missing")
+    raise Refusal(401, "a valid token is missing", headers={"WWW-Authenticate": CHALLENGE})
+
+
+def refuse_token(reason: str) -> Never:
+    """Refuse the request's token with 401; `reason` goes to log and metrics, not to the client."""
+    metrics.token_rejected(reason)
+    log.warning("token_rejected", reason=reason)
+    headers = {"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'}
+    raise Refusal(401, "token is invalid", headers=headers)
+
+
+def _token(environ: Mapping[str, Any]) -> str | None:
+    """Return the token of the request, or None; two that differ are no valid token (RFC 6750 section 2)."""
+    bearer = _bearer(environ)
+    header = environ.get("HTTP_X_ACCESS_TOKENS", "").strip(" ")
+    if bearer and header and bearer != header:
+        refuse_token("two_tokens")
+    return bearer or header or None
+
+
+def _bearer(environ: Mapping[str, Any]) -> str:
+    scheme, _, bearer = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return bearer.strip(" ") if scheme.lower() == "bearer" else ""
