@@ -9,6 +9,8 @@ import structlog
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, default_exceptions
 
+from common.errors import DomainError
+
 MAX_ERRORS = 100  # listed in one 422; `error_count` tells how many there are
 RETRY_AFTER = {429: 1, 503: 1}  # seconds, where the place that refuses does not know better
 
@@ -59,6 +61,7 @@ class Refusal(HTTPException):
 def init_app(app: Flask) -> None:
     """Answer every error of the application and of the framework as a problem document."""
     app.register_error_handler(HTTPException, answer)
+    app.register_error_handler(DomainError, answer_domain_error)
     app.register_error_handler(Exception, answer_unexpected)
 
 
@@ -73,6 +76,11 @@ def answer(error: HTTPException) -> Response:
         response.headers.setdefault("Retry-After", str(RETRY_AFTER[status]))
     response.mimetype = "application/problem+json"
     return response
+
+
+def answer_domain_error(error: DomainError) -> Response:
+    """Answer what a rule refused with the status, message and headers of its kind."""
+    return answer(Refusal(error.status, error.message, headers=error.headers))
 
 
 def answer_unexpected(error: Exception) -> Response:
