@@ -1,6 +1,6 @@
 """Refusals by a rule: HTTP answers them in one place, a command prints them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 
@@ -11,6 +11,29 @@ class DomainError(Exception):
     code: ClassVar[str]  # one word for one case, such as `shelf-full`
     message: ClassVar[str]
     headers: ClassVar[Mapping[str, str]] = {}
+    errors: Sequence[Mapping[str, str | int]] | None = None  # what is wrong with which part
+    error_count: int | None = None  # where `errors` are not all of them
 
     def __str__(self) -> str:
         return self.message
+
+
+class InvalidRequest(DomainError):
+    """Parts of the request break a rule; a subclass or an instance lists them in `errors`."""
+
+    status = 422
+    code = "invalid-request"
+    message = "the request breaks the rules of this route"
+
+
+class TokenRejected(DomainError):
+    """The token does not let anybody in; `reason` goes to log and metrics, not to the client."""
+
+    status = 401
+    code = "invalid-token"
+    message = "token is invalid"
+    headers: ClassVar = {"WWW-Authenticate": 'Bearer realm="bookstore", error="invalid_token"'}
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

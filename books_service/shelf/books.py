@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from books_service.models import Book, DeletedUser, Shelf, db, fold, title_of
 from common.db.engine import is_duplicate
+from common.errors import DomainError, TokenRejected
 from common.web.members import Moment, RowId
 
 
@@ -40,16 +41,35 @@ class VersionedBook(NamedTuple):
     version: int
 
 
-class DuplicateBook(Exception):
+class BookNotFound(DomainError):
+    """The owner has no such book."""
+
+    status = 404
+    code = "book-not-found"
+    message = "book does not exist"
+
+
+class DuplicateBook(DomainError):
     """The shelf holds a book of this name and author."""
 
+    status = 409
+    code = "book-exists"
+    message = "book already exists"
 
-class OwnerDeleted(Exception):
+
+class ShelfFull(DomainError):
+    """The shelf holds as many books as it may."""
+
+    status = 409
+    code = "shelf-full"
+    message = "shelf is full"
+
+
+class OwnerDeleted(TokenRejected):
     """The owner was deleted: there is no shelf any more."""
 
-
-class ShelfFull(Exception):
-    """The shelf holds as many books as it may."""
+    def __init__(self) -> None:
+        super().__init__("user")
 
 
 COLUMNS = (
@@ -113,15 +133,17 @@ INSERT_WITH_ROOM = (  # both in one statement, which SQLite cannot do
 IS_DELETED = select(DeletedUser.public_id).where(DeletedUser.public_id == bindparam("owner"))
 
 
-def find_book(owner: str, book_id: int) -> VersionedBook | None:
-    """Return the book, or None if `owner` has no such book."""
+def find_book(owner: str, book_id: int) -> VersionedBook:
+    """Return the book, or raise `BookNotFound` if `owner` has no such book."""
     with db.read() as connection:
         return book_from_row(connection.execute(SELECT_BOOK, {"owner": owner, "book_id": book_id}).first())
 
 
-def book_from_row(row: Sequence[Any] | None) -> VersionedBook | None:
-    """Return the book of a row of `COLUMNS` and the version."""
-    return VersionedBook(BookPayload(*row[:-1]), row[-1]) if row else None
+def book_from_row(row: Sequence[Any] | None) -> VersionedBook:
+    """Return the book of a row of `COLUMNS` and the version; raise `BookNotFound` if there is no row."""
+    if row is None:
+        raise BookNotFound
+    return VersionedBook(BookPayload(*row[:-1]), row[-1])
 
 
 def new_row(owner: str, book: Mapping[str, Any], now: datetime) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from books_service.shelf.books import (
     INSERT_COLUMNS,
     SELECT_BOOK,
     THIS_BOOK,
+    BookNotFound,
     BookPayload,
     VersionedBook,
     book_from_row,
@@ -25,6 +26,7 @@ from books_service.shelf.books import (
     find_book,
     new_row,
 )
+from common.errors import DomainError
 
 VersionCheck = Callable[[int], bool]  # whether a book of this version may be changed; None: always
 
@@ -49,12 +51,12 @@ GIVE_ROOM = (
 )
 
 
-class BookNotFound(Exception):
-    """The owner has no such book."""
+class PreconditionFailed(DomainError):
+    """The book is in another version than the one that the client expects."""
 
-
-class PreconditionFailed(Exception):
-    """The book is in another version than the one that was to be changed."""
+    status = 412
+    code = "precondition-failed"
+    message = "precondition failed"
 
 
 def change_book(
@@ -99,9 +101,7 @@ def _locked(
     return _checked(book_from_row(row), is_expected)
 
 
-def _checked(found: VersionedBook | None, is_expected: VersionCheck | None) -> VersionedBook:
-    if found is None:
-        raise BookNotFound
+def _checked(found: VersionedBook, is_expected: VersionCheck | None) -> VersionedBook:
     if is_expected is not None and not is_expected(found.version):
         raise PreconditionFailed
     return found

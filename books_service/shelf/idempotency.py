@@ -8,7 +8,7 @@ whoever sends the same key meanwhile waits at it, on whatever replica, until tha
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Delete, bindparam, delete, select, tuple_, update
@@ -18,18 +18,27 @@ from sqlalchemy.exc import OperationalError
 from books_service.models import IdempotencyKey, db
 from books_service.shelf.books import BookPayload, duplicates_refused, insert_book, new_row, payload_from_row
 from common.db.engine import is_locked
+from common.errors import DomainError, InvalidRequest
 
 KEPT = timedelta(hours=24)
 PURGED = 20  # keys of anybody, by each request that stores one
 BATCH = 500  # keys, by each transaction of the follower
 
 
-class KeyReused(Exception):
+class KeyReused(InvalidRequest):
     """The key came with another body before."""
 
+    code = "key-reused"
+    errors = ({"header": "Idempotency-Key", "detail": "came with another body before"},)
 
-class RequestInProgress(Exception):
+
+class RequestInProgress(DomainError):
     """The first request with this key has not ended."""
+
+    status = 409
+    code = "request-in-progress"
+    message = "a request with this key is still running"
+    headers: ClassVar = {"Retry-After": "1"}
 
 
 class IdempotentResult(NamedTuple):

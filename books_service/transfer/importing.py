@@ -16,6 +16,7 @@ from books_service.shelf.books import ShelfFull, take_room
 from books_service.transfer import bulk
 from books_service.transfer.rows import Complaints, Rows
 from common.db.engine import is_locked
+from common.errors import InvalidRequest
 
 NO_LIMIT = 2**31 - 1  # books
 TRIES = 4  # waits for a lock
@@ -24,11 +25,14 @@ THERE = "is on the shelf already"
 SELECT_COUNT = select(Shelf.books).where(Shelf.owner == bindparam("owner"))
 
 
-class BadRows(Exception):
+class BadRows(InvalidRequest):
     """Rows of the file break a rule."""
 
+    code = "bad-rows"
+
     def __init__(self, complaints: Complaints) -> None:
-        self.complaints = complaints
+        super().__init__()
+        self.errors, self.error_count = complaints.listed, complaints.count
 
 
 class Imported(NamedTuple):

@@ -12,6 +12,7 @@ import msgspec
 from books_service.shelf.books import new_row
 from books_service.transfer import bulk
 from books_service.transfer.lines import Record
+from common.errors import DomainError
 from common.web.parsing import Complaint
 from common.web.problems import MAX_ERRORS
 
@@ -23,8 +24,12 @@ MAX_BEYOND = 100_000  # books more than a shelf takes among which duplicates are
 TWICE = "is in the file twice"
 
 
-class TooMany(Exception):
+class TooManyRecords(DomainError):
     """The file has more records than are read."""
+
+    status = 413
+    code = "too-many-records"
+    message = f"a file has at most {MAX_RECORDS} records"
 
 
 class Complaints:
@@ -72,10 +77,10 @@ class Rows:
         return self.kept + self.surplus
 
     def take(self, records: Iterable[Record], check: Check) -> None:
-        """Check the records of a file, and keep those that are books; raises `TooMany`."""
+        """Check the records of a file, and keep those that are books; raises `TooManyRecords`."""
         for number, (line, value, wrong) in enumerate(records):
             if number == MAX_RECORDS:
-                raise TooMany
+                raise TooManyRecords
             complaints: list[Complaint] = []
             book = {} if wrong else check(value, complaints)
             told = wrong or [(each["pointer"], each["detail"]) for each in complaints]

@@ -21,7 +21,6 @@ blueprint = Blueprint(
 
 MADE_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 ERIC = BookPayload(1, "Eric", "Terry Pratchett", "Gollancz", 12, MADE_AT, MADE_AT)
-FULL = "shelf is full"
 
 
 def owner() -> str:

@@ -3,14 +3,14 @@
 from typing import Any
 
 import msgspec
-from flask import Response, abort
+from flask import Response
 
 from books_service.shelf import books as shelf
 from books_service.shelf import edit as editing
-from books_service.shelf.books import BookPayload, VersionedBook
-from books_service.shelf.idempotency import put_book_once
-from books_service.views.blueprint import ERIC, FULL, blueprint, capacity, owner
-from books_service.views.errors import FAILED, KNOWN_BOOK, NO_SUCH_BOOK, STILL_RUNNING, refusals
+from books_service.shelf.books import BookNotFound, BookPayload, DuplicateBook, ShelfFull, VersionedBook
+from books_service.shelf.edit import PreconditionFailed
+from books_service.shelf.idempotency import RequestInProgress, put_book_once
+from books_service.views.blueprint import ERIC, blueprint, capacity, owner
 from common.web.answers import JSON, answer, not_modified
 from common.web.etags import IF_MATCH, IF_NONE_MATCH, Conditions, etag_of
 from common.web.fields import StrictSchema, Text, WholeNumber
@@ -66,10 +66,9 @@ class Deleted(msgspec.Struct):
 
 def create_book(body: dict[str, Any], idempotency_key: str | None) -> Response:
     """Put a book on the shelf; name and author together are there once, in any case."""
-    with refusals():
-        if idempotency_key is None:
-            return created(shelf.put_book(owner(), body, capacity=capacity()))
-        once = put_book_once(owner(), idempotency_key, body, capacity=capacity())
+    if idempotency_key is None:
+        return created(shelf.put_book(owner(), body, capacity=capacity()))
+    once = put_book_once(owner(), idempotency_key, body, capacity=capacity())
     response = created(once.book)
     if once.is_replayed:
         response.headers["Idempotency-Replayed"] = "true"
@@ -82,6 +81,8 @@ def created(book: BookPayload) -> Response:
     return answer(Created("new books created", book), 201, headers)
 
 
+CONFLICTS = ", or ".join(each.message for each in (DuplicateBook, ShelfFull, RequestInProgress))
+
 # The tutorial's clients post to /book; both are one route.
 for rule in ("/books", "/book"):
     blueprint.operation(
@@ -90,7 +91,7 @@ for rule in ("/books", "/book"):
         reads=[KEY],
         answers={201: Created("new books created", ERIC)},
         headers=ETAG | REPLAYED,
-        refuses={409: f"{KNOWN_BOOK}, or {FULL}, or {STILL_RUNNING}"},
+        refuses={409: CONFLICTS},
     )(create_book)
 
 
@@ -99,14 +100,14 @@ for rule in ("/books", "/book"):
     reads=[IF_MATCH, IF_NONE_MATCH],
     answers={200: ERIC, 304: None},
     headers=ETAG,
-    refuses={404: NO_SUCH_BOOK, 412: FAILED},
+    refuses={404: BookNotFound.message, 412: PreconditionFailed.message},
 )
 def show_book(book_id: int, **asked: str | None) -> Response:
     """Show one book."""
-    found = shelf.find_book(owner(), book_id) or abort(404, NO_SUCH_BOOK)
+    found = shelf.find_book(owner(), book_id)
     etag, conditions = etag_of(found.version), Conditions(**asked)
     if not conditions.match(etag):
-        abort(412, FAILED)
+        raise PreconditionFailed
     return not_modified(headers_of(found)) if conditions.know(etag) else shown(found)
 
 
@@ -126,7 +127,7 @@ def headers_of(found: VersionedBook) -> dict[str, str]:
     reads=[IF_MATCH, IF_NONE_MATCH],
     answers={200: ERIC},
     headers=ETAG,
-    refuses={404: NO_SUCH_BOOK, 409: KNOWN_BOOK, 412: FAILED},
+    refuses={404: BookNotFound.message, 409: DuplicateBook.message, 412: PreconditionFailed.message},
 )
 def replace_book(book_id: int, body: dict[str, Any], **asked: str | None) -> Response:
     """Give one book all its members anew; without a prize it has none."""
@@ -140,7 +141,7 @@ def replace_book(book_id: int, body: dict[str, Any], **asked: str | None) -> Res
     reads=[IF_MATCH, IF_NONE_MATCH],
     answers={200: ERIC},
     headers=ETAG,
-    refuses={404: NO_SUCH_BOOK, 409: KNOWN_BOOK, 412: FAILED},
+    refuses={404: BookNotFound.message, 409: DuplicateBook.message, 412: PreconditionFailed.message},
 )
 def change_book(book_id: int, body: dict[str, Any], **asked: str | None) -> Response:
     """Change some members of one book."""
@@ -149,20 +150,18 @@ def change_book(book_id: int, body: dict[str, Any], **asked: str | None) -> Resp
 
 def changed(book_id: int, members: dict[str, Any], asked: Asked) -> Response:
     """Give the book these members, if the client's conditions hold, and show it."""
-    with refusals():
-        return shown(editing.change_book(owner(), book_id, members, is_expected=wanted(asked)))
+    return shown(editing.change_book(owner(), book_id, members, is_expected=wanted(asked)))
 
 
 @blueprint.operation(
     "DELETE /books/<row:book_id>",
     reads=[IF_MATCH, IF_NONE_MATCH],
     answers={200: Deleted()},
-    refuses={404: NO_SUCH_BOOK, 412: FAILED},
+    refuses={404: BookNotFound.message, 412: PreconditionFailed.message},
 )
 def delete_book(book_id: int, **asked: str | None) -> Response:
     """Take one book off the shelf."""
-    with refusals():
-        editing.delete_book(owner(), book_id, is_expected=wanted(asked))
+    editing.delete_book(owner(), book_id, is_expected=wanted(asked))
     return answer(Deleted())
 
 

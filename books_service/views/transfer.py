@@ -2,33 +2,30 @@
 
 import io
 from codecs import BOM_UTF8
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from itertools import chain
 from typing import Any, Never
 
 import msgspec
-from flask import Flask, Response, abort, current_app, request, stream_with_context
+from flask import Flask, Response, current_app, request, stream_with_context
 from marshmallow import ValidationError, validate
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import BadRequest
 
 from books_service.settings import BooksSettings
-from books_service.shelf import books as shelf
+from books_service.shelf.books import ShelfFull
 from books_service.transfer import importing
 from books_service.transfer.exporting import export
 from books_service.transfer.formats import BY_TYPE, CSV, FORMATS, Format
-from books_service.transfer.importing import BadRows
 from books_service.transfer.lines import Lines
-from books_service.transfer.rows import MAX_RECORDS, Complaints, Rows, TooMany
-from books_service.views.blueprint import FULL, blueprint, capacity, owner
+from books_service.transfer.rows import Complaints, Rows
+from books_service.views.blueprint import blueprint, capacity, owner
 from books_service.views.books import NewBook
 from common.ops.limits import ConcurrencyLimit
 from common.ops.memory import give_back
 from common.web.answers import answer
 from common.web.fields import AnyText, QueryNumber, StrictSchema
 from common.web.files import Files, is_long, read_file
-from common.web.guard import refuse_token
 from common.web.parsing import Complaint, load_body, load_query
 from common.web.problems import DETAILS, Refusal
 
@@ -98,8 +95,7 @@ def export_books(format: str | None) -> Response:  # noqa: A002 - the parameter 
     with ExitStack() as held:
         held.enter_context(current_app.extensions["exports"].slot())
         pieces = export(owner(), form)
-        with refusals():
-            first = next(pieces)  # what fails here still gets an answer of its own
+        first = next(pieces)  # what fails here still gets an answer of its own
         response = Response(stream_with_context(chain([first], pieces)), content_type=form.content_type)
         response.call_on_close(held.pop_all().close)
     response.headers["Content-Disposition"] = f'attachment; filename="books.{form.name}"'
@@ -122,7 +118,7 @@ def preferred() -> Format:
     query=Import,
     answers={200: ImportResult(99, 1)},
     files=Files(takes=EXAMPLES),
-    refuses={409: FULL},
+    refuses={409: ShelfFull.message},
 )
 def import_books() -> Response:
     """Put all books of a file on the shelf, or none."""
@@ -152,8 +148,6 @@ def read_rows(form: Format, body: io.BytesIO, *, fail: bool) -> Rows:
             rows.take(form.read(Lines(text)), check)
     except UnicodeDecodeError as error:
         raise BadRequest("the body is not UTF-8") from error
-    except TooMany:
-        abort(413, f"a file has at most {MAX_RECORDS} records")
     return rows
 
 
@@ -173,22 +167,8 @@ def check(value: Any, complaints: list[Complaint]) -> dict[str, Any]:
 
 def imported(rows: Rows, *, fail: bool, dry_run: bool) -> Response:
     """Store the rows, and answer."""
-    with refusals():
-        result = importing.put_books(owner(), rows, capacity=capacity(), fail=fail, dry_run=dry_run)
+    result = importing.put_books(owner(), rows, capacity=capacity(), fail=fail, dry_run=dry_run)
     return answer(ImportResult(*result))
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Answer what is refused inside."""
-    try:
-        yield
-    except BadRows as error:
-        refuse([], error.complaints)
-    except shelf.ShelfFull:
-        abort(409, FULL)
-    except shelf.OwnerDeleted:
-        refuse_token("user")
 
 
 def refuse(complaints: list[Complaint], of_rows: Complaints) -> Never:

@@ -5,14 +5,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Never, TypeVar
 
 import structlog
-from flask import Flask, current_app, g, request
+from flask import Flask, Response, current_app, g, request
 
+from common.errors import TokenRejected
 from common.ops import metrics
 from common.settings import Misconfigured, Settings
 from common.tokens.access import Claims, InvalidToken, UnknownKey, check_times, verify
 from common.tokens.keys import BadKeys, KeyFile, Keys, KeySet, SingleKey
 from common.tokens.service import verify_service_token
-from common.web.problems import Refusal
+from common.web.problems import Refusal, answer_domain_error
 
 CHALLENGE = 'Bearer realm="bookstore"'
 MAX_REMEMBERED = 4096  # verified tokens a worker, about 1 KiB each
@@ -73,6 +74,7 @@ class Verifier:
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Load the keys, or raise `Misconfigured` naming the variable they come from."""
+    app.register_error_handler(TokenRejected, answer_rejected)
     if settings.is_command:
         return
     keys = load_keys(settings)
@@ -135,10 +137,14 @@ def _refuse_missing() -> Never:
 
 def refuse_token(reason: str) -> Never:
     """Refuse the request's token with 401; `reason` goes to log and metrics, not to the client."""
-    metrics.token_rejected(reason)
-    log.warning("token_rejected", reason=reason)
-    headers = {"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'}
-    raise Refusal(401, "token is invalid", headers=headers)
+    raise TokenRejected(reason)
+
+
+def answer_rejected(error: TokenRejected) -> Response:
+    """Answer 401, and count and log the reason, which the client does not read."""
+    metrics.token_rejected(error.reason)
+    log.warning("token_rejected", reason=error.reason)
+    return answer_domain_error(error)
 
 
 def _token(environ: Mapping[str, Any]) -> str | None:

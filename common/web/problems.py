@@ -80,7 +80,15 @@ def answer(error: HTTPException) -> Response:
 
 def answer_domain_error(error: DomainError) -> Response:
     """Answer what a rule refused with the status, message and headers of its kind."""
-    return answer(Refusal(error.status, error.message, headers=error.headers))
+    return answer(
+        Refusal(
+            error.status,
+            error.message,
+            headers=error.headers,
+            errors=error.errors,
+            error_count=error.error_count,
+        )
+    )
 
 
 def answer_unexpected(error: Exception) -> Response:
