@@ -30,7 +30,7 @@ class TokenRejected(DomainError):
     """The token does not let anybody in; `reason` goes to log and metrics, not to the client."""
 
     status = 401
-    code = "invalid-token"
+    code = "token-invalid"
     message = "token is invalid"
     headers: ClassVar = {"WWW-Authenticate": 'Bearer realm="bookstore", error="invalid_token"'}
 
