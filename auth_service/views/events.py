@@ -10,8 +10,8 @@ from auth_service import events
 from auth_service.events import SESSION_ENDED, USER_DELETED, Told
 from auth_service.settings import AuthSettings
 from auth_service.views.schemas import AN_ID, MADE_AT
+from common.ops import shutdown
 from common.ops.limits import Busy, ConcurrencyLimit
-from common.server import ending
 from common.web.answers import answer
 from common.web.fields import QueryNumber, StrictSchema
 from common.web.guard import require_service_token
@@ -89,7 +89,7 @@ def init_app(app: Flask, settings: AuthSettings) -> None:
     count = 0 if settings.threads == 1 else max(1, settings.threads // 4)
     app.extensions["event_waits"] = ConcurrencyLimit(count)
     if not settings.is_command:
-        ending.watch()
+        shutdown.watch()
 
 
 @blueprint.operation(
@@ -127,7 +127,7 @@ def wait_for_event(after: int, wait: int) -> bool:
 def look_again(after: int, *, until: float) -> bool:
     """Tell that there is an event as soon as there is, or that there was none until the time was over."""
     found: list[Told] = []
-    while not found and time.monotonic() < until and not ending.is_ending():
+    while not found and time.monotonic() < until and not shutdown.is_stopping():
         time.sleep(LOOK_EVERY)
         found = events.find_events(after=after, limit=1)
     return bool(found)

@@ -14,7 +14,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from common.server import ending
+from common.ops import shutdown
 from common.server.addresses import check_address, metrics_listener
 from common.server.metrics_page import serve_metrics
 from common.settings import Settings, forget_variables_like_headers
@@ -68,7 +68,7 @@ def make(service: str) -> Flask:
 def load(service: str) -> "WSGIApplication":
     """Return what Granian calls in a worker."""
     app = make(service)
-    ending.watch()
+    shutdown.watch()
     return functools.partial(answer, app.wsgi_app)
 
 

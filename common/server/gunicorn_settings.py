@@ -8,8 +8,8 @@ from typing import Any
 import gunicorn
 from gunicorn.glogging import Logger
 
+from common.ops import shutdown
 from common.ops.logs import JsonLine
-from common.server import ending
 from common.server.metrics_folder import MEMORY
 from common.server.metrics_page import serve_metrics
 from common.server.stopping import refuse_first
@@ -71,5 +71,5 @@ def pre_request(_worker: Any, request: Any) -> None:
 
 def start_worker(metrics: socket.socket, _worker: Any) -> None:
     """Watch for the end of a new worker, and let it answer on the port of the metrics too."""
-    ending.watch()
+    shutdown.watch()
     serve_metrics(metrics)

@@ -10,23 +10,23 @@ import threading
 from contextlib import suppress
 
 _reader: int | None = None  # of the pipe that the numbers are written to
-_is_ending = False
+_is_stopping = False
 
 
 def watch() -> None:
-    """Notice the end of this process from now on. Only a main thread can; a fork has to watch anew."""
-    global _reader, _is_ending  # noqa: PLW0603 - a process ends once
+    """Notice a stop of this process from now on. Only a main thread can; a fork has to watch anew."""
+    global _reader, _is_stopping  # noqa: PLW0603 - a process ends once
     if threading.current_thread() is not threading.main_thread():
         return
     _reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    _is_ending = False
+    _is_stopping = False
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
 
 
-def is_ending() -> bool:
-    """Tell a request that waits whether its process was told to stop."""
-    global _is_ending  # noqa: PLW0603 - a process ends once
+def is_stopping() -> bool:
+    """Return whether this process was asked to stop."""
+    global _is_stopping  # noqa: PLW0603 - a process ends once
     with suppress(BlockingIOError):  # no signal came
         if _reader is not None and signal.SIGTERM in os.read(_reader, 1024):
-            _is_ending = True
-    return _is_ending
+            _is_stopping = True
+    return _is_stopping
