@@ -37,3 +37,12 @@ class TokenRejected(DomainError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Unavailable(DomainError):
+    """What the request needs cannot be had right now."""
+
+    status = 503
+    code = "unavailable"
+    message = "the service cannot answer right now"
+    headers: ClassVar = {"Retry-After": "1"}  # seconds

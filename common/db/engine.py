@@ -13,7 +13,8 @@ from pathlib import Path
 import psycopg
 import structlog
 from alembic.script import ScriptDirectory
-from flask import Flask, Response, current_app
+from flask import Flask, current_app
+from flask.typing import ResponseReturnValue
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection
@@ -25,7 +26,7 @@ from sqlalchemy.exc import (
     OperationalError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.exceptions import InternalServerError
 
 from common.db.connections import (
     IdleConnections,
@@ -33,8 +34,8 @@ from common.db.connections import (
     engine_options,
     watch_engine,
 )
+from common.errors import Unavailable
 from common.ops import metrics
-from common.web.problems import answer, answer_unexpected
 
 # To the letter: what is derived from them, such as IntegrityError, tells of a mistake of ours.
 NOT_SERVED = (DatabaseError, InternalError, OperationalError)
@@ -137,19 +138,15 @@ def is_locked(error: OperationalError) -> bool:
     return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
-def answer_database_error(error: Exception) -> Response:
+def answer_database_error(error: Exception) -> ResponseReturnValue:
     """Answer 503 where the database did not serve the request, 500 where the request was wrong to ask.
 
     SQLAlchemy has a class for each kind of mistake of ours; what a driver calls plainly an error of the
     database is a file that is none, and its internal errors include a server that only reads.
     """
     if isinstance(error, DatabaseError) and type(error) not in NOT_SERVED:
-        return answer_unexpected(error)
-    return answer_unavailable(error)
-
-
-def answer_unavailable(error: Exception) -> Response:
-    """Answer 503; nothing of the error shows."""
+        log.error("unexpected_error", exc_info=error)
+        return current_app.handle_user_exception(InternalServerError(original_exception=error))
     metrics.database_unavailable(type(error).__name__)
     log.error("database_unavailable", error=type(error).__name__, reason=str(getattr(error, "orig", error)))
-    return answer(ServiceUnavailable(retry_after=1))
+    return current_app.handle_user_exception(Unavailable())

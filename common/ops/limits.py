@@ -3,17 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore
+from typing import ClassVar
 
-from common.web.problems import DETAILS, Refusal
-
-RETRY_AFTER = 5  # seconds
+from common.errors import Unavailable
 
 
-class Busy(Refusal):
-    """No slot came free in time: 503 with `Retry-After`."""
+class Busy(Unavailable):
+    """No slot came free in time."""
 
-    def __init__(self) -> None:
-        super().__init__(503, DETAILS[503], headers={"Retry-After": str(RETRY_AFTER)})
+    headers: ClassVar = {"Retry-After": "5"}  # seconds
 
 
 class ConcurrencyLimit:

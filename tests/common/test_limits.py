@@ -14,7 +14,7 @@ def test_who_finds_no_slot_in_time_is_refused_with_503() -> None:
     with limit.slot(), limit.slot(), pytest.raises(Busy) as refused:
         limit.acquire()
 
-    assert refused.value.code == 503
+    assert refused.value.status == 503
     assert refused.value.headers == {"Retry-After": "5"}
 
 
