@@ -27,7 +27,7 @@ from dotenv import load_dotenv  # noqa: E402
 from auth_service.settings import AuthSettings  # noqa: E402
 from books_service.settings import LOOPBACK, BooksSettings  # noqa: E402
 from common.settings import Settings  # noqa: E402
-from common.web.guard import load_keys  # noqa: E402
+from common.tokens.keys import load_keys  # noqa: E402
 from tools.supervisor import Supervisor, say  # noqa: E402
 
 PREPARATION = ("auth_service keys init", "auth_service db upgrade", "books_service db upgrade")

@@ -26,9 +26,8 @@ from books_service.models import db
 from books_service.settings import BooksSettings
 from books_service.shelf import idempotency
 from common.db.connections import SchemaNotCurrent
-from common.tokens.keys import Keys
+from common.tokens.keys import Keys, load_keys
 from common.tokens.service import issue_service_token
-from common.web.guard import load_keys
 
 WAIT = 10  # seconds that auth may keep an answer until there is an event
 MAX_DIGITS = 20  # of an id

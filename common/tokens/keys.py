@@ -14,15 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from common.ops.forks import after_fork
+from common.settings import Misconfigured, Settings
 
 MIN_SECRET = 32  # bytes, RFC 7518 section 3.2
 LOOK_EVERY = 0.5  # seconds between two looks at the file
-LOOK_AGAIN_EVERY = 1.0  # seconds between two looks because of a key that is unknown
+RELOAD_EVERY = 1.0  # seconds between two looks because of a key that is unknown
 PLACEHOLDER = re.compile(
     rb"change.?(me|this)|place.?holder|replace.?(me|this)|your.?(own.?)?secret", re.IGNORECASE
 )
@@ -56,26 +57,10 @@ class KeySet:
     verifying: Mapping[str, Key]
 
 
-class Keys(Protocol):
-    """Where the token's keys come from."""
-
-    def current(self) -> KeySet: ...
-
-    def look_again(self) -> bool:
-        """Look for a change now, at most once a second; return whether there was one."""
-
-    def watch(self) -> None:
-        """Notice changes in this process from now on, though nobody asks for a key."""
-
-    @property
-    def complaint(self) -> str | None:
-        """Why the newest file is not in use, or None."""
-
-
 class SingleKey:
     """A set of one key, from `JWT_SECRET`; its `kid` is derived from it, so every service has the same."""
 
-    complaint = None
+    complaint = None  # as of a KeyFile, which has the same methods
 
     def __init__(self, secret: str) -> None:
         check_secret(secret.encode())
@@ -86,7 +71,7 @@ class SingleKey:
     def current(self) -> KeySet:
         return self._keys
 
-    def look_again(self) -> bool:
+    def reload(self) -> bool:
         return False
 
     def watch(self) -> None:
@@ -99,7 +84,7 @@ class KeyFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         lock = self._lock = threading.Lock()
-        self._looked_again = time.monotonic() - LOOK_AGAIN_EVERY
+        self._reloaded = time.monotonic() - RELOAD_EVERY
         self._seen = _version(path)
         self._keys = read(path)
         self.complaint: str | None = None
@@ -107,11 +92,11 @@ class KeyFile:
         os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 
     def watch(self) -> None:
-        """Look from now on in a thread: who is asked nothing, or forks, has to know the last good set."""
+        """Look from now on in a thread: one that verifies nothing, or forks, knows the last good set too."""
         after_fork(self.watch)
-        threading.Thread(target=self._look_on, name="keys", daemon=True).start()
+        threading.Thread(target=self._watch_forever, name="keys", daemon=True).start()
 
-    def _look_on(self) -> None:
+    def _watch_forever(self) -> None:
         while True:
             time.sleep(LOOK_EVERY)
             try:
@@ -123,11 +108,12 @@ class KeyFile:
         """Return the keys in use, at most a second older than the file while it is watched."""
         return self._keys
 
-    def look_again(self) -> bool:
+    def reload(self) -> bool:
+        """Look for a change now, at most once a second; return whether there was one."""
         now = time.monotonic()
-        if now - self._looked_again < LOOK_AGAIN_EVERY:
+        if now - self._reloaded < RELOAD_EVERY:
             return False
-        self._looked_again = now
+        self._reloaded = now
         return self._look()
 
     def _look(self) -> bool:
@@ -151,6 +137,18 @@ class KeyFile:
         self.complaint = None
         log.info("keys_loaded", signing=self._keys.signing.id, verifying=sorted(self._keys.verifying))
         return True
+
+
+Keys = SingleKey | KeyFile
+
+
+def load_keys(settings: Settings) -> Keys:
+    """Return the keys of a service, or raise `Misconfigured` naming the variable they come from."""
+    name = "JWT_SECRET" if settings.secret else "JWT_KEYS_FILE"
+    try:
+        return SingleKey(settings.secret) if settings.secret else KeyFile(settings.keys_file)
+    except BadKeys as error:
+        raise Misconfigured(f"{settings.service}: {name}: {error}") from error
 
 
 def read(path: Path) -> KeySet:

@@ -9,9 +9,9 @@ from flask import Flask, Response, current_app, g, request
 
 from common.errors import TokenRejected
 from common.ops import metrics
-from common.settings import Misconfigured, Settings
+from common.settings import Settings
 from common.tokens.access import Claims, InvalidToken, UnknownKey, check_times, verify
-from common.tokens.keys import BadKeys, KeyFile, Keys, KeySet, SingleKey
+from common.tokens.keys import Keys, KeySet, load_keys
 from common.tokens.service import verify_service_token
 from common.web.problems import Refusal, answer_domain_error
 
@@ -58,7 +58,7 @@ class Verifier:
         try:
             return rules(token, keys, now=now)
         except UnknownKey:
-            self.keys.look_again()
+            self.keys.reload()
             newest = self.keys.current()  # which another thread may have found
             if newest is keys:
                 raise
@@ -80,15 +80,6 @@ def init_app(app: Flask, settings: Settings) -> None:
     keys = load_keys(settings)
     app.extensions["verifier"] = Verifier(keys)
     keys.watch()
-
-
-def load_keys(settings: Settings) -> Keys:
-    """Return the keys of a service, or raise `Misconfigured` naming the variable they come from."""
-    name = "JWT_SECRET" if settings.secret else "JWT_KEYS_FILE"
-    try:
-        return SingleKey(settings.secret) if settings.secret else KeyFile(settings.keys_file)
-    except BadKeys as error:
-        raise Misconfigured(f"{settings.service}: {name}: {error}") from error
 
 
 def verifier() -> Verifier:

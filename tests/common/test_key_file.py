@@ -21,7 +21,7 @@ def test_a_changed_file_is_read_when_somebody_asks_again(path: Path) -> None:
 
     write(path, jwk(kid="new"))
 
-    assert keys.look_again()
+    assert keys.reload()
     assert keys.current().signing.id == "new"
 
 
@@ -30,18 +30,18 @@ def test_a_file_that_did_not_change_is_not_read_again(path: Path) -> None:
     keys = KeyFile(path)
     before = keys.current()
 
-    assert not keys.look_again()
+    assert not keys.reload()
     assert keys.current() is before
 
 
 def test_somebody_who_asks_all_the_time_reads_the_file_once(path: Path) -> None:
     write(path, jwk(kid="old"))
     keys = KeyFile(path)
-    keys.look_again()
+    keys.reload()
 
     write(path, jwk(kid="new"))
 
-    assert not keys.look_again()
+    assert not keys.reload()
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"keys":[]}'])
@@ -53,7 +53,7 @@ def test_a_file_that_breaks_leaves_the_old_keys_in_use(
 
     write_text(path, text)
 
-    assert not keys.look_again()
+    assert not keys.reload()
     assert keys.current().signing.id == "old"
     assert keys.complaint
     assert "keys_refused" in capfd.readouterr().out
@@ -65,7 +65,7 @@ def test_a_file_that_goes_away_leaves_the_old_keys_in_use(path: Path) -> None:
 
     path.unlink()
 
-    assert not keys.look_again()
+    assert not keys.reload()
     assert keys.current().signing.id == "old"
     assert keys.complaint
 

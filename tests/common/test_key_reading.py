@@ -26,17 +26,17 @@ def without_file_numbers() -> Iterator[None]:
 def test_what_could_not_be_read_is_read_at_the_next_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keys, "LOOK_AGAIN_EVERY", 0)
+    monkeypatch.setattr(keys, "RELOAD_EVERY", 0)
     path = tmp_path / "keys.json"
     write(path, jwk(kid="old"))
     file = KeyFile(path)
     write(path, jwk(kid="new"))
 
     with without_file_numbers():
-        assert not file.look_again()
+        assert not file.reload()
         assert file.current().signing.id == "old"
         assert file.complaint == "the key file cannot be read"
 
-    assert file.look_again()
+    assert file.reload()
     assert file.current().signing.id == "new"
     assert file.complaint is None
