@@ -8,8 +8,7 @@ from books_service import cli as commands
 from books_service.feed import revocations as ended
 from books_service.models import db
 from books_service.settings import BooksSettings
-from books_service.views import books, listing, transfer  # noqa: F401 - they register their routes
-from books_service.views.blueprint import blueprint
+from books_service.views import books, listing, transfer
 from common import health
 from common.app import finish, start
 
@@ -24,5 +23,5 @@ def create_app(settings: BooksSettings | None = None) -> Flask:
     health.init_app(app, db, checks={"feed": known.state}, figures={"feed_age": known.age})
     transfer.init_app(app, settings)
     commands.init_app(app)
-    finish(app, blueprints=[health.blueprint, blueprint])
+    finish(app, blueprints=[health.blueprint, books.blueprint, listing.blueprint, transfer.blueprint])
     return app

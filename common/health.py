@@ -4,18 +4,18 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Literal
 
-import msgspec
 from flask import Flask, Response, current_app
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from common.db.connections import SCHEMA_VERSION, SchemaNotCurrent
 from common.db.engine import Database
-from common.web.answers import answer
 from common.web.guard import verifier
-from common.web.routes import Blueprint
+from common.web.responses import json_response
+from common.web.routes import ApiBlueprint
 
 CHECK_WAIT = 1.5  # seconds, so that the whole answer takes less than 2
 
@@ -24,7 +24,8 @@ Check = Callable[[], State]
 Figure = Callable[[], float]
 
 
-class Service(msgspec.Struct):
+@dataclass(slots=True)
+class Service:
     """What the service is and where its documents are."""
 
     service: str
@@ -34,13 +35,15 @@ class Service(msgspec.Struct):
     readiness: str = "/readyz"
 
 
-class Health(msgspec.Struct):
+@dataclass(slots=True)
+class Health:
     """The process lives."""
 
     status: Literal["ok"] = "ok"
 
 
-class Readiness(msgspec.Struct):
+@dataclass(slots=True)
+class Readiness:
     """How the service is, and each thing it depends on."""
 
     status: State
@@ -50,7 +53,7 @@ class Readiness(msgspec.Struct):
 READY = Readiness("ok", {"database": "ok", "schema": "ok", "keys": "ok"})
 NOT_READY = Readiness("failing", {"database": "ok", "schema": "failing", "keys": "ok"})
 
-blueprint = Blueprint("service", __name__, description="What the service is and how it is")
+blueprint = ApiBlueprint("service", __name__, description="What the service is and how it is")
 
 # One look at the database at a time: a database that hangs must not collect threads.
 _looks = ThreadPoolExecutor(max_workers=1, thread_name_prefix="readiness")
@@ -69,19 +72,19 @@ def init_app(
     app.extensions["readiness_figures"] = figures or {}
 
 
-@blueprint.operation("GET /", answers={200: Service("books_service")})
+@blueprint.operation("GET /", responses={200: Service("books_service")})
 def show_service() -> Response:
     """Name the service and link its documents."""
-    return answer(Service(current_app.name))
+    return json_response(Service(current_app.name))
 
 
-@blueprint.operation("GET /healthz", answers={200: Health()})
+@blueprint.operation("GET /healthz", responses={200: Health()})
 def show_health() -> Response:
     """Say that the process lives; asks nobody."""
-    return answer(Health())
+    return json_response(Health())
 
 
-@blueprint.operation("GET /readyz", answers={200: READY, 503: NOT_READY})
+@blueprint.operation("GET /readyz", responses={200: READY, 503: NOT_READY})
 def show_readiness() -> Response:
     """Say whether the service can serve: the database answers, its schema is current, the keys are loaded."""
     others: Mapping[str, Check] = current_app.extensions["readiness_checks"]
@@ -90,8 +93,8 @@ def show_readiness() -> Response:
     worst: State = max(checks.values(), key=["ok", "degraded", "failing"].index)
     readiness = Readiness(worst, checks | {name: round(figure(), 1) for name, figure in figures.items()})
     if worst == "failing":
-        return answer(readiness, 503, {"Retry-After": "1"})
-    return answer(readiness)
+        return json_response(readiness, 503, {"Retry-After": "1"})
+    return json_response(readiness)
 
 
 def _keys_check() -> State:

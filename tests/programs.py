@@ -33,6 +33,7 @@ LIBRARIES = [
     "jwt",
     "msgspec",
     "psycopg",
+    "pydantic.json_schema",
     "requests",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite",

@@ -7,10 +7,11 @@ row of `shelves`, so that no shelf grows beyond what it may hold, however many w
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Never
+from typing import Annotated, Any, NamedTuple, Never
 
-import msgspec
+from pydantic import Field
 from sqlalchemy import Connection, Select, bindparam, exists, insert, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
@@ -18,20 +19,20 @@ from sqlalchemy.exc import IntegrityError
 from books_service.models import Book, DeletedUser, Shelf, db, fold, title_of
 from common.db.engine import is_duplicate
 from common.errors import DomainError, TokenRejected
-from common.web.members import Moment, RowId
 
 
-class BookPayload(msgspec.Struct):
+@dataclass(slots=True)
+class BookPayload:
     """A book, as its owner reads it."""
 
     # In the order of `COLUMNS`.
-    id: RowId
+    id: Annotated[int, Field(ge=1, json_schema_extra={"format": "int64"})]
     name: str
     Author: str
     Publisher: str
     book_prize: int | None
-    created_at: Moment
-    updated_at: Moment
+    created_at: datetime
+    updated_at: datetime
 
 
 class VersionedBook(NamedTuple):

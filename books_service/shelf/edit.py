@@ -7,10 +7,10 @@ a title takes both: two of them that swap titles would wait for one another in t
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from books_service.models import Book, Shelf, db, fold
@@ -111,7 +111,7 @@ def _changed(found: VersionedBook, members: Mapping[str, Any]) -> VersionedBook:
     """Return the next version of the book, or the one that was found if it is no other."""
     if all(getattr(found.book, name) == value for name, value in members.items()):
         return found
-    book = msgspec.structs.replace(found.book, **members, updated_at=datetime.now(UTC))
+    book = replace(found.book, **members, updated_at=datetime.now(UTC))
     return VersionedBook(book, found.version + 1)
 
 

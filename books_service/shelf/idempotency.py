@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 
-import msgspec
+from pydantic import TypeAdapter
+from pydantic_core import to_json
 from sqlalchemy import Connection, Delete, bindparam, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
@@ -22,6 +23,7 @@ from common.errors import DomainError, InvalidRequest
 
 KEPT = timedelta(hours=24)
 PURGED = 20  # keys of anybody, by each request that stores one
+BOOK = TypeAdapter(BookPayload)  # as it is stored beside its key
 BATCH = 500  # keys, by each transaction of the follower
 
 
@@ -93,7 +95,7 @@ def put_book_once(owner: str, key: str, book: Mapping[str, Any], *, capacity: in
         if not _claim(connection, key, fingerprint, row):
             return _replay(connection, owner, key, fingerprint)
         book_made = payload_from_row(row, insert_book(connection, row, capacity))
-        response = {"shelf": owner, "request_key": key, "response": msgspec.json.encode(book_made)}
+        response = {"shelf": owner, "request_key": key, "response": BOOK.dump_json(book_made)}
         connection.execute(STORE_RESPONSE, response)
         # Last, for it waits for nobody: with rows of others held, a wait for a key could be for one another.
         connection.execute(PURGE_SOME, {"expired": row["created_at"] - KEPT})
@@ -112,7 +114,7 @@ def forget(connection: Connection, *, now: datetime) -> int:
 def fingerprint_of(book: Mapping[str, Any]) -> bytes:
     """Return what is the same for equal books, whatever the order and the spelling of their members."""
     members = [book[name] for name in ("name", "Author", "Publisher", "book_prize")]
-    return hashlib.sha256(msgspec.json.encode(members)).digest()
+    return hashlib.sha256(to_json(members)).digest()
 
 
 def _claim(connection: Connection, key: str, fingerprint: bytes, row: Mapping[str, Any]) -> bool:
@@ -131,4 +133,4 @@ def _replay(connection: Connection, owner: str, key: str, fingerprint: bytes) ->
     first, answer = connection.execute(SELECT_RESPONSE, {"owner": owner, "key": key}).one()
     if first != fingerprint:
         raise KeyReused
-    return IdempotentResult(msgspec.json.decode(answer, type=BookPayload), is_replayed=True)
+    return IdempotentResult(BOOK.validate_json(answer), is_replayed=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from operator import gt, lt
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from sqlalchemy import ColumnElement, Select, bindparam, literal_column, or_, select, tuple_
 
@@ -25,7 +25,19 @@ SORTED: Mapping[str, Any] = {
     "book_prize": Book.book_prize,
     "created_at": Book.created_at,
 }
-SORTS = tuple(sign + name for name in SORTED for sign in ("", "-"))
+Sort = Literal[
+    "id",
+    "-id",
+    "name",
+    "-name",
+    "Author",
+    "-Author",
+    "book_prize",
+    "-book_prize",
+    "created_at",
+    "-created_at",
+]
+SORTS = get_args(Sort)
 WIDTH = len(COLUMNS)
 STATEMENTS = 256  # kept, of as many shapes; a sort of the whole shelf has five at most
 

@@ -13,11 +13,11 @@ from books_service.shelf.books import new_row
 from books_service.transfer import bulk
 from books_service.transfer.lines import Record
 from common.errors import DomainError
-from common.web.parsing import Complaint
+from common.web.parsing import FieldError
 from common.web.problems import MAX_ERRORS
 
 # Returns the members of a book by its rules; what breaks one is added to the list.
-Check = Callable[[Any, list[Complaint]], dict[str, Any]]
+Check = Callable[[Any, list[FieldError]], dict[str, Any]]
 
 MAX_RECORDS = 1_000_000  # in a file: more of them could keep a core busy for minutes
 MAX_BEYOND = 100_000  # books more than a shelf takes among which duplicates are looked for
@@ -81,7 +81,7 @@ class Rows:
         for number, (line, value, wrong) in enumerate(records):
             if number == MAX_RECORDS:
                 raise TooManyRecords
-            complaints: list[Complaint] = []
+            complaints: list[FieldError] = []
             book = {} if wrong else check(value, complaints)
             told = wrong or [(each["pointer"], each["detail"]) for each in complaints]
             for pointer, detail in told:

@@ -1,4 +1,4 @@
-"""Owns what the routes of a shelf have in common."""
+"""What the routes of a shelf have in common: the guard in front of them, and whose shelf it is."""
 
 from datetime import UTC, datetime
 
@@ -9,22 +9,20 @@ from books_service.shelf.books import BookPayload
 from books_service.views.guards import require_not_ended
 from common.web.guard import require_token
 from common.web.openapi import TOKEN
-from common.web.routes import Blueprint
-
-blueprint = Blueprint(
-    "books",
-    __name__,
-    description="The books of the user whom the token names",
-    guards=[require_token, require_not_ended],
-    security=TOKEN,
-)
+from common.web.routes import ApiBlueprint
 
 MADE_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 ERIC = BookPayload(1, "Eric", "Terry Pratchett", "Gollancz", 12, MADE_AT, MADE_AT)
 
 
+def shelf_blueprint(name: str, description: str) -> ApiBlueprint:
+    """Return a blueprint whose routes are for the user of a token alone."""
+    guards = [require_token, require_not_ended]
+    return ApiBlueprint(name, __name__, description=description, guards=guards, security=TOKEN)
+
+
 def owner() -> str:
-    """Return the `public_id` of whoever asks."""
+    """Return the `public_id` of the caller."""
     public_id: str = g.identity.public_id
     return public_id
 

@@ -1,18 +1,21 @@
-"""Owns the route that lists a shelf."""
+"""The route that lists a shelf."""
 
+from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import quote, urlencode
 
-import msgspec
 from flask import Response, request
+from pydantic import MISSING, Field
 
 from books_service.shelf import sort as sorting
 from books_service.shelf.books import BookPayload
 from books_service.shelf.search import search_for
-from books_service.views.blueprint import ERIC, blueprint, owner
-from common.web.answers import answer
-from common.web.cursors import Cursor, page_start, write_cursor
-from common.web.fields import Choice, QueryNumber, StrictSchema, Text, Words
+from books_service.views.blueprint import ERIC, owner, shelf_blueprint
+from books_service.views.books import BookText
+from common.web.cursors import PageCursor, page_start, write_cursor
+from common.web.field_types import PageSize, PlainText, Schema
 from common.web.guard import verifier
+from common.web.responses import json_response
 
 SORT = (
     "What the books are sorted by, with `-` from the highest down: texts by code point in folded form"
@@ -22,27 +25,29 @@ WORDS = (
     "Words, separated by white space, all of which occur in the name, the author or the publisher, in any"
     " case, also inside other words. Every other character stands for itself."
 )
+FILTERS = {"name", "Author", "Publisher"}
+
+blueprint = shelf_blueprint("shelf", "All books of the user, a page at a time")
 
 
-def whole(member: str) -> Text:
-    """Return the parameter that asks for the whole value of a member."""
-    told = {"description": f"The whole `{member}`, in any case.", "examples": [getattr(ERIC, member)]}
-    return Text(high=200, load_default=None, allow_none=False, metadata=told)
+class Page(Schema):
+    """Which part of a shelf to list."""
+
+    limit: Annotated[PageSize, Field(description="Books a page.")] = 50
+    cursor: PageCursor | MISSING = MISSING
+    sort: Annotated[sorting.Sort, Field(description=SORT)] = "id"
+    q: Annotated[PlainText, Field(max_length=200, description=WORDS, examples=["pratch ERIC"])] = ""
+    name: BookText | MISSING = Field(MISSING, description="The whole `name`, in any case.", examples=["Eric"])
+    Author: BookText | MISSING = Field(
+        MISSING, description="The whole `Author`, in any case.", examples=["Terry Pratchett"]
+    )
+    Publisher: BookText | MISSING = Field(
+        MISSING, description="The whole `Publisher`, in any case.", examples=["Gollancz"]
+    )
 
 
-class Page(StrictSchema):
-    """Which part of a list is wanted."""
-
-    limit = QueryNumber(low=1, high=200, load_default=50, metadata={"description": "Books a page."})
-    cursor = Cursor()
-    sort = Choice(sorting.SORTS, description=SORT)
-    q = Words(high=200, description=WORDS, examples=["pratch ERIC"])
-    name = whole("name")
-    Author = whole("Author")
-    Publisher = whole("Publisher")
-
-
-class BookList(msgspec.Struct):
+@dataclass(slots=True)
+class BookList:
     """A page of the shelf; `next` is the cursor of the page behind it, null on the last."""
 
     list_of_books: list[BookPayload]
@@ -51,20 +56,20 @@ class BookList(msgspec.Struct):
 
 @blueprint.operation(
     "GET /books",
-    query=Page,
-    answers={200: BookList([ERIC], None)},
+    responses={200: BookList([ERIC], None)},
     headers={"Link": "The address of the next page, if there is one (RFC 8288)."},
 )
-def list_books(limit: int, cursor: str | None, sort: str, q: str, **values: str | None) -> Response:
-    """List the shelf, or what of it is wanted, a page at a time."""
-    keys, search = verifier().keys.current(), search_for(q, **values)
-    pages = ["books", owner(), *sorting.identity(sort, search)]
-    start = page_start(keys, pages, cursor)
-    books, end = sorting.list_books(owner(), sort=sort, search=search, start=start, limit=limit)
+def list_books(query: Page) -> Response:
+    """List the shelf, or what the query finds on it, a page at a time."""
+    keys, search = verifier().keys.current(), search_for(query.q, **query.model_dump(include=FILTERS))
+    listing = ["books", owner(), *sorting.identity(query.sort, search)]
+    start = page_start(keys, listing, query.cursor)
+    books, end = sorting.list_books(owner(), sort=query.sort, search=search, start=start, limit=query.limit)
     if end is None:
-        return answer(BookList(books, None))
-    following = write_cursor(keys, pages, end)
-    return answer(BookList(books, following), headers={"Link": _link(limit=str(limit), cursor=following)})
+        return json_response(BookList(books, None))
+    cursor = write_cursor(keys, listing, end)
+    link = _link(limit=str(query.limit), cursor=cursor)
+    return json_response(BookList(books, cursor), headers={"Link": link})
 
 
 def _link(**changed: str) -> str:

@@ -3,15 +3,17 @@
 import hashlib
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from itsdangerous import BadSignature, Signer, base64_decode, base64_encode
 from marshmallow import ValidationError
+from pydantic import MISSING, AfterValidator, Field
 
 from common.tokens.keys import KeySet
+from common.web.field_types import rule_error
 from common.web.fields import PlainText
-from common.web.problems import DETAILS, Refusal
+from common.web.problems import DETAILS, Problem
 
 NO_CURSOR = "is not a cursor of this list"
 PURPOSE = b"page cursor\0"  # keeps these signatures apart from those of tokens
@@ -41,6 +43,20 @@ class Cursor(PlainText):
         return cursor
 
 
+def _require_shape(cursor: str) -> str:
+    """Refuse what no list gives out, together with what else is wrong; the rest is for `page_start`."""
+    if not SHAPE.fullmatch(cursor):
+        raise rule_error(NO_CURSOR)
+    return cursor
+
+
+PageCursor = Annotated[
+    str,
+    AfterValidator(_require_shape),
+    Field(description="`next` of the page before.", json_schema_extra={"pattern": "^[A-Za-z0-9._-]+$"}),
+]
+
+
 def write_cursor(keys: KeySet, listing: Listing, position: Position) -> str:
     """Return a cursor to `position` (the sort key of the last row shown) in `listing`.
 
@@ -68,18 +84,18 @@ def _signer(keys: KeySet, listing: Listing) -> Signer:
     return Signer(secrets, salt, key_derivation="hmac", digest_method=hashlib.sha256)
 
 
-def page_start(keys: KeySet, listing: Listing, cursor: str | None) -> Position | None:
+def page_start(keys: KeySet, listing: Listing, cursor: str | MISSING | None) -> Position | None:
     """Return the position behind which a page begins, None without a cursor, or refuse it with 422."""
-    if cursor is None:
+    if cursor is None or cursor is MISSING:
         return None
     try:
         return read_cursor(keys, listing, cursor)
     except BadCursor as error:
         complaint = {"parameter": "cursor", "detail": NO_CURSOR}
-        raise Refusal(422, DETAILS[422], errors=[complaint]) from error
+        raise Problem(422, DETAILS[422], errors=[complaint]) from error
 
 
-def page_after(keys: KeySet, listing: Listing, cursor: str | None) -> int:
+def page_after(keys: KeySet, listing: Listing, cursor: str | MISSING | None) -> int:
     """Return the id behind which a page of a list by id begins, 0 without a cursor, or refuse it with 422."""
     position = page_start(keys, listing, cursor)
     return int(position[0] or 0) if position else 0

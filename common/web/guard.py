@@ -13,7 +13,7 @@ from common.settings import Settings
 from common.tokens.access import Claims, InvalidToken, UnknownKey, check_times, verify
 from common.tokens.keys import Keys, KeySet, load_keys
 from common.tokens.service import verify_service_token
-from common.web.problems import Refusal, answer_domain_error
+from common.web.problems import Problem, answer_domain_error
 
 CHALLENGE = 'Bearer realm="bookstore"'
 MAX_REMEMBERED = 4096  # verified tokens a worker, about 1 KiB each
@@ -123,7 +123,7 @@ def require(check: Callable[[], str | None]) -> Callable[[], None]:
 
 def _refuse_missing() -> Never:
     metrics.token_rejected("missing")
-    raise Refusal(401, "a valid token is missing", headers={"WWW-Authenticate": CHALLENGE})
+    raise Problem(401, "a valid token is missing", headers={"WWW-Authenticate": CHALLENGE})
 
 
 def refuse_token(reason: str) -> Never:

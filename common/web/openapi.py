@@ -1,171 +1,216 @@
-"""Owns the OpenAPI 3.1 document: the operations, and what all of them have in common."""
+"""The OpenAPI 3.1 document: the operations of all blueprints, and what they have in common."""
 
+import inspect
+import json
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-import flask_smorest
-import msgspec
 from flask import Flask
-from flask_smorest.spec.plugins import FlaskPlugin
-from marshmallow import fields
 
-from common.web.fields import AnyText, Flag, StrictSchema, WholeNumber
-from common.web.parsing import rule_of_types
-from common.web.paths import PublicId, RowNumber
-from common.web.problems import DETAILS
-from common.web.request_headers import RequestHeader
-from common.web.responses import REFERENCE, Complaint, Problem, as_answered, problem, success
+from common.web.openapi_schemas import REFERENCE, SCHEMES, TEXT, Json, PlainSchema, References, schemas_of
+from common.web.parsing import type_rule
+from common.web.problems import DETAILS, Problem, problem, title
+from common.web.responses import JSON, adapter
+from common.web.routes import ApiBlueprint, Example, Operation
 
-UNKNOWN_MEMBER = Complaint("is not known here", pointer="/price")
-UNKNOWN_PARAMETER = Complaint("is not known here", parameter="page")
-
+PROBLEM = "application/problem+json"
 TOKEN = ("bearer", "accessToken")
 SERVICE = ("service",)
+VARIABLE = re.compile(r"<(?:(\w+):)?(\w+)>")
 DESCRIPTION = (
     "JSON in UTF-8 both ways, save for files of books. Every error is `application/problem+json` (RFC 9457)."
     " Members and query parameters that are not listed here are refused with 422."
 )
-SCHEMES = {
-    "bearer": {
-        "type": "http",
-        "scheme": "bearer",
-        "bearerFormat": "JWT",
-        "description": "`token` of a login or a registration.",
+
+
+def _required_header(description: str, **schema: Any) -> Json:
+    return {"description": description, "required": True, "schema": schema}
+
+
+REQUEST_ID = _required_header(
+    "The id of this request, as it is logged.", type="string", pattern="^[A-Za-z0-9._-]{1,64}$"
+)
+RETRY_AFTER = _required_header("Seconds to wait.", type="integer", minimum=1)
+# Headers that a response of this status always has.
+HEADERS: Mapping[int, Json] = {
+    201: {
+        "Location": _required_header(
+            "The address of the new resource.", type="string", format="uri-reference"
+        )
     },
-    "accessToken": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "x-access-tokens",
-        "description": "The same token in a header of its own, without a word before it.",
+    401: {
+        "WWW-Authenticate": _required_header(
+            "How to authenticate (RFC 9110 section 11.6.1).",
+            type="string",
+            pattern="^(?:Basic|Bearer) realm=",
+        )
     },
-    "service": {
-        "type": "http",
-        "scheme": "bearer",
-        "bearerFormat": "JWT",
-        "description": "A token that another service signed with the shared key, good for a minute.",
-    },
-    "basic": {"type": "http", "scheme": "basic", "description": "Name and password (RFC 7617, UTF-8)."},
+    429: {"Retry-After": RETRY_AFTER},
+    503: {"Retry-After": RETRY_AFTER},
 }
 
 
-class Paths(FlaskPlugin):  # type: ignore[misc] # flask-smorest has no types
-    """Names each operation after its view."""
-
-    def path_helper(self, rule: Any, operations: dict[str, Any], parameters: list[Any], **kwargs: Any) -> str:
-        for operation in operations.values():
-            operation["operationId"] = rule.endpoint.rpartition(".")[2]
-        path: str = super().path_helper(rule, operations, parameters, **kwargs)
-        return path
-
-
-class Api(flask_smorest.Api):  # type: ignore[misc] # flask-smorest has no types
-    """flask-smorest without its own shape of errors."""
-
-    DEFAULT_ERROR_RESPONSE_NAME = None
-    ERROR_SCHEMA: ClassVar = {"$ref": REFERENCE + "Problem"}
-
-
-def init_app(app: Flask, *, version: str, blueprints: list[Any]) -> None:
-    """Register the blueprints and write the document of all of them."""
-    app.config.update(API_TITLE=app.config["TITLE"], API_VERSION=version, OPENAPI_VERSION="3.1.0")
-    about = {"info": {"description": DESCRIPTION}, "servers": [{"url": "/"}], "flask_plugin": Paths()}
-    api = Api(app, spec_kwargs=about)
-    _teach(api)
+def init_app(
+    app: Flask, *, version: str, blueprints: Sequence[ApiBlueprint], old: Json | None = None
+) -> None:
+    """Register the blueprints, and write the document of all of them."""
     for blueprint in blueprints:
-        api.register_blueprint(blueprint)
-    used = set().union(*(blueprint.schemes for blueprint in blueprints))
-    for name in filter(
-        used.__contains__, SCHEMES
-    ):  # in this order: /docs gives a token to the first `bearer`
-        api.spec.components.security_scheme(name, SCHEMES[name])
-    _describe(
-        api, [Problem, Complaint, *(payload for blueprint in blueprints for payload in blueprint.payloads)]
-    )
-    document = msgspec.json.encode(api.spec.to_dict())
-    app.extensions["openapi"] = document
+        app.register_blueprint(blueprint)
+    written = document(app, version, blueprints)
+    if old:
+        written = _merged(old, written)
+    app.extensions["openapi"] = json.dumps(written, ensure_ascii=False).encode()
 
 
-def document(
-    *,
-    answers: Mapping[int, msgspec.Struct | None],
-    refuses: Mapping[int, str],
-    query: type[StrictSchema] | None,
-    body: type[StrictSchema] | None,
-    body_required: bool,
-    body_types: Sequence[str],
-    reads: Sequence[RequestHeader],
-    security: list[str],
-    headers: Mapping[str, str],
-) -> dict[str, Any]:
-    """Return the OpenAPI operation: flask-smorest and apispec add the path, the tag and the schemas."""
-    errors = {status: DETAILS[status] for status in _common_refusals(body, security)}
-    errors |= {415: rule_of_types(body_types)} if body else {}
-    errors |= refuses
-    responses = {status: problem(status, text) for status, text in errors.items()}
-    responses[422] = problem(422, DETAILS[422], UNKNOWN_MEMBER if body else UNKNOWN_PARAMETER)
-    responses |= {status: success(status, example, headers) for status, example in answers.items()}
-    # Whoever may send the body instead of the credentials needs none.
-    alternatives: list[dict[str, list[str]]] = [] if body_required else [{}]
-    operation: dict[str, Any] = {
-        "responses": {str(status): responses[status] for status in sorted(responses)},
-        "security": [{name: []} for name in security] + alternatives,
+def _merged(old: Json, new: Json) -> Json:
+    """Return one document of two, while some routes are declared in the old way."""
+    components = {
+        name: old["components"].get(name, {}) | new["components"][name] for name in new["components"]
     }
-    parameters = [header.document() for header in reads]
-    if query:
-        parameters.append({"in": "query", "schema": query})
-    if parameters:
-        operation["parameters"] = parameters
-    if body:
-        content = {"schema": body, "example": _example(body)}
-        operation["requestBody"] = {
-            "required": body_required,
-            "content": {media_type: dict(content) for media_type in body_types},
-        }
-    return operation
+    return new | {
+        "paths": new["paths"] | old["paths"],
+        "tags": [*new["tags"], *old.get("tags", [])],
+        "components": components,
+    }
 
 
-def _common_refusals(body: type[StrictSchema] | None, security: list[str]) -> list[int]:
-    """Return the statuses with which any route of this kind may refuse."""
-    statuses = [400, 422, 500]  # 400 for a Host that is none
-    if set(security) & {*TOKEN, *SERVICE}:
-        statuses.append(401)
-    if body:
-        statuses += [408, 413, 415]
-    if body or security:
-        statuses.append(503)  # what neither reads nor asks who is there needs no database
-    return statuses
-
-
-def _teach(api: Api) -> None:
-    """Tell flask-smorest what our own fields and path variables are in OpenAPI."""
-    api.register_field(AnyText, "string", None)
-    api.register_field(WholeNumber, "integer", None)
-    api.register_field(Flag, "boolean", None)
-    for converter in (PublicId, RowNumber):
-        api.register_converter(converter, lambda variable: dict(variable.schema))
-    api.ma_plugin.converter.add_attribute_function(_without_null_default)
-    # It describes a header of flask-smorest's own pages, which are not ours.
-    api.spec.components.schemas.pop("PaginationMetadata")
-
-
-def _without_null_default(_converter: Any, field: fields.Field[Any], ret: dict[str, Any]) -> dict[str, Any]:
-    """Leave out that a value not given is read as None, where null cannot be sent."""
-    if "default" in ret and ret["default"] is None and not field.allow_none:
-        del ret["default"]
-    return {}
-
-
-def _describe(api: Api, payloads: list[type[msgspec.Struct]]) -> None:
-    unique = {payload.__name__: payload for payload in payloads}
-    _, components = msgspec.json.schema_components(unique.values(), ref_template=REFERENCE + "{name}")
-    for name, schema in components.items():
-        api.spec.components.schema(name, as_answered(schema, unique.get(name)))
-
-
-def _example(body: type[StrictSchema]) -> dict[str, Any]:
-    members = body().fields
+def document(app: Flask, version: str, blueprints: Sequence[ApiBlueprint]) -> Json:
+    """Return the document of the routes of `blueprints`."""
+    references, schemas = schemas_of([each for blueprint in blueprints for each in blueprint.operations])
+    paths: dict[str, Json] = {}
+    for blueprint in blueprints:
+        for operation in blueprint.operations:
+            path = paths.setdefault(VARIABLE.sub(r"{\2}", operation.rule), {})
+            if variables := _variables(app, operation.rule):
+                path["parameters"] = variables
+            documented = _operation(operation, references)
+            path[operation.method.lower()] = {"tags": [blueprint.name], **documented}
+    used = {name for each in blueprints for operation in each.operations for name in operation.security}
     return {
-        name: member.metadata["examples"][0]
-        for name, member in members.items()
-        if "examples" in member.metadata
+        "openapi": "3.1.0",
+        "info": {"title": app.config["TITLE"], "version": version, "description": DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "tags": [{"name": each.name, "description": each.description} for each in blueprints],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {name: scheme for name, scheme in SCHEMES.items() if name in used},
+        },
     }
+
+
+def _variables(app: Flask, rule: str) -> list[Json]:
+    """Return the variables of a path, as their converters describe them."""
+    return [
+        {"in": "path", "name": name, "required": True, "schema": schema}
+        for converter, name in VARIABLE.findall(rule)
+        for schema in [getattr(app.url_map.converters[converter or "default"], "schema", TEXT)]
+    ]
+
+
+def _operation(operation: Operation, references: References) -> Json:
+    summary, _, description = (inspect.getdoc(operation.view) or "").partition("\n\n")
+    responses = {status: _problem(operation, status, text) for status, text in _errors(operation).items()}
+    for status, example in operation.responses.items():
+        responses[status] = _success(operation, status, example, references)
+    members = {
+        "summary": summary.replace("\n", " "),
+        "description": description.replace("\n", " "),
+        "operationId": operation.name,
+        "deprecated": operation.deprecated,
+        "parameters": _parameters(operation),
+        "requestBody": _request_body(operation, references),
+        "responses": {str(status): responses[status] for status in sorted(responses)},
+    }
+    security: list[Json] = [{name: []} for name in operation.security]
+    if operation.body_if:
+        security.append({})  # a client that sends the body instead of the credentials needs none
+    return {name: value for name, value in members.items() if value} | {"security": security}
+
+
+def _errors(operation: Operation) -> Mapping[int, str]:
+    """Return what may be refused, by status: what any route of this kind refuses, and what this one does."""
+    has_body = "body" in operation.models or operation.raw
+    statuses = [400, 422, 500]  # 400 for a Host that is none
+    if {*TOKEN, *SERVICE} & {*operation.security}:
+        statuses.append(401)
+    if has_body:
+        statuses += [408, 413, 415]
+    if has_body or operation.security:
+        statuses.append(503)  # what neither reads nor asks who is there needs no database
+    texts = {status: DETAILS[status] for status in statuses}
+    if has_body:
+        texts[415] = type_rule(operation.raw.files if operation.raw else operation.body_types)
+    own: dict[int, list[str]] = {}
+    for error in operation.errors:
+        own.setdefault(error.status, []).append(error.message)
+    return texts | {status: ", or ".join(messages) for status, messages in own.items()}
+
+
+def _problem(operation: Operation, status: int, text: str) -> Json:
+    """Return the response object of an error."""
+    example = problem(Problem(status, text, errors=[_field_error(operation)] if status == 422 else None))
+    content = {"schema": {"$ref": REFERENCE + "Problem"}, "example": example}
+    return _response(status) | {"content": {PROBLEM: content}}
+
+
+def _field_error(operation: Operation) -> Mapping[str, str | int]:
+    if operation.raw:
+        return {"line": 2, "pointer": "/price", "detail": "unknown field"}
+    where = {"pointer": "/price"} if "body" in operation.models else {"parameter": "page"}
+    return {**where, "detail": "unknown field"}
+
+
+def _success(operation: Operation, status: int, example: Example, references: References) -> Json:
+    """Return the response object of an answer like `example`."""
+    response = _response(status)
+    response["headers"] |= {
+        name: {"description": text, "schema": TEXT} for name, text in operation.headers.items()
+    }
+    if isinstance(example, Mapping):
+        response["content"] = _texts(example)
+    elif example is not None:
+        kind: Any = type(example)
+        plain = adapter(kind).dump_python(example, mode="json")
+        response["content"] = {JSON: {"schema": references[kind, "serialization"], "example": plain}}
+    return response
+
+
+def _response(status: int) -> Json:
+    return {
+        "description": title(status),
+        "headers": {"X-Request-ID": REQUEST_ID, **HEADERS.get(status, {})},
+    }
+
+
+def _texts(examples: Mapping[str, str]) -> Json:
+    """Return the content of a body that is a text, by media type."""
+    return {name: {"schema": TEXT, "example": text} for name, text in examples.items()}
+
+
+def _request_body(operation: Operation, references: References) -> Json:
+    if operation.raw:
+        return {"required": True, "content": _texts(operation.raw.files)}
+    model = operation.models.get("body")
+    if model is None:
+        return {}
+    examples = {name: field.examples[0] for name, field in model.model_fields.items() if field.examples}
+    content = {"schema": references[model, "validation"], "example": examples}
+    return {"required": not operation.body_if, "content": dict.fromkeys(operation.body_types, content)}
+
+
+def _parameters(operation: Operation) -> list[Json]:
+    return [
+        {"in": where, "name": name, "required": name in schema.get("required", []), **_parameter(member)}
+        for argument, where in (("query", "query"), ("headers", "header"))
+        if argument in operation.models
+        for schema in [adapter(operation.models[argument]).json_schema(schema_generator=PlainSchema)]
+        for name, member in schema["properties"].items()
+    ]
+
+
+def _parameter(member: Json) -> Json:
+    """Return what is said of a parameter, whose description stands beside its schema."""
+    schema = {name: value for name, value in member.items() if name != "description"}
+    return {"description": member.get("description", ""), "schema": schema}

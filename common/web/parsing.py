@@ -1,79 +1,69 @@
-"""Owns the reading of what a client sends, and the order in which it is refused: 413, 415, 400, 422."""
+"""Reading what a client sends, in the order in which it is refused: 413, 415, 400, 422."""
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Never
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Never, TypeVar
 from urllib.parse import parse_qsl
 
-import msgspec
 from flask import request
-from marshmallow import ValidationError
-from werkzeug.datastructures import MultiDict
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 
-from common.web.answers import JSON
-from common.web.fields import StrictSchema
-from common.web.problems import Refusal
+from common.web.field_types import NO_CONTROLS, NOT_BLANK, RULE
+from common.web.problems import Problem
+from common.web.responses import JSON
 
 MERGE_PATCH = "application/merge-patch+json"  # RFC 7396
-MAX_BODY = 64 * 1024  # bytes; a file may have more (common/web/files.py)
+MAX_BODY = 64 * 1024  # bytes
 MAX_DIGITS = 4300  # of an integer; more of them are a number all the same, but none that fits a rule
 
-Complaint = dict[str, str]
+FieldError = dict[str, str]  # what is wrong: `detail`, and where: `pointer`, `parameter` or `header`
+T = TypeVar("T")
 
-_decoder = msgspec.json.Decoder()
+# What a client reads, by the kind of pydantic's error: never pydantic's own words, and never the value.
+MESSAGES = {
+    "missing": "is required",
+    "extra_forbidden": "unknown field",
+    "model_type": "must be a JSON object",
+    "string_type": "must be a string",
+    "string_unicode": "must not hold control characters",
+    "string_too_short": "must be at least {min_length} characters long",
+    "string_too_long": "must be at most {max_length} characters long",
+    "string_pattern_mismatch": "must match {pattern}",
+    "int_type": "must be an integer",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "bool_type": "must be true or false",
+    "literal_error": "must be {expected}",
+    "list_type": "must be a list",
+    "too_short": "must have at least {min_length} items",
+    "too_long": "must have at most {max_length} items",
+}
+PATTERN_MESSAGES = {
+    NO_CONTROLS: "must not hold control characters",
+    NOT_BLANK: "must not be blank, nor hold control characters",
+}
 
 
 class NotJson(ValueError):
     """A text that is no JSON."""
 
 
-def read_json(types: Sequence[str] = (JSON,)) -> Any:
-    """Return the request's JSON value, whatever it is, or refuse with 413, 415 or 400.
-
-    `types` are the media types of JSON that the route takes.
-    """
+def read_body(types: Sequence[str] = (JSON,)) -> bytes:
+    """Return the body of a request, which has one of `types`, or refuse with 413 or 415."""
     environ = request.environ
-    body = _read_body(environ)
-    if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
-        _refuse_type(types)
+    body = _read(environ)
+    is_plain = environ.get("HTTP_CONTENT_ENCODING", "identity").lower() == "identity"
     content_type = environ.get("CONTENT_TYPE")
-    if content_type not in types and not _is_one_of(types, content_type):
+    if not is_plain or (content_type not in types and not is_utf_8(content_type, types)):
         _refuse_type(types)
-    try:
-        return parse_json(body)
-    except NotJson as error:
-        raise BadRequest("the body is not JSON") from error
+    return body
 
 
-def _is_one_of(types: Sequence[str], content_type: str | None) -> bool:
-    mimetype, options = parse_options_header(content_type)
-    return mimetype.lower() in types and options.get("charset", "utf-8").lower() in ("utf-8", "utf8")
-
-
-def rule_of_types(types: Sequence[str]) -> str:
-    """Return what is told to whoever sent a body of another type than these."""
-    return f"the body must be {' or '.join(types)} in UTF-8"
-
-
-def _refuse_type(types: Sequence[str]) -> Never:
-    headers = {"Accept-Patch": ", ".join(types)} if request.method == "PATCH" else {}  # RFC 5789 section 2.2
-    raise Refusal(415, rule_of_types(types), headers=headers)
-
-
-def parse_json(text: bytes) -> Any:
-    """Return the JSON value that `text` is, or raise `NotJson`."""
-    try:
-        return _decoder.decode(text)
-    except msgspec.ValidationError:
-        return _with_large_numbers(text)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise NotJson from error
-
-
-def _read_body(environ: Mapping[str, Any]) -> bytes:
+def _read(environ: Mapping[str, Any]) -> bytes:
     """Return the whole body; werkzeug would cut a chunked one at its limit and go on as if that were all."""
     announced = environ.get("CONTENT_LENGTH")  # a server lets nothing but digits through
     length = int(announced) if announced else None
@@ -85,11 +75,63 @@ def _read_body(environ: Mapping[str, Any]) -> bytes:
     return body
 
 
-def _with_large_numbers(body: bytes) -> Any:
-    """Parse JSON that holds a number larger than a machine's, so that the rule it breaks can be named."""
+def is_utf_8(content_type: str | None, types: Iterable[str]) -> bool:
+    """Return whether this is one of the media types `types`, in UTF-8."""
+    mimetype, options = parse_options_header(content_type)
+    return mimetype.lower() in types and options.get("charset", "utf-8").lower() in ("utf-8", "utf8")
+
+
+def type_rule(types: Iterable[str]) -> str:
+    """Return what a client reads that sent a body of another type."""
+    return f"the body must be {' or '.join(types)} in UTF-8"
+
+
+def _refuse_type(types: Sequence[str]) -> Never:
+    headers = {"Accept-Patch": ", ".join(types)} if request.method == "PATCH" else {}  # RFC 5789 section 2.2
+    raise Problem(415, type_rule(types), headers=headers)
+
+
+def load_json(adapter: TypeAdapter[T], body: bytes, errors: list[FieldError]) -> T | None:
+    """Return the value that `body` is; add to `errors` what breaks a rule, or refuse with 400."""
     try:
-        value = json.loads(body.decode(), parse_int=_integer, parse_constant=_refuse_constant)
-        json.dumps(value, ensure_ascii=False).encode()  # unlike msgspec, this parser lets half a character in
+        return adapter.validate_json(body)
+    except ValidationError as error:
+        value = _require_json(body)
+        if error.errors()[0]["type"] == "json_invalid":  # JSON all the same, but deep, or with a long number
+            return load_value(adapter, value, errors)
+        errors += field_errors(error, "pointer")
+        return None
+
+
+def load_value(adapter: TypeAdapter[T], value: Any, errors: list[FieldError]) -> T | None:
+    """Return what `value`, read from JSON, stands for; add to `errors` what breaks a rule."""
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        errors += field_errors(error, "pointer")
+        return None
+
+
+def _require_json(body: bytes) -> Any:
+    try:
+        return parse_json(body)
+    except NotJson as error:
+        raise BadRequest("the body is not JSON") from error
+
+
+def parse_json(text: bytes) -> Any:
+    """Return the JSON value that `text` is, or raise `NotJson`."""
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError:
+        return _parse_deep_json(text)
+
+
+def _parse_deep_json(text: bytes) -> Any:
+    """Parse JSON that is deeper than pydantic goes, or has a longer number, unless it is none."""
+    try:
+        value = json.loads(text.decode(), parse_int=_integer, parse_constant=_refuse_constant)
+        json.dumps(value, ensure_ascii=False).encode()  # Python's parser lets half a character in
     except (ValueError, RecursionError) as error:
         raise NotJson from error
     return value
@@ -103,51 +145,50 @@ def _refuse_constant(name: str) -> Never:
     raise ValueError(f"{name} is not JSON")
 
 
-def load_body(schema: StrictSchema, value: Any, complaints: list[Complaint]) -> dict[str, Any]:
-    """Return the members of `value` by the rules of `schema`; what breaks one is added to `complaints`."""
-    if not isinstance(value, dict):
-        complaints.append({"pointer": "", "detail": "must be a JSON object"})
-        return {}
-    if (taken := schema.take(value)) is not None:
-        return taken
+def load_query(adapter: TypeAdapter[T], query: str, errors: list[FieldError]) -> T | None:
+    """Return the parameters of a query; add to `errors` what breaks a rule, and what is given twice."""
+    # What is not UTF-8 becomes half a character, which no rule lets through.
+    pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape") if query else []
+    sent = {name.encode(errors="replace").decode(): value for name, value in pairs}
+    if len(sent) < len(pairs):
+        errors += _repeated([name.encode(errors="replace").decode() for name, _ in pairs])
+    return load_strings(adapter, sent, "parameter", errors)
+
+
+def _repeated(names: Sequence[str]) -> Iterable[FieldError]:
+    repeated = dict.fromkeys(name for name in names if names.count(name) > 1)
+    return ({"parameter": name, "detail": "is given more than once"} for name in repeated)
+
+
+def load_strings(
+    adapter: TypeAdapter[T], sent: Mapping[str, str], where: str, errors: list[FieldError]
+) -> T | None:
+    """Return what parameters or headers stand for; add to `errors` what breaks a rule."""
     try:
-        return dict(schema.load(value))
+        return adapter.validate_strings(sent)
     except ValidationError as error:
-        complaints += [{"pointer": pointer(name), "detail": detail} for name, detail in _flat(error, value)]
-        return {}
+        errors += field_errors(error, where)
+        return None
 
 
-def load_query(schema: StrictSchema | None, complaints: list[Complaint]) -> dict[str, Any]:
-    """Return the query's parameters by the rules of `schema`, None meaning that there are none."""
-    arguments = _arguments(request.query_string)
-    repeated = [name for name, values in arguments.lists() if len(values) > 1]
-    complaints += [{"parameter": name, "detail": "is given more than once"} for name in repeated]
-    try:
-        return dict((schema or StrictSchema()).load(arguments.to_dict()))
-    except ValidationError as error:
-        complaints += [{"parameter": name, "detail": detail} for name, detail in _flat(error, arguments)]
-        return {}
+def field_errors(error: ValidationError, where: str) -> Iterable[FieldError]:
+    """Yield what is wrong; `where` is `pointer` (RFC 6901), `parameter` or `header`."""
+    for each in error.errors(include_url=False, include_input=False):
+        names = [str(name) for name in each["loc"]]
+        yield {where: pointer(*names) if where == "pointer" else names[0], "detail": _detail(each)}
 
 
-def _arguments(query: bytes) -> MultiDict[str, str]:
-    """Return the parameters. What is not UTF-8 becomes half a character, which no rule lets through."""
-    sent = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="surrogateescape")
-    return MultiDict((name.encode(errors="replace").decode(), value) for name, value in sent)
-
-
-def refuse(complaints: list[Complaint]) -> Never:
-    """Refuse the request with 422 and everything that is wrong with it."""
-    raise Refusal(422, "the request breaks the rules of this route", errors=complaints)
-
-
-def pointer(name: str) -> str:
+def pointer(*names: str) -> str:
     """Return the JSON pointer (RFC 6901) to a member of the body."""
-    return "/" + name.replace("~", "~0").replace("/", "~1")
+    return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in names)
 
 
-def _flat(error: ValidationError, sent: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return name and complaint: what is missing first, then in the order in which it was sent."""
-    messages: dict[str, list[str]] = error.normalized_messages()  # type: ignore[no-untyped-call] # untyped in marshmallow
-    places = {name: place for place, name in enumerate(sent)}
-    names = sorted(messages, key=lambda name: places.get(name, -1))
-    return [(name, detail) for name in names for detail in messages[name]]
+def _detail(error: Mapping[str, Any]) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == RULE:
+        return str(error["msg"])
+    if kind in MESSAGES:
+        known = PATTERN_MESSAGES.get(context.get("pattern"), MESSAGES[kind])
+        return known.format_map(context)
+    name, _, rest = kind.partition("_")
+    return f"must be a valid {name}" if rest in ("type", "parsing") else "is not valid"

@@ -36,8 +36,8 @@ DETAILS = {
 }
 
 
-class Refusal(HTTPException):
-    """An error answer with its own headers or its own list of complaints."""
+class Problem(HTTPException):
+    """An error answer with its own headers, or with a list of what is wrong."""
 
     def __init__(
         self,
@@ -56,6 +56,9 @@ class Refusal(HTTPException):
 
     def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
         return [*super().get_headers(*args, **kwargs), *self.headers.items()]
+
+
+Refusal = Problem  # its name where routes are declared in the old way
 
 
 def init_app(app: Flask) -> None:
@@ -81,7 +84,7 @@ def answer(error: HTTPException) -> Response:
 def answer_domain_error(error: DomainError) -> Response:
     """Answer what a rule refused with the status, message and headers of its kind."""
     return answer(
-        Refusal(
+        Problem(
             error.status,
             error.message,
             headers=error.headers,
@@ -122,6 +125,6 @@ def problem(error: HTTPException) -> dict[str, Any]:
 
 def _message(error: HTTPException, status: int) -> str:
     """Return our own words: a text that the framework put into the exception is never shown."""
-    is_ours = isinstance(error, Refusal) or type(error) is default_exceptions.get(status)
+    is_ours = isinstance(error, Problem) or type(error) is default_exceptions.get(status)
     text = error.description if is_ours and error.description != type(error).description else None
     return text or DETAILS.get(status, title(status).lower())

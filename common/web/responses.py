@@ -1,105 +1,51 @@
-"""Owns how the OpenAPI document describes an answer: its headers, its members, and an example."""
+"""The answers of the routes: JSON, encoded at once, with headers that are right as they are."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-from msgspec import UNSET, UnsetType
+from flask import Response
+from pydantic import TypeAdapter
+from werkzeug.datastructures import Headers
 
-from common.web.problems import title
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
-PROBLEM = "application/problem+json"
-REFERENCE = "#/components/schemas/"
+JSON = "application/json"
 
-Header = dict[str, Any]
-REQUEST_ID: Header = {
-    "description": "The id of this request, as it is logged.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
-}
-LOCATION: Header = {
-    "description": "The address of what was made.",
-    "schema": {"type": "string", "format": "uri-reference"},
-}
-CHALLENGE: Header = {
-    "description": "How to authenticate (RFC 9110 section 11.6.1).",
-    "schema": {"type": "string", "pattern": "^(?:Basic|Bearer) realm="},
-}
-RETRY_AFTER: Header = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
-# Headers that an answer of this status always has.
-HEADERS: dict[int, dict[str, Header]] = {
-    201: {"Location": LOCATION},
-    401: {"WWW-Authenticate": CHALLENGE},
-    429: {"Retry-After": RETRY_AFTER},
-    503: {"Retry-After": RETRY_AFTER},
-}
+_adapters: dict[Any, TypeAdapter[Any]] = {}
 
 
-class Complaint(msgspec.Struct, omit_defaults=True):
-    """One thing that is wrong with a request, and where: in the body, in the query or in a header.
+class PlainResponse(Response):
+    """A response whose body is there already; werkzeug would look for addresses to correct in its headers."""
 
-    `line` is that of a file, and `pointer` then points into what stands there.
-    """
-
-    detail: str
-    line: int | UnsetType = UNSET
-    pointer: str | UnsetType = UNSET
-    parameter: str | UnsetType = UNSET
-    header: str | UnsetType = UNSET
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002 - werkzeug's signature
+        """Return the headers as they are, with the length of the body that was given."""
+        return self.headers
 
 
-class Problem(msgspec.Struct, omit_defaults=True):
-    """What went wrong (RFC 9457); `message` is the short text that older clients read."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    message: str
-    errors: list[Complaint] | UnsetType = UNSET
-    error_count: int | UnsetType = UNSET
+def adapter(kind: Any) -> TypeAdapter[Any]:
+    """Return what reads and writes values of this type, which is made once."""
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
 
 
-def as_answered(schema: dict[str, Any], payload: type[msgspec.Struct] | None) -> dict[str, Any]:
-    """Say of the members of an answer what msgspec says of what it reads: there, none has to be left out."""
-    if payload and payload.__struct_config__.omit_defaults:
-        return schema
-    for member in schema["properties"].values():
-        member.pop("default", None)
-    return schema | {"required": list(schema["properties"])}
+def json_response(payload: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return `payload`, a dataclass, as JSON."""
+    return PlainResponse(adapter(type(payload)).dump_json(payload), status, headers, content_type=JSON)
 
 
-def success(status: int, example: msgspec.Struct | None, headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return the response object of an answer like `example`, which may have `headers`."""
-    response = _response(status)
-    response["headers"] |= {
-        name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()
-    }
-    if example is not None:
-        response["content"] = {"application/json": _content(type(example).__name__, example)}
+def no_content() -> Response:
+    """Return 204, which has no body and says nothing of one."""
+    return _without_body(204)
+
+
+def not_modified(headers: Mapping[str, str]) -> Response:
+    """Return 304: the client has what it asked for, and `headers` say what that is."""
+    return _without_body(304, headers)
+
+
+def _without_body(status: int, headers: Mapping[str, str] | None = None) -> Response:
+    response = PlainResponse(status=status, headers=headers)
+    del response.headers["Content-Type"]
     return response
-
-
-def file_content(examples: Mapping[str, str]) -> dict[str, Any]:
-    """Return the content of a body that is a text, by media type."""
-    return {name: {"schema": {"type": "string"}, "example": text} for name, text in examples.items()}
-
-
-def problem(status: int, message: str, *complaints: Complaint) -> dict[str, Any]:
-    """Return the response object of a refusal, with an example of its `errors`."""
-    example = Problem("about:blank", title(status), status, message, message)
-    if complaints:
-        example.errors = list(complaints)
-        example.error_count = len(complaints)
-    return _response(status) | {"content": {PROBLEM: _content("Problem", example)}}
-
-
-def _content(name: str, example: msgspec.Struct) -> dict[str, Any]:
-    return {"schema": {"$ref": REFERENCE + name}, "example": msgspec.to_builtins(example)}
-
-
-def _response(status: int) -> dict[str, Any]:
-    headers = {"X-Request-ID": REQUEST_ID} | HEADERS.get(status, {})
-    return {
-        "description": title(status),
-        "headers": {name: header | {"required": True} for name, header in headers.items()},
-    }

@@ -1,29 +1,70 @@
-"""Owns how a route is declared: what it reads and answers, and that both stand in its documentation."""
+"""How a route is declared: what it reads stands in its annotations, what it answers in its decorator."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import wraps
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property, wraps
+from typing import Any, TypeAlias, get_args, get_type_hints
 
-import flask_smorest
-import msgspec
+import flask
 from flask import Response, request
+from pydantic import TypeAdapter
 
-from common.web import openapi
-from common.web import parsing as bodies
-from common.web.answers import JSON
-from common.web.fields import StrictSchema
-from common.web.files import Files
-from common.web.request_headers import HeaderReader, RequestHeader
+from common.errors import DomainError
+from common.web.field_types import Schema
+from common.web.old_routes import Blueprint as Blueprint  # of auth, until its routes are declared here
+from common.web.parsing import FieldError, load_json, load_query, load_strings, read_body
+from common.web.problems import DETAILS, Problem
+from common.web.responses import JSON, adapter
 
 View = Callable[..., Response]
 Guard = Callable[[], None]
-BodyReader = Callable[[list[bodies.Complaint]], dict[str, Any] | None]
+Reader = Callable[[list[FieldError]], Any]
+Example: TypeAlias = object  # a payload, texts by media type, or None for a response without a body
 
 
-class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest has no types
+@dataclass(frozen=True, slots=True)
+class RawRequest:
+    """A request that the view reads itself: its query, and a file that has an example by media type."""
+
+    query: type[Schema]
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """A route as it was declared."""
+
+    view: View
+    method: str
+    rule: str
+    name: str
+    responses: Mapping[int, Example]
+    errors: Sequence[type[DomainError]]
+    headers: Mapping[str, str]
+    security: Sequence[str]
+    body_types: Sequence[str]
+    body_if: Callable[[], bool] | None
+    raw: RawRequest | None
+    deprecated: bool = False
+
+    @cached_property
+    def models(self) -> dict[str, Any]:
+        """Return the models that the view reads: of its `body`, `query` and `headers`."""
+        if self.raw:
+            return {"query": self.raw.query}
+        hints = get_type_hints(self.view, include_extras=True)
+        return {name: _not_none(hints[name]) for name in ("body", "query", "headers") if name in hints}
+
+
+def _not_none(hint: Any) -> Any:
+    return next((part for part in get_args(hint) if part is not type(None)), hint)
+
+
+class ApiBlueprint(flask.Blueprint):
     """A blueprint whose guards stand before every route, and whose routes read strictly.
 
-    `security` names the OpenAPI security schemes of which one is needed; none means an open route.
+    `security` names the OpenAPI security schemes of which one is needed; none means open routes. `errors` are
+    what each of its routes may refuse, besides what every route does.
     """
 
     def __init__(
@@ -33,12 +74,14 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
         *,
         description: str,
         guards: Iterable[Guard] = (),
-        security: Iterable[str] = (),
+        security: Sequence[str] = (),
+        errors: Sequence[type[DomainError]] = (),
     ) -> None:
-        super().__init__(name, import_name, description=description)
-        self.security = list(security)
-        self.schemes: set[str] = set()
-        self.payloads: list[type[msgspec.Struct]] = []
+        super().__init__(name, import_name)
+        self.description = description
+        self.security = security
+        self.errors = errors
+        self.operations: list[Operation] = []
         for guard in guards:
             self.before_request(guard)
 
@@ -46,88 +89,98 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
         self,
         method_and_rule: str,
         *,
-        answers: Mapping[int, msgspec.Struct | None],
-        refuses: Mapping[int, str] | None = None,
-        query: type[StrictSchema] | None = None,
-        body: type[StrictSchema] | None = None,
-        body_when: Callable[[], bool] | None = None,
-        body_types: Sequence[str] = (JSON,),
-        reads: Sequence[RequestHeader] = (),
-        security: Iterable[str] | None = None,
+        responses: Mapping[int, Example],
+        errors: Sequence[type[DomainError]] = (),
         headers: Mapping[str, str] | None = None,
-        files: Files | None = None,
+        security: Sequence[str] | None = None,
+        body_types: Sequence[str] = (JSON,),
+        body_if: Callable[[], bool] | None = None,
+        legacy: str | None = None,
+        raw: RawRequest | None = None,
     ) -> Callable[[View], View]:
-        """Declare a route ("GET /books").
+        """Declare a route ("GET /books"), which may have a second, `legacy` address.
 
-        `answers` holds an example by status (None: no body), `refuses` the message by status of what
-        this route refuses besides what every route does, `headers` the headers that its success may have.
-        The view is called with the path's variables, the query's parameters, the headers that it `reads`
-        (`If-Match` as `if_match`, None if it was not sent) and, where it reads one, with `body`: None unless
-        `body_when` tells to read it, if that is given. If
-        `files` says that it takes one, it is called with the path's variables alone.
+        The view gets the variables of the path, and what its annotations say: `body`, `query` and `headers`,
+        each a `Schema`. A `body` is None unless `body_if` says that there is one to read. `responses` holds
+        an example by status, `headers` the headers that a success may have, with a description of each.
         """
         method, rule = method_and_rule.split(" ")
-        schemes = self.security if security is None else list(security)
 
         def declare(view: View) -> View:
-            parse = body_reader(body(), body_types, body_when) if body else None
-            read = reading(view, query() if query else None, parse, HeaderReader(reads) if reads else None)
-            if files and files.takes:
-                read = view
-            self.schemes |= set(schemes)
-            self.payloads += [type(example) for example in answers.values() if example is not None]
-            documented = openapi.document(
-                answers=answers,
-                refuses=refuses or {},
-                query=query,
-                body=body,
-                body_required=body_when is None,
-                body_types=body_types,
-                reads=reads,
-                security=schemes,
+            operation = Operation(
+                view=view,
+                method=method,
+                rule=rule,
+                name=view.__name__,
+                responses=responses,
+                errors=[*self.errors, *errors],
                 headers=headers or {},
+                security=self.security if security is None else security,
+                body_types=body_types,
+                body_if=body_if,
+                raw=raw,
             )
-            if files:
-                files.document(documented)
-            self.route(rule, methods=[method])(self.doc(**documented)(read))
+            self._add(operation)
+            if legacy:
+                self._add(replace(operation, rule=legacy, name=f"{view.__name__}_legacy", deprecated=True))
             return view
 
         return declare
 
-
-def body_reader(
-    schema: StrictSchema, types: Sequence[str], is_wanted: Callable[[], bool] | None
-) -> BodyReader:
-    """Return what reads a body by the rules of `schema`, and None of one that is not wanted."""
-
-    def read(complaints: list[bodies.Complaint]) -> dict[str, Any] | None:
-        if is_wanted is not None and not is_wanted():
-            return None
-        return bodies.load_body(schema, bodies.read_json(types), complaints)
-
-    return read
+    def _add(self, operation: Operation) -> None:
+        view, models = operation.view, operation.models
+        read = view if operation.raw else reading(view, models, operation.body_types, operation.body_if)
+        self.add_url_rule(operation.rule, operation.name, read, methods=[operation.method])
+        self.operations.append(operation)
 
 
 def reading(
     view: View,
-    query: StrictSchema | None = None,
-    read_body: BodyReader | None = None,
-    headers: HeaderReader | None = None,
+    models: Mapping[str, Any] | None = None,
+    body_types: Sequence[str] = (JSON,),
+    body_if: Callable[[], bool] | None = None,
 ) -> View:
-    """Return `view` behind the reading of what was sent, whose complaints are told all at once."""
-    defaults = query.load({}) if query else {}
+    """Return `view` behind the reading of what was sent, whose errors are answered all at once."""
+    models = models or {}
+    readers: dict[str, Reader] = {}
+    if "body" in models:
+        readers["body"] = _body_reader(adapter(models["body"]), body_types, body_if)
+    readers["query"] = _query_reader(adapter(models.get("query", Schema)))
+    if "headers" in models:
+        readers["headers"] = _header_reader(models["headers"])
 
     @wraps(view)
     def read(**variables: Any) -> Response:
-        complaints: list[bodies.Complaint] = []
-        if read_body is not None:
-            variables["body"] = read_body(complaints)
-        environ = request.environ  # looked up once: each use of a proxy costs as much
-        variables |= bodies.load_query(query, complaints) if environ.get("QUERY_STRING") else defaults
-        if headers is not None:
-            variables |= headers.read(environ, complaints)
-        if complaints:
-            bodies.refuse(complaints)
-        return view(**variables)
+        errors: list[FieldError] = []
+        values = {name: reader(errors) for name, reader in readers.items()}
+        if errors:
+            raise Problem(422, DETAILS[422], errors=errors)
+        if "query" not in models:
+            del values["query"]
+        return view(**variables, **values)
+
+    return read
+
+
+def _body_reader(body: TypeAdapter[Any], types: Sequence[str], is_there: Callable[[], bool] | None) -> Reader:
+    def read(errors: list[FieldError]) -> Any:
+        return load_json(body, read_body(types), errors) if is_there is None or is_there() else None
+
+    return read
+
+
+def _query_reader(query: TypeAdapter[Any]) -> Reader:
+    return lambda errors: load_query(query, request.environ.get("QUERY_STRING", ""), errors)
+
+
+def _header_reader(model: type[Schema]) -> Reader:
+    headers = adapter(model)
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    variables = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in names}
+
+    def read(errors: list[FieldError]) -> Any:
+        environ = request.environ
+        sent = {name: environ[variable] for name, variable in variables.items() if variable in environ}
+        return load_strings(headers, sent, "header", errors)
 
     return read

@@ -11,7 +11,7 @@ import pytest
 
 from common.tokens.keys import Key, KeySet
 from common.web.cursors import BadCursor, Position, page_after, page_end, read_cursor, write_cursor
-from common.web.problems import Refusal
+from common.web.problems import Problem
 
 LISTING = ["books", "somebody"]
 LETTERS = string.ascii_letters + string.digits + "-_."
@@ -126,7 +126,7 @@ def test_the_last_page_has_no_end(keys: KeySet, ids: list[int]) -> None:
 
 
 def test_a_bad_cursor_is_a_complaint_about_the_parameter(keys: KeySet) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(Problem) as refused:
         page_after(keys, LISTING, "x")
 
     assert refused.value.code == 422

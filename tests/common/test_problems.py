@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, ServiceUnavaila
 from werkzeug.test import TestResponse
 
 from common.web import problems
-from common.web.problems import Refusal
+from common.web.problems import Problem
 
 MEMBERS = {"type", "title", "status", "detail", "message"}
 SECRET = "SELECT password FROM users -- /srv/app.py"
@@ -109,7 +109,7 @@ def test_an_error_of_the_framework_with_a_library_s_text_says_nothing() -> None:
         (ServiceUnavailable(retry_after=7), "Retry-After", "7"),
         (ServiceUnavailable(), "Retry-After", "1"),
         (default_exceptions[429](), "Retry-After", "1"),
-        (Refusal(401, "no", headers={"WWW-Authenticate": "Bearer"}), "WWW-Authenticate", "Bearer"),
+        (Problem(401, "no", headers={"WWW-Authenticate": "Bearer"}), "WWW-Authenticate", "Bearer"),
     ],
 )
 def test_an_error_keeps_its_headers(error: HTTPException, header: str, value: str) -> None:
@@ -122,7 +122,7 @@ def test_an_error_keeps_its_headers(error: HTTPException, header: str, value: st
 def test_a_refusal_lists_what_is_wrong() -> None:
     errors = [{"pointer": "/name", "detail": "is required"}]
 
-    problem = problem_of(answer_to(throw(Refusal(422, "wrong", errors=errors))))
+    problem = problem_of(answer_to(throw(Problem(422, "wrong", errors=errors))))
 
     assert problem.keys() == MEMBERS | {"errors", "error_count"}
     assert (problem["errors"], problem["error_count"]) == (errors, 1)
@@ -131,6 +131,6 @@ def test_a_refusal_lists_what_is_wrong() -> None:
 def test_a_long_list_is_cut_and_counted() -> None:
     errors = [{"pointer": f"/{number}", "detail": "is not known here"} for number in range(250)]
 
-    problem = problem_of(answer_to(throw(Refusal(422, "wrong", errors=errors))))
+    problem = problem_of(answer_to(throw(Problem(422, "wrong", errors=errors))))
 
     assert (problem["errors"], problem["error_count"]) == (errors[:100], 250)

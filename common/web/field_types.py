@@ -1,0 +1,52 @@
+"""The kinds of value that a body, a query or a header holds: strict, and without control characters."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+# The white space is listed, because \s means another set in every language that reads the document.
+CONTROLS = r"\u0000-\u001f\u007f-\u009f"
+SPACES = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+NO_CONTROLS = f"^[^{CONTROLS}]*$"
+NOT_BLANK = f"^[^{CONTROLS}]*[^{CONTROLS}{SPACES}][^{CONTROLS}]*$"
+DIGITS = re.compile("0|[1-9][0-9]{0,18}")  # as many as an id has
+
+RULE = "rule"  # the kind of an error whose message is ours
+
+
+class Schema(BaseModel):
+    """The base of what routes read: strict types, and no member that is not declared."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,  # a password in a log
+    )
+
+
+def rule_error(message: str) -> PydanticCustomError:
+    """Return the error that a validator raises; `message` is what the client reads."""
+    return PydanticCustomError(RULE, message)
+
+
+def _whole_number(value: Any) -> Any:
+    """12.0 and 12 are one value in JSON (RFC 8259 section 6)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _decimal_digits(value: str) -> int:
+    if not DIGITS.fullmatch(value):
+        raise rule_error("must be an integer in decimal digits, without a leading zero")
+    return int(value)
+
+
+# pydantic documents the limits of a number only if they stand before these two.
+WholeNumber = BeforeValidator(_whole_number)  # Annotated[int, Field(ge=0), WholeNumber]
+Digits = BeforeValidator(_decimal_digits)  # the same in a query
+
+PlainText = Annotated[str, Field(pattern=NO_CONTROLS)]
+Text = Annotated[str, Field(min_length=1, pattern=NOT_BLANK)]
+PageSize = Annotated[int, Field(ge=1, le=200), Digits]

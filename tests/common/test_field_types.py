@@ -1,0 +1,154 @@
+"""What a schema may hold: more than the services need, declared without a change of `common`."""
+
+import json
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+
+import pytest
+from flask import Flask, Response
+from pydantic import MISSING, Field, field_validator
+from werkzeug.test import TestResponse
+
+from common.web import openapi, problems
+from common.web.field_types import Schema, Text, WholeNumber, rule_error
+from common.web.routes import ApiBlueprint
+
+LINES = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$"
+GOOD = {
+    "tags": ["old", "signed"],
+    "notes": "first line\nsecond line",
+    "price": "12.50",
+    "published": "1990-09-01",
+}
+
+
+class Edition(Schema):
+    """An edition of a book."""
+
+    tags: Annotated[list[Annotated[Text, Field(max_length=20)]], Field(max_length=3)]
+    notes: Annotated[str, Field(max_length=2000, pattern=LINES)]
+    price: Annotated[Decimal, Field(gt=0, decimal_places=2, max_digits=8)]
+    published: date
+    pages: Annotated[int, Field(ge=1), WholeNumber] | MISSING = MISSING
+
+    @field_validator("tags")
+    @classmethod
+    def check_tags(cls, tags: list[str]) -> list[str]:
+        """Refuse a tag that is there twice."""
+        if len(set(tags)) < len(tags):
+            raise rule_error("must not hold a tag twice")
+        return tags
+
+
+class Search(Schema):
+    """Which editions to list."""
+
+    since: date | MISSING = MISSING
+    signed: bool = False
+
+
+blueprint = ApiBlueprint("editions", __name__, description="Editions of books")
+
+
+@blueprint.operation("POST /editions", responses={201: None})
+def create_edition(body: Edition) -> Response:
+    """Answer with what was read."""
+    return Response(repr(body), 201)
+
+
+@blueprint.operation("GET /editions", responses={200: None})
+def list_editions(query: Search) -> Response:
+    """Answer with what was read."""
+    return Response(repr(query))
+
+
+@pytest.fixture(scope="module")
+def app() -> Flask:
+    app = Flask(__name__)
+    app.config["TITLE"] = "Editions"
+    openapi.init_app(app, version="1", blueprints=[blueprint])
+    problems.init_app(app)
+    return app
+
+
+def post(app: Flask, body: object) -> TestResponse:
+    return app.test_client().post("/editions", json=body)
+
+
+def wrong(answer: TestResponse) -> dict[str, str]:
+    """Return what is wrong, by where it is."""
+    assert answer.status_code == 422
+    return {
+        error.get("pointer", error.get("parameter")): error["detail"]
+        for error in json.loads(answer.data)["errors"]
+    }
+
+
+def test_lists_lines_decimals_and_dates_are_read(app: Flask) -> None:
+    answer = post(app, GOOD)
+
+    assert answer.status_code == 201
+    read = Edition(
+        tags=["old", "signed"],
+        notes="first line\nsecond line",
+        price=Decimal("12.50"),
+        published=date(1990, 9, 1),
+    )
+    assert answer.text == repr(read)
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "where", "detail"),
+    [
+        ("tags", "old", "/tags", "must be a list"),
+        ("tags", ["old", ""], "/tags/1", "must be at least 1 characters long"),
+        ("tags", ["old", 1], "/tags/1", "must be a string"),
+        ("tags", ["a", "b", "c", "d"], "/tags", "must have at most 3 items"),
+        ("tags", ["old", "old"], "/tags", "must not hold a tag twice"),
+        ("notes", "a\0b", "/notes", f"must match {LINES}"),
+        ("price", "12.505", "/price", "is not valid"),
+        ("price", "a lot", "/price", "must be a valid decimal"),
+        ("price", True, "/price", "must be a valid decimal"),
+        ("published", "1990-13-01", "/published", "must be a valid date"),
+        ("published", 12, "/published", "must be a valid date"),
+        ("published", None, "/published", "must be a valid date"),
+        ("pages", 0, "/pages", "must be at least 1"),
+        ("pages", None, "/pages", "must be an integer"),
+    ],
+)
+def test_what_breaks_their_rules_is_said_in_our_words(
+    app: Flask, member: str, value: Any, where: str, detail: str
+) -> None:
+    assert wrong(post(app, GOOD | {member: value})) == {where: detail}
+
+
+def test_everything_is_said_at_once(app: Flask) -> None:
+    found = wrong(post(app, {"tags": [1, 2], "notes": 1, "price": 0, "isbn": "x"}))
+
+    assert set(found) == {"/tags/0", "/tags/1", "/notes", "/price", "/published", "/isbn"}
+
+
+@pytest.mark.parametrize(("query", "status"), [("since=1990-09-01&signed=true", 200), ("", 200)])
+def test_parameters_are_read_from_their_texts(app: Flask, query: str, status: int) -> None:
+    assert app.test_client().get(f"/editions?{query}").status_code == status
+
+
+def test_parameters_that_break_a_rule_are_named(app: Flask) -> None:
+    answer = app.test_client().get("/editions?since=yesterday&signed=perhaps&x=1&x=2")
+
+    assert wrong(answer) == {
+        "x": "unknown field",
+        "since": "must be a valid date",
+        "signed": "must be a valid bool",
+    }
+
+
+def test_they_are_described(app: Flask) -> None:
+    document = json.loads(app.extensions["openapi"])
+
+    properties = document["components"]["schemas"]["Edition"]["properties"]
+    assert properties["tags"]["type"] == "array"
+    assert properties["tags"]["maxItems"] == 3
+    assert properties["published"] == {"type": "string", "format": "date"}
+    assert properties["pages"] == {"type": "integer", "minimum": 1}
