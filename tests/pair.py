@@ -21,6 +21,7 @@ from tests.programs import Program, start_cold
 
 START = 30  # seconds for a service to be ready, on a busy machine
 SERVICES = ("auth", "books")
+SERVERS = ("gunicorn", "granian")
 FOLLOWER = "follower"  # of books, started if it is named
 
 
@@ -42,6 +43,13 @@ def free_port() -> int:
             listener.bind(("127.0.0.1", port))
             return port
     raise AssertionError("there is always another port")
+
+
+def is_open(port: int) -> bool:
+    """Return whether somebody new is let in."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.2):
+        return True
+    return False
 
 
 def listens(process: psutil.Process, port: int) -> bool:
@@ -90,7 +98,8 @@ class Pair:
         self._cold = cold
 
     def url(self, service: str) -> str:
-        return f"http://127.0.0.1:{self.ports[service]}"
+        host = self.environment.get("HOST", "127.0.0.1")
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.ports[service]}"
 
     def log(self, service: str) -> Path:
         """Return the file that holds what the service wrote to standard output and error."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 TIME = 60  # seconds for anything to come true, on a busy machine
-POLL = 0.1  # seconds
+POLL = 0.02  # seconds
 
 
 def wait_until(condition: Callable[[], object], what: str, *, deadline: float | None = None) -> None:

@@ -1,6 +1,8 @@
 """Metrics: on a port of their own, by route template, and the sum over all workers."""
 
 import re
+import socket
+from contextlib import ExitStack
 
 import pytest
 import requests
@@ -48,6 +50,14 @@ def test_nothing_else_is_on_the_port_of_the_metrics(pair: Pair, service: str, me
 
     assert answer.status_code in (404, 405, 501)
     assert not re.search("python|basehttp", str(answer.headers), re.IGNORECASE)
+
+
+def test_slow_clients_of_the_metrics_do_not_keep_others_waiting(pair: Pair) -> None:
+    with ExitStack() as stack:
+        for _ in range(10):
+            stack.enter_context(socket.create_connection(("127.0.0.1", pair.metrics_ports["books"])))
+
+        assert page(pair, "books")
 
 
 @pytest.mark.parametrize(

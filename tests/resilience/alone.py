@@ -15,8 +15,9 @@ from common.tokens.keys import SingleKey
 from tests.pair import Pair, listens
 from tests.people import Person
 from tests.programs import Program, barrier
+from tests.waiting import wait_until
 
-TIME = 60  # seconds for a migration, or for new workers, on a busy machine
+TIME = 60  # seconds for a migration, on a busy machine
 
 
 def make_pair(
@@ -47,14 +48,14 @@ def workers(pair: Pair) -> list[psutil.Process]:
 
 
 def wait_for_workers(pair: Pair, *, other_than: list[psutil.Process]) -> None:
-    """Wait until two workers of books listen, none of them among these."""
-    deadline = time.monotonic() + TIME
-    while (
-        set(now := workers(pair)) & set(other_than)
-        or sum(listens(each, pair.ports["books"]) for each in now) != 2
-    ):
-        assert time.monotonic() < deadline, "the workers were not replaced"
-        time.sleep(0.02)
+    """Wait until as many workers of books listen as there should be, none of them among these."""
+
+    def replaced() -> bool:
+        now = workers(pair)
+        listening = sum(listens(each, pair.ports["books"]) for each in now)
+        return not set(now) & set(other_than) and listening == int(pair.environment["WEB_CONCURRENCY"])
+
+    wait_until(replaced, "the workers were not replaced")
 
 
 def flask_db(service: str, *words: str, environment: Mapping[str, str], processes: int = 1) -> None:

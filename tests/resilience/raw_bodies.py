@@ -91,7 +91,7 @@ BODIES: dict[str, list[Vector]] = {
         chunks(b"5;" + b"a" * 9000, 400),
         chunks(b"", 400, ends=True),
         chunks(b"0\r\n\r\n", 400),
-        chunks(b"8000\r\n%s\r\n" % (b"x" * 0x8000) * 3 + b"0\r\n\r\n", 413),
+        chunks(b"8000\r\n%s\r\n" % (b"x" * 0x8000) * 3, 413),  # before it ends
         Vector(CHUNKS.replace(b"HTTP/1.1", b"HTTP/1.0"), (400,)),
     ],
     "media": [

@@ -160,6 +160,7 @@ HEADS: dict[str, list[Vector]] = {
         headers(b"X-Request-ID: \xff%0d%0a{}", 200),
         headers(b"X-Forwarded-For: \xff, 1.2.3.4", 200),
         headers(b"X-Forwarded-Proto: https\r\nForwarded: for=_x", 200),
+        headers(b"X-Forwarded-Ssl: on\r\nX-Forwarded-Proto: http\r\nScript_Name: /x\r\nScript-Name: /x", 200),
         headers(b"Cookie: session=\xff; =; ;;", 200),
         headers(b"Range: bytes=0-0", 200),
         headers(b"If-None-Match: \xff\r\nIf-Modified-Since: yesterday", 200),

@@ -7,14 +7,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.pair import Pair
+from tests.pair import SERVERS, Pair
 from tests.postgres_server import PostgresServer
 from tests.resilience.alone import make_pair, somebody, wait_for_workers, workers
 from tests.resilience.repeaters import Repeaters, titles
 from tests.resilience.writers import Writers
 
 KILLS = int(os.environ.get("BOOKSTORE_TEST_KILLS", "3"))  # one a second
-every_server = pytest.mark.parametrize("server", ["gunicorn", "granian"])
+every_server = pytest.mark.parametrize("server", SERVERS)
 
 
 def kill_a_worker(pair: Pair) -> None:

@@ -51,7 +51,8 @@ def test_whatever_is_sent_is_answered_and_the_service_goes_on(pair: Pair, servic
         if not all(map(is_right, answers)) or not fits(pair, vector, answers, expected):
             got = [answer.status for answer in answers]
             wrong.append(f"{vector.sent[:200]!r} is answered with {got}, not {expected}")
-        assert [answer.status for answer in exchange(pair, service, Vector(HEALTH, (200,)))] == [200]
+        after = exchange(pair, service, Vector(HEALTH, (200,)))
+        assert [(answer.status, answer.headers["Server"]) for answer in after] == [(200, "bookstore")]
 
     assert not wrong, "\n".join(wrong)
     assert complaints(pair.log(service).read_bytes()[logged:]) == []

@@ -1,105 +1,73 @@
-"""How the server stops and replaces its workers: without losing a reply."""
+"""How a server stops: no answer is lost, nobody waits for idle connections, and nothing is left behind."""
 
-import http.client
+import json
 import signal
-import threading
-from contextlib import ExitStack, closing
-from functools import partial
+import socket
+from contextlib import ExitStack
+from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
 
-from tests.server.served import GET, PATIENCE, SERVERS, Server, closed, reply, serving, wait_until
-from tests.server.test_metrics_page import value
+from tests.common.log_lines import all_lines
+from tests.pair import SERVERS, Pair, is_open
+from tests.people import book
+from tests.resilience.alone import make_pair, somebody
+from tests.resilience.raw_vectors import HEALTH
+from tests.waiting import wait_until
 
-WAIT = GET.replace(b"/ ", b"/wait ")
-
-
-@pytest.mark.parametrize("name", SERVERS)
-def test_it_starts_and_stops_without_a_word_and_without_a_trace(tmp_path: Path, name: str) -> None:
-    with serving(tmp_path, name) as server:
-        metrics = Path(str(server.index()["metrics"]))
-        assert list(metrics.glob("*.db"))
-        assert server.stop() == 0
-
-    assert server.complaints() == ""
-    assert not metrics.exists()
+TIME = 20  # seconds to stop: below gunicorn's 25, after which it kills
+BODY = json.dumps(book()).encode()
 
 
-@pytest.mark.parametrize("name", SERVERS)
-def test_idle_connections_do_not_hold_up_the_end(tmp_path: Path, name: str) -> None:
-    (tmp_path / "shared").mkdir()
-    with serving(tmp_path, name, PROMETHEUS_MULTIPROC_DIR=tmp_path / "shared") as server:
-        assert list((tmp_path / "shared").glob("*/*.db"))
-        with server.send(GET) as idle:
-            reply(idle)
-
-            assert server.stop() == 0
-            assert closed(idle)
-    assert not list((tmp_path / "shared").iterdir())
+def connect(pair: Pair, sent: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", pair.ports["books"]), TIME)
+    connection.sendall(sent)
+    return connection
 
 
-@pytest.mark.parametrize("name", SERVERS)
-def test_a_request_in_flight_is_answered_at_the_end(tmp_path: Path, name: str) -> None:
-    with serving(tmp_path, name) as server:
-        with server.send(WAIT) as sock:
-            wait_until(lambda: value(server, "waiting") == 1)
-            server.process.send_signal(signal.SIGTERM)
-
-            assert reply(sock)[1] == b"waited"
-        assert server.process.wait(timeout=20) == 0
-
-
-def test_requests_that_no_thread_took_yet_are_answered_at_the_end(tmp_path: Path) -> None:
-    with serving(tmp_path, "gunicorn") as server:
-        with ExitStack() as stack:
-            asked = [stack.enter_context(server.send(WAIT)) for _ in range(20)]
-            wait_until(lambda: value(server, "waiting") >= 4)
-            server.process.send_signal(signal.SIGTERM)
-
-            assert [reply(sock)[1] for sock in asked] == [b"waited"] * 20
-        assert server.process.wait(timeout=20) == 0
-
-
-def test_replacing_all_workers_and_stopping_lose_no_reply(tmp_path: Path) -> None:
-    lost: list[Exception] = []
-    with serving(tmp_path, "gunicorn") as server:
-        stopping = threading.Event()
-        clients = [threading.Thread(target=keep_asking, args=(server, stopping, lost)) for _ in range(8)]
-        for client in clients:
-            client.start()
-        for _ in range(2):
-            before = server.workers()
-            server.process.send_signal(signal.SIGHUP)
-            wait_until(partial(server.replaced, *before))
-        stopping.set()
-
-        assert server.stop() == 0
-        for client in clients:
-            client.join()
-    assert lost == []
-
-
-def keep_asking(server: Server, stopping: threading.Event, lost: list[Exception]) -> None:
-    """Ask over kept connections until the stopping server takes no new one; note every reply that is lost."""
-    while True:
-        connection = http.client.HTTPConnection(server.host, server.port, timeout=PATIENCE)
-        connection.auto_open = 0  # or it would hide that a kept connection was cut
-        try:
-            connection.connect()
-        except OSError as error:
-            return None if stopping.is_set() else lost.append(error)
-        with closing(connection):
-            try:
-                ask_until_closed(connection)
-            except (OSError, http.client.HTTPException) as error:
-                return lost.append(error)
-
-
-def ask_until_closed(connection: http.client.HTTPConnection) -> None:
-    kept = True
-    while kept:
-        connection.request("GET", "/")
-        response = connection.getresponse()
+def status(connection: socket.socket) -> int:
+    """Read an answer to its end."""
+    with HTTPResponse(connection) as response:
+        response.begin()
         response.read()
-        kept = not response.will_close
+        return response.status
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_stop_waits_for_no_idle_connection_and_leaves_nothing_behind(tmp_path: Path, server: str) -> None:
+    with make_pair(tmp_path, "books", SERVER=server) as pair:
+        process = pair.start("books").processes["books"]
+        assert list(tmp_path.glob("bookstore-metrics-*/*.db"))
+        with connect(pair, HEALTH) as idle:
+            assert status(idle) == 200
+            process.send_signal(signal.SIGTERM)
+
+            assert process.wait(TIME) == 0
+            assert idle.recv(1) == b""
+    assert not list(tmp_path.glob("bookstore-metrics-*"))
+    assert {line["level"] for line in all_lines(pair, "books")} == {"info"}
+
+
+@pytest.mark.parametrize(("server", "waiting"), [("gunicorn", 20), ("granian", 0)])
+def test_a_stop_answers_what_was_sent(tmp_path: Path, server: str, waiting: int) -> None:
+    with make_pair(tmp_path, "books", SERVER=server, WEB_CONCURRENCY="1", THREADS="1") as pair:
+        process = pair.start("books").processes["books"]
+        with ExitStack() as stack:
+            busy = stack.enter_context(connect(pair, a_head(pair)))
+            assert busy.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            others = [stack.enter_context(connect(pair, HEALTH)) for _ in range(waiting)]
+            process.send_signal(signal.SIGTERM)
+            wait_until(lambda: not is_open(pair.ports["books"]), "new connections are taken")
+            busy.sendall(BODY)
+
+            assert status(busy) == 201
+            assert [status(each) for each in others] == [200] * waiting
+        assert process.wait(TIME) == 0
+
+
+def a_head(pair: Pair) -> bytes:
+    """Return the head of a request that says when it waits, in a thread, for its body."""
+    lines = [f"x-access-tokens: {somebody(pair).token}", "Content-Type: application/json"]
+    lines += [f"Content-Length: {len(BODY)}", "Expect: 100-continue", "", ""]
+    return "\r\n".join(["POST /books HTTP/1.1", "Host: x", *lines]).encode()
