@@ -5,12 +5,10 @@ import os
 import random
 import signal
 import socket
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from subprocess import Popen
-from types import TracebackType
 from typing import Self
 
 import psutil
@@ -18,8 +16,8 @@ import requests
 
 from tests import programs
 from tests.programs import Program, start_cold
+from tests.waiting import wait_until
 
-START = 30  # seconds for a service to be ready, on a busy machine
 SERVICES = ("auth", "books")
 SERVERS = ("gunicorn", "granian")
 FOLLOWER = "follower"  # of books, started if it is named
@@ -132,9 +130,7 @@ class Pair:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop(number=signal.SIGINT)  # without waiting for idle connections
 
     def _spawn(self, service: str) -> Program | Popen[bytes]:
@@ -149,13 +145,10 @@ class Pair:
         return start(*words, environment=environment, output=self.log(service))
 
     def _wait(self, service: str) -> None:
-        deadline = time.monotonic() + START
-        while True:
-            try:
-                requests.get(self.url(service) + "/healthz", timeout=5).raise_for_status()
-            except requests.ConnectionError:
-                assert self.processes[service].poll() is None, self.log(service).read_text()
-                assert time.monotonic() < deadline, self.log(service).read_text()
-                time.sleep(0.05)
-            else:
-                return
+        def is_healthy() -> bool:
+            assert self.processes[service].poll() is None, self.log(service).read_text()
+            with suppress(requests.ConnectionError):
+                return requests.get(self.url(service) + "/healthz", timeout=5).ok
+            return False
+
+        wait_until(is_healthy, f"{service} does not start")

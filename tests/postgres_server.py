@@ -1,10 +1,7 @@
 """Owns a PostgreSQL server of the tests, on a free port of 127.0.0.1 and in a folder of its own."""
 
 import fcntl
-import random
 import signal
-import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,11 +10,11 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from tests.pair import free_port
 from tests.postgres_programs import hand_over, has_icu, run_program
+from tests.waiting import wait_until
 
 USER = "bookstore"  # the superuser of the database
-PORTS = range(20000, 32000)  # below those that the kernel gives to outgoing connections
-WAIT = 20  # seconds for killed processes to be gone
 # A linguistic order, unlike Python's: what forgets to say COLLATE "C" is found out.
 COLLATION = ["--locale-provider=icu", "--icu-locale=en-US"]
 CONFIGURATION = """
@@ -54,10 +51,7 @@ class PostgresServer:
         """Kill every process of the server."""
         processes = self._processes()
         _signal(processes, signal.SIGKILL)
-        deadline = time.monotonic() + WAIT
-        while any(map(_runs, processes)):
-            assert time.monotonic() < deadline, "PostgreSQL cannot be killed"
-            time.sleep(0.02)
+        wait_until(lambda: not any(map(_runs, processes)), "PostgreSQL cannot be killed")
         # Its ids live on where nobody collects the dead, and would keep the next server from starting.
         (self._data / "postmaster.pid").unlink(missing_ok=True)
 
@@ -101,7 +95,7 @@ class PostgresServer:
         options = ["--auth=trust", f"--username={USER}", "--encoding=UTF8", "--no-locale", "--no-sync"]
         collation = COLLATION if has_icu() else []
         run_program("initdb", f"--pgdata={self._data}", *options, *collation, cwd=self.folder)
-        port = _free_port()
+        port = free_port()
         (self.folder / "port").write_text(str(port))
         with (self._data / "postgresql.conf").open("a") as configuration:
             configuration.write(CONFIGURATION.format(port=port))
@@ -142,10 +136,3 @@ def _runs(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
         return process.status() != psutil.STATUS_ZOMBIE
     return False
-
-
-def _free_port() -> int:
-    while True:
-        port = random.choice(PORTS)
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port

@@ -1,8 +1,7 @@
 """An import that does not come to its end leaves nothing behind; one that is under way is let to its end."""
 
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,17 +14,11 @@ import requests
 from tests.books.files import as_csv, books, import_file, shelf_of
 from tests.pair import Pair
 from tests.people import Person, assert_problem, register
+from tests.waiting import wait_until
 
 BOOKS = 25_000
 PATIENCE = 30  # seconds
 DELETE = "INSERT INTO deleted_users (public_id, position, deleted_at) VALUES (%s, 0, now())"
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -51,7 +44,7 @@ def inserting(person: Person) -> Iterator[Future[requests.Response]]:
     """Import a file, for a block that begins while its books are being inserted."""
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(import_file, person, as_csv(books(BOOKS)))
-        wait_until(lambda: answer.done() or is_inserting(person.pair))
+        wait_until(lambda: answer.done() or is_inserting(person.pair), "nothing is inserted", poll=0.005)
         assert not answer.done(), answer.result().text
         assert shelf_of(person) == []
         yield answer
@@ -76,7 +69,7 @@ def test_a_worker_that_is_killed_while_it_inserts_leaves_nothing(person: Person)
         assert victim
         victim.kill()
         assert isinstance(answer.exception(), requests.ConnectionError)
-    wait_until(lambda: worker(person.pair) not in (None, victim))
+    wait_until(lambda: worker(person.pair) not in (None, victim), "there is no other worker")
 
     assert_nothing_is_left(person)
 
@@ -102,7 +95,8 @@ def test_a_client_that_goes_away_while_it_sends_leaves_nothing(person: Person, c
 
     with socket.create_connection(("127.0.0.1", person.pair.ports["books"]), PATIENCE) as sock:
         sock.sendall(f"{head}\r\n{framing}\r\n\r\n".encode() + sent)
-    wait_until(lambda: b'"/books/import","status":400' in person.pair.log("books").read_bytes())
+    refused, log = b'"/books/import","status":400', person.pair.log("books")
+    wait_until(lambda: refused in log.read_bytes(), "the import goes on")
 
     assert_nothing_is_left(person)
 

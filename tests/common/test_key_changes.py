@@ -17,7 +17,6 @@ from tests.resilience.alone import workers
 from tests.waiting import wait_until
 
 on_sqlite = pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # keys have nothing to do with it
-WAIT = 30  # seconds until a test gives up
 
 
 @pytest.fixture
@@ -44,10 +43,7 @@ def token_of(pair: Pair) -> str:
 
 def until(pair: Pair, token: str, status: int) -> None:
     """Wait until every worker gives this answer."""
-    deadline = time.monotonic() + WAIT
-    while {ask(pair, token).status_code for _ in range(8)} != {status}:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: {ask(pair, token).status_code for _ in range(20)} == {status}, f"not all say {status}")
 
 
 @on_sqlite
@@ -118,11 +114,12 @@ def everywhere(pair: Pair, event: str) -> None:
 
 def wait_for_event(pair: Pair, event: str) -> None:
     """Keep asking until a worker has written that it saw the file."""
-    deadline = time.monotonic() + WAIT
-    while event not in {line["event"] for line in all_lines(pair, "books")}:
-        assert time.monotonic() < deadline
+
+    def is_written() -> bool:
         ask(pair, "x")
-        time.sleep(0.05)
+        return event in {line["event"] for line in all_lines(pair, "books")}
+
+    wait_until(is_written, f"{event} is not in the log")
 
 
 @on_sqlite

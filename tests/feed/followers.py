@@ -1,7 +1,6 @@
 """Followers of a test's own, to be killed."""
 
 import signal
-from types import TracebackType
 from typing import Self
 
 from tests.pair import Pair
@@ -18,9 +17,7 @@ class Followers:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for process in tuple(self._running):
             self.kill(process)
 

@@ -1,39 +1,25 @@
 """Clients that repeat each request, with the key it has, until it is answered."""
 
-import threading
 import uuid
 from contextlib import suppress
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import requests
 
 from tests.people import Person, book
+from tests.threads import Threads
 
 WRITERS = 8
 BROKEN = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)  # before, and within an answer
 
 
-class Repeaters:
-    """Clients that send each request with a key of its own, again and again until it is answered."""
+class Repeaters(Threads):
+    """Send each request with a key of its own, again and again until it is answered, for a `with` block."""
 
     def __init__(self, person: Person) -> None:
+        super().__init__(self._write, WRITERS)
         self.person = person
         self.answers: list[tuple[str, dict[str, Any], requests.Response]] = []
-        self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._write) for _ in range(WRITERS)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
 
     def send(self, key: str, sent: dict[str, Any]) -> requests.Response:
         """Send a request once, over a connection of its own."""

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import stat
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +13,9 @@ import psutil
 import pytest
 import requests
 
+from tests.pair import is_open
 from tests.run.runs import WAIT, Run
+from tests.waiting import wait_until
 
 BODY = b'{"name": "Ann", "password": "the moon is made of paper"}'
 HEAD = (
@@ -23,26 +24,9 @@ HEAD = (
 )
 
 
-def wait_until(done: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WAIT
-    while not done():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
-def is_closed(url: str) -> bool:
-    """Tell whether nobody new is let in."""
-    host, port = url.removeprefix("http://").split(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=0.2).close()
-    except OSError:
-        return True
-    return False
-
-
-def begin_request(run: Run) -> socket.socket:
+def begin_request(port: int) -> socket.socket:
     """Send the head of a registration, and return when auth waits for the rest."""
-    connection = socket.create_connection(("127.0.0.1", int(run.environment["AUTH_PORT"])), timeout=WAIT)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=WAIT)
     connection.sendall(HEAD)
     assert connection.recv(1000).startswith(b"HTTP/1.1 100")
     return connection
@@ -104,9 +88,10 @@ def test_stopping_finishes_what_is_under_way_and_ends_every_process(
     run = prepared
     run.start()
     run.wait_ready()
-    with closing(begin_request(run)) as connection:
+    port = int(run.environment["AUTH_PORT"])
+    with closing(begin_request(port)) as connection:
         stop(run)
-        wait_until(lambda: is_closed(run.url("AUTH")), "auth closes its port")
+        wait_until(lambda: not is_open(port), "auth closes its port")
         connection.sendall(BODY)
         answer = connection.recv(1000)
 
