@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from auth_service.cli import key_file
-from tests.contract.raw_client import RawClient, TokenProbe
 from tests.contract.recipes import Key
 from tests.pair import SERVICES, Pair, run_flask
 from tests.people import Person, register, register_admin
@@ -102,15 +101,6 @@ def admin(pair: Pair) -> Person:
 
 
 admin_of = functools.cache(register_admin)
-
-
-@pytest.fixture(scope="session")
-def token_probe(pair: Pair) -> Iterator[TokenProbe]:
-    """Return what the corpus of tokens needs of a running pair."""
-    person = register(pair)
-    claims = json.loads(base64.urlsafe_b64decode(person.token.split(".")[1] + "=="))
-    with RawClient(pair.url("auth")) as auth, RawClient(pair.url("books")) as books:
-        yield TokenProbe(auth, books, keys_of(pair), person.public_id, claims["sid"], person.token)
 
 
 def keys_of(pair: Pair) -> list[Key]:
