@@ -34,44 +34,6 @@ def test_anything_else_is_no_prize(person: Person, prize: object) -> None:
     assert complaints(person.post("/books", book(book_prize=prize))) == ["/book_prize"]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "  two spaces around  ",
-        "e\u0301 is not é",
-        "line\u2028and paragraph\u2029",
-        "\u202eright to left",
-        "\ufeffmark",
-    ]
-    + [
-        "zero\u200bwidth",
-        "\u200b",
-        "李小龍 \U0001f600\U0001f468\u200d\U0001f469",
-        "\uffff\U0010ffff\ue000",
-        "\ud7ff",
-    ]
-    + [
-        "'; DROP TABLE books; --",
-        "{{7*7}} ${x} %s %(a)s :name ?",
-        "<script>alert(1)</script>",
-        '\\u0041 \\ / "',
-    ]
-    + ["\u00a0x", "ı İ ß ẞ ς", "null", "0"],
-    ids=ascii,
-)
-def test_a_text_is_kept_as_it_was_sent(person: Person, text: str) -> None:
-    sent = book(name=text, Author=text, Publisher=text)
-
-    made = person.add_book(**sent)
-
-    for shown in (
-        made,
-        person.get(f"/books/{made['id']}").json(),
-        person.get("/books").json()["list_of_books"][0],
-    ):
-        assert [shown[member] for member in TEXTS] == [text] * 3
-
-
 @pytest.mark.parametrize("member", TEXTS)
 @pytest.mark.parametrize("character", ["x", "é", "\U0001f600", "\ufdfa"])
 def test_a_text_has_up_to_200_characters(person: Person, member: str, character: str) -> None:
@@ -80,27 +42,8 @@ def test_a_text_has_up_to_200_characters(person: Person, member: str, character:
 
 
 @pytest.mark.parametrize("member", TEXTS)
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        " ",
-        "\u3000\u2003",
-        "\u2028",
-        "a\nb",
-        "\ta",
-        "a\r",
-        "\x00",
-        "a\x00b",
-        "\x1b[31m",
-        "\x7f",
-        "a\x85b",
-        "\x9f",
-    ]
-    + [None, 0, 1, 1.5, True, [], {}, ["Ann"]],
-    ids=ascii,
-)
-def test_a_text_that_breaks_a_rule_is_refused(person: Person, member: str, text: object) -> None:
+@pytest.mark.parametrize("text", [None, 0, 1, 1.5, True, [], {}, ["Ann"]], ids=str)
+def test_anything_else_is_no_text(person: Person, member: str, text: object) -> None:
     assert complaints(person.post("/books", book(**{member: text}))) == [f"/{member}"]
 
 

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +12,6 @@ from hypothesis import strategies as st
 from books_service.transfer.csv_format import MEMBERS
 from books_service.transfer.formats import CSV, FORMATS, NDJSON, Format
 from books_service.transfer.lines import MAX_RECORD, Lines, Record
-from tests.books.files import export, import_file
-from tests.books.naughty import GOOD
-from tests.pair import Pair
-from tests.people import Person, register
 
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=200)
 guarded = st.tuples(st.sampled_from(["", "=", "+", "-", "@", "'", "''", '"', ","]), texts).map("".join)
@@ -75,30 +70,3 @@ def test_a_line_at_the_limit_is_one_line(end: str, length: int) -> None:
 
     assert [record.line for record in found] == [1, 2]
     assert bool(found[0].wrong) == (length + len(end) > MAX_RECORD)
-
-
-@every_format
-def test_a_shelf_moved_to_somebody_else_is_the_same_shelf(pair: Pair, person: Person, form: Format) -> None:
-    other = register(pair)
-    for place, text in enumerate(GOOD):
-        person.add_book(name=text, Author=f"{place}", Publisher=text, book_prize=place or None)
-
-    file = export(person, form.name)
-    answer = import_file(other, file, form.media_type)
-
-    assert answer.json() == {"created": len(GOOD), "skipped": 0}
-    for name in FORMATS:
-        assert export(other, name) == export(person, name)
-    assert bare(other) == bare(person)
-    assert import_file(person, file, form.content_type).json() == {"created": 0, "skipped": len(GOOD)}
-
-
-def bare(person: Person) -> list[dict[str, Any]]:
-    """Return the shelf as it is listed, without what a move may change."""
-    listed = person.get("/books?limit=200").json()["list_of_books"]
-    return [{name: book[name] for name in MEMBERS} for book in listed]
-
-
-def test_there_is_something_to_move() -> None:
-    assert len(GOOD) > 80
-    assert not [text for text in GOOD if any(unicodedata.category(each) in ("Cc", "Cs") for each in text)]
