@@ -52,5 +52,9 @@ def test_no_container_can_do_more_than_it_has_to(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["init"] is True
-    assert {"mem_limit", "cpu_quota", "pids_limit", "restart", "logging"} <= service.keys()
+    assert not {"privileged", "cap_add"} & service.keys()
+    assert {"mem_limit", "cpu_quota", "pids_limit", "restart"} <= service.keys()
+    assert service["logging"]["driver"] == "json-file"
+    assert set(service["logging"]["options"]) == {"max-size", "max-file"}
+    assert "bookstore-" in service["image"] or service["user"] not in ("root", "0")
     assert service["restart"] == ("no" if name in ONCE else "unless-stopped")
