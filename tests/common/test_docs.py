@@ -4,7 +4,6 @@ import pytest
 import requests
 
 from tests.pair import SERVICES, Pair
-from tests.people import assert_problem
 
 TYPES = {
     "/docs": "text/html; charset=utf-8",
@@ -15,18 +14,10 @@ TYPES = {
 }
 
 
-def fetch(pair: Pair, service: str, path: str, **headers: str) -> requests.Response:
-    """Ask for `path` to the letter: requests would take dots out of it."""
-    request = requests.Request("GET", pair.url(service), headers=headers).prepare()
-    request.url = pair.url(service) + path
-    with requests.Session() as session:
-        return session.send(request, timeout=30, allow_redirects=False)
-
-
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("path", TYPES)
 def test_each_file_is_there_with_its_type(pair: Pair, service: str, path: str) -> None:
-    answer = fetch(pair, service, path)
+    answer = requests.get(pair.url(service) + path, timeout=30)
 
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == TYPES[path]
@@ -35,7 +26,7 @@ def test_each_file_is_there_with_its_type(pair: Pair, service: str, path: str) -
 
 
 def test_the_page_has_a_policy_of_its_own(pair: Pair) -> None:
-    policy = fetch(pair, "auth", "/docs").headers["Content-Security-Policy"]
+    policy = requests.get(pair.url("auth") + "/docs", timeout=30).headers["Content-Security-Policy"]
 
     assert "default-src 'none'" in policy
     assert "script-src 'self';" in policy
@@ -43,32 +34,11 @@ def test_the_page_has_a_policy_of_its_own(pair: Pair) -> None:
 
 
 def test_a_file_is_kept_by_a_browser_and_asked_for_again(pair: Pair) -> None:
-    first = fetch(pair, "auth", "/docs/swagger-ui.css")
+    url = pair.url("auth") + "/docs/swagger-ui.css"
+    first = requests.get(url, timeout=30)
 
-    again = fetch(pair, "auth", "/docs/swagger-ui.css", **{"If-None-Match": first.headers["ETag"]})
+    again = requests.get(url, headers={"If-None-Match": first.headers["ETag"]}, timeout=30)
 
     assert first.headers["Cache-Control"] == "no-cache"
     assert again.status_code == 304
     assert not again.content
-
-
-@pytest.mark.parametrize("service", SERVICES)
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/docs/",
-        "/docs/nothing.js",
-        "/docs/oauth2-redirect.html",
-        "/docs/index.css",
-        "/docs/../common/web/docs.py",
-        "/docs/%2e%2e/%2e%2e/__init__.py",
-        "/docs/..%2f__init__.py",
-        "/docs/..%5c__init__.py",
-        "/docs//etc/passwd",
-        "/docs/%2fetc%2fpasswd",
-        "/docs/swagger-ui.css/",
-        "/docs/swagger-ui.css%00",
-    ],
-)
-def test_nothing_else_is_there(pair: Pair, service: str, path: str) -> None:
-    assert_problem(fetch(pair, service, path), 404)
