@@ -75,14 +75,23 @@ def test_a_rotation_lets_a_new_key_sign_and_the_old_one_verify(operator: Operato
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_key_whose_tokens_may_live_is_not_retired(
-    operator: Operator, path: Path, rotated: list[str]
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["{old}"], "--force"),
+        (["{new}"], "rotate first"),
+        (["{new}", "--force"], "rotate first"),
+        (["{old}x", "--force"], "no such key"),
+    ],
+)
+def test_a_key_that_is_needed_or_not_there_is_not_retired(
+    operator: Operator, path: Path, rotated: list[str], words: list[str], reason: str
 ) -> None:
-    before = path.read_bytes()
+    before, (new, old) = path.read_bytes(), rotated
 
-    line = operator.fail("keys", "retire", rotated[1])
+    line = operator.fail("keys", "retire", *(word.format(new=new, old=old) for word in words))
 
-    assert "--force" in line
+    assert reason in line
     assert path.read_bytes() == before
 
 
@@ -94,46 +103,30 @@ def test_a_key_may_have_signed_until_all_had_read_that_another_does(path: Path, 
     assert old["exp"] >= new["iat"] + 2700 + 30 + 2
 
 
-def test_a_key_is_retired_by_force(operator: Operator, path: Path, rotated: list[str]) -> None:
-    operator.succeed("keys", "retire", "--force", rotated[1])
-
-    assert list(read(path).verifying) == [rotated[0]]
-
-
-def test_a_key_whose_tokens_are_dead_is_retired(operator: Operator, path: Path, rotated: list[str]) -> None:
+@pytest.mark.parametrize("is_dead", [True, False])
+def test_a_key_is_retired_once_its_tokens_are_dead_or_by_force(
+    operator: Operator, path: Path, rotated: list[str], *, is_dead: bool
+) -> None:
     keys = jwks(path)
-    keys[1]["exp"] = 1
+    keys[1]["exp"] = 1 if is_dead else keys[1]["exp"]
     path.write_text(json.dumps({"keys": keys}))
 
-    operator.succeed("keys", "retire", rotated[1])
+    operator.succeed("keys", "retire", *([] if is_dead else ["--force"]), rotated[1])
 
     assert list(read(path).verifying) == [rotated[0]]
-
-
-@pytest.mark.parametrize("force", [[], ["--force"]])
-def test_the_key_that_signs_is_never_retired(
-    operator: Operator, rotated: list[str], force: list[str]
-) -> None:
-    assert "rotate first" in operator.fail("keys", "retire", rotated[0], *force)
-
-
-def test_a_key_that_is_not_there_cannot_be_retired(operator: Operator, rotated: list[str]) -> None:
-    assert "no such key" in operator.fail("keys", "retire", rotated[0] + "x")
 
 
 @pytest.mark.parametrize("words", [["list"], ["rotate"], ["retire", "x"]])
-def test_without_a_file_there_is_nothing_to_change(operator: Operator, path: Path, words: list[str]) -> None:
+def test_without_a_file_or_its_folder_there_is_nothing_to_change(
+    operator: Operator, path: Path, words: list[str]
+) -> None:
+    assert "JWT_KEYS_FILE" in operator.fail("keys", *words)
     path.parent.mkdir()
 
     line = operator.fail("keys", *words)
 
     assert "JWT_KEYS_FILE" in line
     assert "missing" in line
-
-
-@pytest.mark.parametrize("words", [["list"], ["rotate"], ["retire", "x"]])
-def test_without_its_folder_either(operator: Operator, words: list[str]) -> None:
-    assert "JWT_KEYS_FILE" in operator.fail("keys", *words)
 
 
 @pytest.mark.parametrize("words", [["init"], ["list"], ["rotate"], ["retire", "x"]])
