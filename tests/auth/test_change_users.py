@@ -56,8 +56,10 @@ def test_a_disabled_user_is_logged_out_and_stays_out_until_enabled(admin: Person
     assert_refused(refresh(person.pair, login.refresh_token))
     assert told_of(person.pair, login.session_id) == 1
     assert login_status(person) == 401
+    assert admin.get(f"/users/{person.public_id}", "auth").json()["disabled"] is True
     assert change(admin, person, disabled=False).json()["disabled"] is False
     assert not login.is_live
+    assert_refused(refresh(person.pair, login.refresh_token))
     assert login_status(person) == 200
 
 

@@ -40,13 +40,8 @@ def test_a_user_is_erased_with_all_there_is_of_it(person: Person) -> None:
     assert kept(person.pair, first.session_id) == kept(person.pair, second.session_id) == (0, 0)
     again = requests.post(person.pair.url("auth") + "/login", auth=(person.name, PASSWORD), timeout=30)
     assert_problem(again, 401, "could not verify")
-
-
-def test_the_deletion_is_told(person: Person) -> None:
-    delete_me(person)
-
-    found = select(Event.type).where(Event.public_id == person.public_id)
-    assert rows(person.pair, found) == [("user.deleted",)]
+    told = select(Event.type).where(Event.public_id == person.public_id)
+    assert rows(person.pair, told) == [("user.deleted",)]
 
 
 def test_the_name_is_free_and_its_next_user_is_another(person: Person) -> None:

@@ -4,36 +4,25 @@ import re
 import time
 import uuid
 
-import jwt
 import pytest
 import requests
 
 from common.tokens.access import issue
 from common.tokens.keys import read
-from tests.auth.shell import Operator
+from tests.auth.logins import assert_refused
+from tests.feed.ends import session_of
 from tests.pair import Pair
-from tests.people import PASSWORD, Person, assert_problem, register
+from tests.people import Person, assert_problem
 
 USER = {"public_id", "name", "admin", "disabled", "created_at", "last_login_at"}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 NOBODY = "00000000-0000-4000-8000-000000000000"
-INVALID = 'Bearer realm="bookstore", error="invalid_token"'
 
 
 def forge(pair: Pair, *, public_id: str, session_id: str) -> str:
     """Return a token that the service itself could have signed."""
     key = read(pair.folder / "keys.json").signing
     return issue(key, public_id=public_id, session_id=session_id, now=time.time())
-
-
-def session_of(person: Person) -> str:
-    session: str = jwt.decode(person.token, options={"verify_signature": False})["sid"]
-    return session
-
-
-def assert_refused(answer: requests.Response) -> None:
-    assert_problem(answer, 401, "token is invalid")
-    assert answer.headers["WWW-Authenticate"] == INVALID
 
 
 def test_me_is_the_user_of_the_token(person: Person) -> None:
@@ -54,19 +43,6 @@ def test_without_a_token_nothing_is_seen(pair: Pair, path: str) -> None:
 
     assert_problem(answer, 401, "a valid token is missing")
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="bookstore"'
-
-
-def test_a_disabled_user_is_logged_out_for_good(pair: Pair, operator: Operator) -> None:
-    person = register(pair)
-
-    operator.succeed("users", "disable", person.name)
-    assert_refused(person.get("/me", "auth"))
-    operator.succeed("users", "enable", person.name)
-
-    assert_refused(person.get("/me", "auth"))
-    login = requests.post(pair.url("auth") + "/login", auth=(person.name, PASSWORD), timeout=30)
-    person.token = login.json()["token"]
-    assert person.get("/me", "auth").status_code == 200
 
 
 def test_a_session_that_nobody_opened_is_refused_by_auth_alone(pair: Pair, person: Person) -> None:
@@ -93,18 +69,6 @@ def test_users_are_for_admins(person: Person, path: str) -> None:
     assert_problem(person.get(path, "auth"), 403, "only an admin may do this")
 
 
-@pytest.mark.usefixtures("admin")  # another one, for the last admin stays
-def test_who_is_an_admin_is_asked_at_every_request(pair: Pair, operator: Operator) -> None:
-    person = register(pair)
-
-    seen = []
-    for command in ("promote", "demote"):
-        operator.succeed("users", command, person.name)
-        seen.append(person.get("/users", "auth").status_code)
-
-    assert seen == [200, 403]
-
-
 def test_a_user_is_shown_to_an_admin(admin: Person, person: Person) -> None:
     answer = admin.get(f"/users/{person.public_id}", "auth")
 
@@ -120,10 +84,3 @@ def test_a_user_has_one_address(admin: Person, person: Person, path: str) -> Non
 def test_a_user_that_does_not_exist_is_404(admin: Person, person: Person) -> None:
     assert_problem(admin.get(f"/users/{uuid.uuid4()}", "auth"), 404, "user does not exist")
     assert_problem(admin.get(f"/users/{person.public_id.upper()}", "auth"), 404)
-
-
-def test_a_disabled_user_is_still_shown(pair: Pair, admin: Person, operator: Operator) -> None:
-    person = register(pair)
-    operator.succeed("users", "disable", person.name)
-
-    assert admin.get(f"/users/{person.public_id}", "auth").json()["disabled"] is True

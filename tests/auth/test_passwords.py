@@ -143,6 +143,7 @@ def test_a_password_is_verified_against_its_hash_and_no_other() -> None:
     assert HASHER.verify(stored, "correct horsE") is False
     assert HASHER.verify(stored, "correct horse ") is False
     assert HASHER.verify(stored, "") is False
+    assert HASHER.verify(HASHER.hash("x" * 256), "x" * 255 + "y") is False
 
 
 def test_a_hash_is_argon2id_with_the_parameters_asked_for() -> None:
@@ -174,13 +175,6 @@ def test_compatible_characters_make_another_password() -> None:
 def test_what_could_never_be_chosen_is_compared_and_wrong(password: str) -> None:
     assert HASHER.verify(HASHER.hash("x" * 256), password) is False
     assert HASHER.verify_dummy(password) is False
-
-
-def test_a_long_password_is_compared_whole() -> None:
-    stored = HASHER.hash("x" * 256)
-
-    assert HASHER.verify(stored, "x" * 256) is True
-    assert HASHER.verify(stored, "x" * 255 + "y") is False
 
 
 @pytest.mark.parametrize("stored", ["", "broken", "$argon2id$broken"])
@@ -228,21 +222,6 @@ def test_all_work_waits_for_a_slot(use: Callable[[Hasher], Any]) -> None:
 
     with slots.slot(), pytest.raises(Busy):
         use(hasher)
-
-
-def test_hashes_in_many_threads_are_all_right() -> None:
-    hasher, outcomes = make_hasher(slots=ConcurrencyLimit(2, waiting=14, wait=60)), list[bool]()
-
-    def hash_and_verify(password: str) -> None:
-        outcomes.append(hasher.verify(hasher.hash(password), password))
-
-    threads = [threading.Thread(target=hash_and_verify, args=[f"correct horse {i}"]) for i in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert outcomes == [True] * 16
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is that of a process")

@@ -13,10 +13,9 @@ from sqlalchemy import select
 from auth_service.models import RefreshToken
 from tests.auth.database import let_pass, rows, told_of
 from tests.auth.logins import TOKENS, Login, assert_refused, log_in, refresh
-from tests.auth.shell import Operator
 from tests.common.log_lines import lines_of, new_id
 from tests.pair import Pair
-from tests.people import PASSWORD, Person, complaints, new_name, register
+from tests.people import PASSWORD, Person, complaints, new_name
 
 FORM = re.compile(r"[0-9a-f-]{36}\.[A-Za-z0-9_-]{43}")
 DAY = 24 * 60 * 60  # seconds
@@ -213,16 +212,6 @@ def test_a_session_that_was_idle_too_long_is_over(pair: Pair, login: Login) -> N
 
     assert_refused(refresh(pair, login.refresh_token))
     assert not login.is_live
-
-
-def test_a_disabled_user_gets_no_tokens(pair: Pair, operator: Operator) -> None:
-    person = register(pair)
-
-    operator.succeed("users", "disable", person.name)
-    assert_refused(refresh(pair, person.refresh_token))
-    operator.succeed("users", "enable", person.name)
-
-    assert_refused(refresh(pair, person.refresh_token))
 
 
 def test_the_database_holds_no_token_that_could_be_used(pair: Pair, login: Login) -> None:

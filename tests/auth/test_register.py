@@ -1,5 +1,6 @@
 """POST /register: who may be registered, under what name, and what is answered."""
 
+import unicodedata
 import uuid
 from typing import Any
 
@@ -60,16 +61,11 @@ def test_a_registration_does_not_look_at_the_authorization_header(pair: Pair) ->
 @pytest.mark.parametrize(
     ("sent", "shown"),
     [
-        pytest.param("  {}  ", "{}", id="trimmed"),
-        pytest.param("Ann   Lee {}", "Ann Lee {}", id="a run of spaces"),
-        pytest.param("Ann\u00a0Lee {}", "Ann Lee {}", id="a no-break space"),
-        pytest.param("\uff21nn {}", "Ann {}", id="full width"),
-        pytest.param("\ufb01ne {}", "fine {}", id="a ligature"),
-        pytest.param("Ame\u0301lie {}", "Amélie {}", id="a combining accent"),
+        pytest.param("  Ann   Lee {}", "Ann Lee {}", id="spaces"),
+        pytest.param("Ame\u0301lie \uff21 {}", "Amélie A {}", id="an accent, and full width"),
         pytest.param("ÀÉ ÖßẞİΣς {}", "ÀÉ ÖßẞİΣς {}", id="the case is kept"),
-        pytest.param("李小龍 {}", "李小龍 {}", id="Chinese"),
-        pytest.param("\U0001f600 {}", "\U0001f600 {}", id="beyond the basic plane"),
-        pytest.param("O'Neil; DROP TABLE users; -- {}", "O'Neil; DROP TABLE users; -- {}", id="SQL"),
+        pytest.param("李小龍 \U0001f600 {}", "李小龍 \U0001f600 {}", id="beyond the basic plane"),
+        pytest.param("'; DROP TABLE users; -- {}", "'; DROP TABLE users; -- {}", id="SQL"),
         pytest.param("<b>&amp;%_\\ {}", "<b>&amp;%_\\ {}", id="markup"),
     ],
 )
@@ -91,10 +87,10 @@ def test_a_name_has_up_to_50_characters(pair: Pair, character: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "again", [str, str.upper, str.title, " {} ".format, lambda name: "\uff21" + name[1:]]
+    "again", [str, str.upper, str.title, " {} ".format, lambda name: f"\uff21{name[1:-1]}SS"]
 )
 def test_a_name_is_there_once_in_whatever_spelling(pair: Pair, again: Any) -> None:
-    name = "a" + new_name()
+    name = f"a{new_name()}ß"
     register(pair, name)
 
     answer = post(pair, {"name": again(name), "password": "another good password"})
@@ -103,43 +99,37 @@ def test_a_name_is_there_once_in_whatever_spelling(pair: Pair, again: Any) -> No
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [("Straße {}", "STRASSE {}"), ("ΣΟΣ {}", "σος {}"), ("ſ{}", "S{}")]
+    "name", ["", "\u3000", "a:b", "a\x00b", "a\u200bb", "\ufdfa" * 4, None, 1, True, 1.5, [], {}], ids=ascii
 )
-def test_names_are_compared_in_folded_form(pair: Pair, first: str, second: str) -> None:
-    unique = new_name()[-8:]
-    register(pair, first.format(unique))
-
-    answer = post(pair, {"name": second.format(unique), "password": PASSWORD})
-
-    assert_problem(answer, 409, "name is already taken")
+def test_a_name_that_breaks_a_rule_is_refused(pair: Pair, name: object) -> None:
+    assert complaints(post(pair, {"name": name, "password": PASSWORD})) == ["/name"]
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        " ",
-        "\u3000",
-        "a:b",
-        "a\nb",
-        "a\tb",
-        "a\x00b",
-        "a\x7fb",
-        "a\x85b",
-        "a\u2028b",
-        "a\u2029b",
-        "a\u1680b",
-    ]
-    + ["a\u200bb", "a\u200db", "a\u202eb", "\ufeffa", "a\ue000b", "a\uffffb", "a\U000e0041b", "a\u0378b"]
-    + ["\uff1a", "x" * 51, "\ufdfa" * 4, "\u0301" * 60_000, None, 1, True, 1.5, [], {}, ["Ann"]],
+    "password",
+    ["", "short12", "password123", "{name}", "x" * 257, "tab\tinside it", None, 12345678, True, [], {}],
     ids=ascii,
 )
-def test_a_name_that_breaks_a_rule_is_refused(pair: Pair, name: object) -> None:
-    body = {"name": name, "password": PASSWORD}
-    if len(str(name)) > 10_000:
-        body["name"] = str(name)[:10_000]
+def test_a_password_that_breaks_a_rule_is_refused_and_not_shown(pair: Pair, password: object) -> None:
+    name = new_name()
+    sent = name.upper() if password == "{name}" else password
 
-    assert complaints(post(pair, body)) == ["/name"]
+    answer = post(pair, {"name": name, "password": sent})
+
+    assert complaints(answer) == ["/password"]
+    assert not isinstance(sent, str) or len(sent) < 4 or sent not in answer.text
+
+
+@pytest.mark.parametrize(
+    "password", ["\U0001f600" * 256, "U\u0308bergro\u0308\u00dfentra\u0308ger"], ids=ascii
+)
+def test_a_password_is_known_again_in_either_form_of_its_accents(pair: Pair, password: str) -> None:
+    login = {"name": new_name(), "password": password}
+    assert post(pair, login).status_code == 201
+
+    login["password"] = unicodedata.normalize("NFC", password)
+
+    assert requests.post(pair.url("auth") + "/login", json=login, timeout=30).status_code == 200
 
 
 def test_everything_that_is_wrong_is_said_at_once(pair: Pair) -> None:
