@@ -1,9 +1,13 @@
 """The key file while it is in use: a change is noticed, a broken one changes nothing."""
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from common.tokens import keys as key_files
 from common.tokens.keys import BadKeys, KeyFile, SingleKey, read
 from tests.common.jwks import jwk, write, write_text
 
@@ -93,3 +97,30 @@ def test_no_key_shows_in_a_representation(path: Path) -> None:
     assert (
         "0123456789" not in f"{read(path)!r} {read(path)} {KeyFile(path).current()!r} {vars(KeyFile(path))}"
     )
+
+
+def test_what_could_not_be_read_is_read_at_the_next_look(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_files, "RELOAD_EVERY", 0)
+    write(path, jwk(kid="old"))
+    file = KeyFile(path)
+    write(path, jwk(kid="new"))
+
+    with without_file_numbers():
+        assert not file.reload()
+        assert file.current().signing.id == "old"
+        assert file.complaint == "the key file cannot be read"
+
+    assert file.reload()
+    assert file.current().signing.id == "new"
+    assert file.complaint is None
+
+
+@contextmanager
+def without_file_numbers() -> Iterator[None]:
+    """Let no file be opened."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
