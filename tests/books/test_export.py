@@ -137,14 +137,6 @@ def test_head_has_the_same_headers_and_no_body(person: Person) -> None:
     assert (answers[1].status_code, answers[1].content) == (200, b"")
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_it_is_no_number_of_a_book(person: Person, method: str) -> None:
-    answer = person.request(method, "books", "/books/export")
-
-    assert_problem(answer, 405)
-    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
-
-
 def test_it_needs_a_token(person: Person) -> None:
     assert_problem(person.get("/books/export", headers={}), 401, "a valid token is missing")
 

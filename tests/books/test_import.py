@@ -266,14 +266,6 @@ def test_the_order_of_refusals(person: Person) -> None:
     assert_problem(import_file(person, b"", CSV, "?x=1"), 422)
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
-def test_it_is_no_number_of_a_book(person: Person, method: str) -> None:
-    answer = person.request(method, "books", "/books/import")
-
-    assert_problem(answer, 405)
-    assert set(answer.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
-
-
 def test_imports_at_once_put_each_book_there_once(person: Person) -> None:
     sent = as_csv(books(3000))
 
