@@ -18,49 +18,32 @@ def assert_refused(run: Run, complaint: str) -> None:
     assert run.processes() == []
 
 
-def test_a_secret_in_the_environment_stands_in_place_of_the_key_file(run: Run) -> None:
-    run.environment["JWT_SECRET"] = "short"
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("JWT_SECRET", "short", "shorter than 32 bytes"),  # it stands in place of the key file
+        ("AUTH_PORT", "http", "AUTH_PORT"),
+        ("BOOKS_PORT", "{AUTH_PORT}", "BOOKS_PORT"),
+        ("DATA_DIR", "/proc", "DATA_DIR"),  # where not even root makes a file
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused(run: Run, name: str, value: str, complaint: str) -> None:
+    run.environment[name] = value.format(**run.environment)
 
-    assert_refused(run, "shorter than 32 bytes")
+    assert_refused(run, complaint)
     assert not run.keys.exists()
 
 
 @pytest.mark.parametrize("setting", PORTS)
-def test_a_port_in_use_is_refused(run: Run, setting: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+def test_a_port_in_use_is_refused_even_if_it_could_be_shared(run: Run, setting: str) -> None:
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as listener:
         run.environment[setting] = str(listener.getsockname()[1])
 
         assert_refused(run, setting)
 
 
-def test_a_port_that_gunicorn_would_share_is_refused(run: Run) -> None:
-    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as listener:
-        run.environment["BOOKS_PORT"] = str(listener.getsockname()[1])
-
-        assert_refused(run, "BOOKS_PORT")
-
-
-def test_one_port_for_both_services_is_refused(run: Run) -> None:
-    run.environment["BOOKS_PORT"] = run.environment["AUTH_PORT"]
-
-    assert_refused(run, "BOOKS_PORT")
-
-
-@pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "1e3"])
-def test_a_port_that_is_none_is_refused(run: Run, port: str) -> None:
-    run.environment["AUTH_PORT"] = port
-
-    assert_refused(run, "AUTH_PORT")
-
-
 def test_a_file_in_place_of_the_data_folder_is_refused(run: Run) -> None:
     run.data.touch()
-
-    assert_refused(run, "DATA_DIR")
-
-
-def test_a_folder_that_cannot_be_written_is_refused(run: Run) -> None:
-    run.environment["DATA_DIR"] = "/proc"  # where not even root makes a file
 
     assert_refused(run, "DATA_DIR")
 
