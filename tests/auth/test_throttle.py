@@ -168,15 +168,8 @@ def test_failures_more_than_a_day_apart_are_not_in_a_row(name: str, network: str
     assert refused(name, network, at=NOW + DAY) == 1
 
 
-def test_no_more_than_ten_are_compared_at_once(name: str, network: str) -> None:
-    for _ in range(10):
-        begin(name, network)
-
-    assert refused(name, network) == 1
-
-
 @pytest.mark.parametrize(("failures", "more"), [(0, 10), (1, 9), (4, 6)])
-def test_failures_and_tries_under_way_are_ten_together(
+def test_no_more_than_ten_are_compared_at_once_failures_included(
     name: str, network: str, failures: int, more: int
 ) -> None:
     fail(name, network, times=failures)

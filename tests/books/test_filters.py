@@ -78,24 +78,6 @@ def test_what_no_book_can_hold_is_refused(person: Person, member: str, asked: st
     assert complaints(person.get("/books", params=query)) == [member]
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "Name=a",
-        "author=a",
-        "publisher=a",
-        "book_prize=1",
-        "owner=x",
-        "id=1",
-        "name[]=a",
-        "title=a",
-        "order=id",
-    ],
-)
-def test_there_are_no_other_filters(person: Person, query: str) -> None:
-    assert complaints(person.get(f"/books?{query}")) == [query.partition("=")[0]]
-
-
 def test_the_longest_values_fit_into_a_request(person: Person) -> None:
     longest = "\U0001f600" * 200  # twelve bytes each in an address
 

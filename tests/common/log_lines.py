@@ -18,6 +18,11 @@ def new_id() -> str:
     return f"test-{secrets.token_hex(8)}"
 
 
+def traced(token: str | None = None) -> dict[str, str]:
+    """Return headers with an id by which the lines of the request are found."""
+    return {"X-Request-ID": new_id()} | ({"Authorization": f"Bearer {token}"} if token else {})
+
+
 def lines_of(pair: Pair, service: str, request_id: str) -> list[Line]:
     """Return the lines of one request; fail if any line of the log is broken."""
     return [line for line in all_lines(pair, service) if line.get("request_id") == request_id]

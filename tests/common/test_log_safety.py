@@ -7,15 +7,10 @@ import secrets
 import pytest
 import requests
 
-from tests.common.log_lines import all_lines, lines_of, new_id
+from tests.common.log_lines import all_lines, lines_of, new_id, traced
 from tests.common.wire import send, send_bytes
 from tests.pair import Pair
 from tests.people import Person, book, new_name
-
-
-def traced(token: str | None = None) -> dict[str, str]:
-    """Return headers with an id by which the lines of the request are found."""
-    return {"X-Request-ID": new_id()} | ({"Authorization": f"Bearer {token}"} if token else {})
 
 
 def test_nothing_secret_is_written(pair: Pair) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.common.log_lines import lines_of, new_id
+from tests.common.log_lines import lines_of, traced
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, new_name
 
@@ -22,11 +22,6 @@ REQUEST = {
     "request_id",
     "client",
 }
-
-
-def traced(token: str | None = None) -> dict[str, str]:
-    """Return headers with an id by which the lines of the request are found."""
-    return {"X-Request-ID": new_id()} | ({"Authorization": f"Bearer {token}"} if token else {})
 
 
 def events(pair: Pair, service: str, headers: dict[str, str]) -> list[tuple[str, Any]]:
