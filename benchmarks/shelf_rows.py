@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from books_service.shelf.books import INSERT_COLUMNS, new_row
+from books_service.shelf.put import INSERT_COLUMNS, new_row
 
 SYLLABLES = re.findall(
     "..[aeioräüé]?", "bakelomituranesodipustatrivorlenganmerquizelfroandishteronelarmäfüdé"

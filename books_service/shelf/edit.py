@@ -1,9 +1,9 @@
-"""Owns the changing and taking of books: what is written goes to the version that was looked at, or nowhere.
+"""Changing a book and deleting it: only the version that was checked is changed.
 
-A change is one statement that names the version which was read, so of several that read the same one is
-written, and the others look again. Who looks again holds the book, and is never late a second time. Whoever
-needs several locks takes the shelf first and the book behind it, and never the other way round. A change of
-a title takes both: two of them that swap titles would wait for one another in the unique index.
+A change is one statement that names the version which was read: of several changes that read the same
+version one is written, and the others read again, this time with the book locked. The order of locks is the
+shelf, then the book. A change of the title locks the shelf too: two changes that swap titles would wait for
+one another in the unique index.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,42 +13,25 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from books_service.models import Book, Shelf, db, fold
-from books_service.shelf.books import (
-    INSERT_COLUMNS,
-    SELECT_BOOK,
-    THIS_BOOK,
-    BookNotFound,
-    BookPayload,
-    VersionedBook,
-    book_from_row,
-    duplicates_refused,
-    find_book,
-    new_row,
-)
+from books_service.models import Book, Shelf, db
+from books_service.shelf.find import SELECT_BOOK, BookNotFound, VersionedBook, find_book, versioned_book
+from books_service.shelf.put import INSERT_COLUMNS, MEMBERS, duplicates_refused, folded_columns
 from common.errors import DomainError
 
 VersionCheck = Callable[[int], bool]  # whether a book of this version may be changed; None: always
 
-MEMBERS = ("name", "Author", "Publisher", "book_prize")
-UPDATE_COLUMNS = [name for name in INSERT_COLUMNS if name not in ("owner", "created_at")]
-
-# Not `owner`: SQLAlchemy takes parameters that are named like columns for values to be set.
+# `shelf`, not `owner`: SQLAlchemy takes a parameter that is named like a column for a value to be set.
 UPDATE = (
     update(Book)
     .where(
         Book.owner == bindparam("shelf"), Book.id == bindparam("book_id"), Book.version == bindparam("known")
     )
-    .values({name: bindparam(name, type_=Book.__table__.c[name].type) for name in UPDATE_COLUMNS})
+    .values({name: bindparam(name) for name in INSERT_COLUMNS if name not in ("owner", "created_at")})
 )
-DELETE = delete(Book).where(*THIS_BOOK)
+DELETE = delete(Book).where(Book.owner == bindparam("owner"), Book.id == bindparam("book_id"))
 LOCK_SHELF = select(Shelf.books).where(Shelf.owner == bindparam("owner")).with_for_update()
 LOCK_BOOK = SELECT_BOOK.with_for_update()
-GIVE_ROOM = (
-    update(Shelf)
-    .where(Shelf.owner == bindparam("shelf"))
-    .values(books=Shelf.books - bindparam("count", type_=Shelf.books.type))
-)
+GIVE_ROOM = update(Shelf).where(Shelf.owner == bindparam("shelf")).values(books=Shelf.books - 1)
 
 
 class PreconditionFailed(DomainError):
@@ -64,7 +47,7 @@ def change_book(
 ) -> VersionedBook:
     """Give the book these members and return it; members that it has already make no new version.
 
-    Raises `BookNotFound`, `PreconditionFailed` and `shelf.DuplicateBook`.
+    Raises `BookNotFound`, `PreconditionFailed` and `DuplicateBook`.
     """
     found = _checked(find_book(owner, book_id), is_expected)
     changed = _changed(found, members)
@@ -72,33 +55,33 @@ def change_book(
         return found
     if _title(changed) == _title(found):
         with db.read() as connection:
-            if connection.execute(UPDATE, _row(owner, changed)).rowcount == 1:
+            if _update(connection, owner, changed):
                 return changed
     with duplicates_refused(), db.write() as connection:
         connection.execute(LOCK_SHELF, {"owner": owner})
-        found = _locked(connection, owner, book_id, is_expected)
+        found = _lock_book(connection, owner, book_id, is_expected)
         changed = _changed(found, members)
         if changed is not found:
-            connection.execute(UPDATE, _row(owner, changed))
+            _update(connection, owner, changed)
         return changed
 
 
 def delete_book(owner: str, book_id: int, *, is_expected: VersionCheck | None = None) -> None:
-    """Take the book off the shelf; raises `BookNotFound` and `PreconditionFailed`."""
+    """Delete the book; raises `BookNotFound` and `PreconditionFailed`."""
     with db.write() as connection:
-        connection.execute(GIVE_ROOM, {"shelf": owner, "count": 1})
+        connection.execute(GIVE_ROOM, {"shelf": owner})
         if is_expected is not None:
-            _locked(connection, owner, book_id, is_expected)
+            _lock_book(connection, owner, book_id, is_expected)
         if connection.execute(DELETE, {"owner": owner, "book_id": book_id}).rowcount == 0:
             raise BookNotFound
 
 
-def _locked(
+def _lock_book(
     connection: Connection, owner: str, book_id: int, is_expected: VersionCheck | None
 ) -> VersionedBook:
     """Return the book, which stays as it is until the transaction ends."""
     row = connection.execute(LOCK_BOOK, {"owner": owner, "book_id": book_id}).first()
-    return _checked(book_from_row(row), is_expected)
+    return _checked(versioned_book(row), is_expected)
 
 
 def _checked(found: VersionedBook, is_expected: VersionCheck | None) -> VersionedBook:
@@ -108,7 +91,7 @@ def _checked(found: VersionedBook, is_expected: VersionCheck | None) -> Versione
 
 
 def _changed(found: VersionedBook, members: Mapping[str, Any]) -> VersionedBook:
-    """Return the next version of the book, or the one that was found if it is no other."""
+    """Return the next version of the book, or `found` itself if nothing changes."""
     if all(getattr(found.book, name) == value for name, value in members.items()):
         return found
     book = replace(found.book, **members, updated_at=datetime.now(UTC))
@@ -116,12 +99,13 @@ def _changed(found: VersionedBook, members: Mapping[str, Any]) -> VersionedBook:
 
 
 def _title(found: VersionedBook) -> tuple[str, str]:
-    return fold(found.book.name), fold(found.book.Author)
+    return found.book.name, found.book.Author
 
 
-def _row(owner: str, changed: VersionedBook) -> dict[str, Any]:
-    """Return what `UPDATE` stores, and where."""
-    book: BookPayload = changed.book
-    row = new_row(owner, {name: getattr(book, name) for name in MEMBERS}, book.updated_at)
-    values = {name: row[name] for name in UPDATE_COLUMNS} | {"version": changed.version}
-    return values | {"shelf": owner, "book_id": book.id, "known": changed.version - 1}
+def _update(connection: Connection, owner: str, changed: VersionedBook) -> bool:
+    """Store the book over the version before it; return False if that is no longer there."""
+    book, version = changed
+    members = {name: getattr(book, name) for name in MEMBERS}
+    values = members | folded_columns(members) | {"version": version, "updated_at": book.updated_at}
+    place = {"shelf": owner, "book_id": book.id, "known": version - 1}
+    return connection.execute(UPDATE, values | place).rowcount == 1

@@ -1,8 +1,8 @@
-"""Owns what becomes of a request that comes again with its key: nothing is made twice, for a day.
+"""Idempotent requests: a request that is repeated with its key makes no second book, for a day.
 
-The key, a fingerprint of what was sent and the book that was made are stored in the transaction that makes
-the book, so there is never one without the other, and a refusal keeps no key. The key's row comes first:
-whoever sends the same key meanwhile waits at it, on whatever replica, until that transaction has ended.
+The key, a fingerprint of the body and the book that was made are stored in the transaction that makes the
+book, so there is never one without the other, and a refused request leaves no key. The key's row comes first:
+a second request with the same key waits at it, on whatever replica, until that transaction has ended.
 """
 
 import hashlib
@@ -17,14 +17,15 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 
 from books_service.models import IdempotencyKey, db
-from books_service.shelf.books import BookPayload, duplicates_refused, insert_book, new_row, payload_from_row
+from books_service.shelf.find import BookPayload
+from books_service.shelf.put import MEMBERS, duplicates_refused, insert_book, new_row
 from common.db.engine import is_locked
 from common.errors import DomainError, InvalidRequest
 
 KEPT = timedelta(hours=24)
-PURGED = 20  # keys of anybody, by each request that stores one
-BOOK = TypeAdapter(BookPayload)  # as it is stored beside its key
+PURGED = 20  # keys of any owner, by each request that stores one
 BATCH = 500  # keys, by each transaction of the follower
+BOOK = TypeAdapter(BookPayload)  # as it is stored beside its key
 
 
 class KeyReused(InvalidRequest):
@@ -50,29 +51,27 @@ class IdempotentResult(NamedTuple):
     is_replayed: bool
 
 
-_mine = (IdempotencyKey.owner == bindparam("owner"), IdempotencyKey.key == bindparam("key"))
-_names = ("owner", "key", "fingerprint", "answer", "made_at")
-_new = postgresql.insert(IdempotencyKey).values(  # the same words on SQLite
-    {name: bindparam(name, type_=IdempotencyKey.__table__.c[name].type) for name in _names}
-)
+_is_expired = IdempotencyKey.made_at <= bindparam("expired")
+_new = postgresql.insert(IdempotencyKey)  # the same words on SQLite
 CLAIM = _new.on_conflict_do_update(
     index_elements=[IdempotencyKey.owner, IdempotencyKey.key],
     set_={name: _new.excluded[name] for name in ("fingerprint", "answer", "made_at")},
-    where=IdempotencyKey.made_at <= bindparam("expired", type_=IdempotencyKey.made_at.type),
+    where=_is_expired,
 ).returning(IdempotencyKey.owner)
-SELECT_RESPONSE = select(IdempotencyKey.fingerprint, IdempotencyKey.answer).where(*_mine)
+SELECT_RESPONSE = select(IdempotencyKey.fingerprint, IdempotencyKey.answer).where(
+    IdempotencyKey.owner == bindparam("owner"), IdempotencyKey.key == bindparam("key")
+)
 STORE_RESPONSE = (
     update(IdempotencyKey)
     .where(IdempotencyKey.owner == bindparam("shelf"), IdempotencyKey.key == bindparam("request_key"))
-    .values(answer=bindparam("response", type_=IdempotencyKey.answer.type))
+    .values(answer=bindparam("response"))
 )
 
 
 def _purge(limit: int) -> Delete:
-    """Return the statement that deletes up to `limit` keys which were made at `expired` or before."""
     found = (
         select(IdempotencyKey.owner, IdempotencyKey.key)
-        .where(IdempotencyKey.made_at <= bindparam("expired", type_=IdempotencyKey.made_at.type))
+        .where(_is_expired)
         .order_by(IdempotencyKey.made_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -85,52 +84,50 @@ PURGE_SOME = _purge(PURGED)
 
 
 def put_book_once(owner: str, key: str, book: Mapping[str, Any], *, capacity: int) -> IdempotentResult:
-    """Put a book on the shelf as `shelf.put_book` does, or return the one that the key has made.
+    """Put a book on the shelf as `put_book` does, or return the one that the key has made.
 
     Raises what that raises, `KeyReused` and `RequestInProgress`.
     """
     row = new_row(owner, book, datetime.now(UTC))
-    fingerprint = fingerprint_of(book)
+    fingerprint = _fingerprint(book)
     with duplicates_refused(), db.write() as connection:
-        if not _claim(connection, key, fingerprint, row):
+        if not _claim(connection, owner, key, fingerprint, now=row["created_at"]):
             return _replay(connection, owner, key, fingerprint)
-        book_made = payload_from_row(row, insert_book(connection, row, capacity))
-        response = {"shelf": owner, "request_key": key, "response": BOOK.dump_json(book_made)}
+        created = insert_book(connection, row, capacity)
+        response = {"shelf": owner, "request_key": key, "response": BOOK.dump_json(created)}
         connection.execute(STORE_RESPONSE, response)
-        # Last, for it waits for nobody: with rows of others held, a wait for a key could be for one another.
+        # Last, for it waits for nobody: a wait for a key while rows of others are held could be a deadlock.
         connection.execute(PURGE_SOME, {"expired": row["created_at"] - KEPT})
-    return IdempotentResult(book_made, is_replayed=False)
+    return IdempotentResult(created, is_replayed=False)
 
 
 def forget(connection: Connection, *, now: datetime) -> int:
     """Delete, for the follower, the keys that no request has purged; return how many there were."""
-    count, gone = 0, BATCH
-    while gone == BATCH:
-        gone = connection.execute(PURGE_BATCH, {"expired": now - KEPT}).rowcount
-        count += gone
+    count, deleted = 0, BATCH
+    while deleted == BATCH:
+        deleted = connection.execute(PURGE_BATCH, {"expired": now - KEPT}).rowcount
+        count += deleted
     return count
 
 
-def fingerprint_of(book: Mapping[str, Any]) -> bytes:
+def _fingerprint(book: Mapping[str, Any]) -> bytes:
     """Return what is the same for equal books, whatever the order and the spelling of their members."""
-    members = [book[name] for name in ("name", "Author", "Publisher", "book_prize")]
-    return hashlib.sha256(to_json(members)).digest()
+    return hashlib.sha256(to_json([book[name] for name in MEMBERS])).digest()
 
 
-def _claim(connection: Connection, key: str, fingerprint: bytes, row: Mapping[str, Any]) -> bool:
-    """Store the key, unless it is kept; what another transaction has stored counts from its end on."""
-    now, owner = row["created_at"], row["owner"]
+def _claim(connection: Connection, owner: str, key: str, fingerprint: bytes, *, now: datetime) -> bool:
+    """Store the key, unless it is kept already; waits for a transaction that stores it meanwhile."""
     new = {"owner": owner, "key": key, "fingerprint": fingerprint, "answer": b"", "made_at": now}
     try:
         return connection.execute(CLAIM, {**new, "expired": now - KEPT}).first() is not None
     except OperationalError as error:
-        if not is_locked(error):
-            raise
-        raise RequestInProgress from error
+        if is_locked(error):
+            raise RequestInProgress from error
+        raise
 
 
 def _replay(connection: Connection, owner: str, key: str, fingerprint: bytes) -> IdempotentResult:
-    first, answer = connection.execute(SELECT_RESPONSE, {"owner": owner, "key": key}).one()
-    if first != fingerprint:
+    stored, answer = connection.execute(SELECT_RESPONSE, {"owner": owner, "key": key}).one()
+    if stored != fingerprint:
         raise KeyReused
     return IdempotentResult(BOOK.validate_json(answer), is_replayed=True)

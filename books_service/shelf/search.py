@@ -1,7 +1,7 @@
-"""Owns which books of a shelf are wanted: whole values and words in folded form, and how both databases look.
+"""Searching a shelf for whole values and words, in folded form.
 
-On PostgreSQL words are looked for with LIKE, which the trigram index serves where there is one. SQLite looks
-at each book of the owner, in the one index that holds all there is to look at (docs/design.md has figures).
+PostgreSQL looks for words with LIKE, which the trigram index serves. SQLite reads each book of the owner, in
+the one index that holds all that is searched (docs/design.md has figures).
 """
 
 import re
@@ -12,34 +12,27 @@ from sqlalchemy import ColumnElement, Text, bindparam, func, or_
 
 from books_service.models import SEARCHED, Book, fold
 
-TEXTS = (Book.folded_name, Book.folded_author, Book.folded_publisher)
 FILTERED = {"name": Book.folded_name, "Author": Book.folded_author, "Publisher": Book.folded_publisher}
 INDEXED = {"name", "Author"}  # of these members there is an index
 SPECIAL, ESCAPED = re.compile(r"[\\%_]"), r"\\\g<0>"  # to LIKE
 
 
 class Search(NamedTuple):
-    """What a book must be to be wanted."""
+    """Which books a listing shows."""
 
     filters: tuple[tuple[str, str], ...] = ()  # member and whole value, folded
     words: tuple[str, ...] = ()  # folded; each occurs in one of the texts at least
 
     @property
     def members(self) -> tuple[str, ...]:
-        """Return whose whole value is given."""
+        """Return the members whose whole value is given."""
         return tuple(member for member, _ in self.filters)
-
-
-EVERYTHING = Search()
 
 
 def search_for(q: str, **values: str | None) -> Search:
     """Return the search for the words of `q` and the whole `values` by member; None is any."""
-    if not (q or any(values.values())):
-        return EVERYTHING
     filters = tuple((member, fold(value)) for member, value in values.items() if value is not None)
-    words = words_of(q)
-    return Search(filters, words) if words or filters else EVERYTHING
+    return Search(filters, words_of(q))
 
 
 def words_of(q: str) -> tuple[str, ...]:
@@ -51,16 +44,16 @@ def words_of(q: str) -> tuple[str, ...]:
 
 
 def conditions(members: Sequence[str], words: int, *, sqlite: bool) -> list[ColumnElement[bool]]:
-    """Return what a statement asks of books, for the values of `parameters`."""
+    """Return what a statement requires of books, for the values of `parameters`."""
+    whole = [FILTERED[member] == bindparam(member, type_=Text()) for member in members]
     names = [f"word{number}" for number in range(words)]
-    wanted: list[ColumnElement[bool]] = [
-        FILTERED[member] == bindparam(member, type_=Text()) for member in members
-    ]
     if sqlite:
-        return wanted + [or_(*(func.instr(text, bindparam(name)) > 0 for text in TEXTS)) for name in names]
+        return whole + [
+            or_(*(func.instr(text, bindparam(name)) > 0 for text in FILTERED.values())) for name in names
+        ]
     if "Publisher" in members:
         names.append("publisher_within")  # so that the trigram index serves it too
-    return wanted + [SEARCHED.like(bindparam(name, type_=Text())) for name in names]
+    return whole + [SEARCHED.like(bindparam(name, type_=Text())) for name in names]
 
 
 def parameters(search: Search, *, sqlite: bool) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.expression import FromClause
 
 from books_service.models import Book, db
-from books_service.shelf.books import INSERT_COLUMNS
+from books_service.shelf.put import INSERT_COLUMNS
 
 SHARED = ("owner", "version", "created_at", "updated_at")  # by all new books
 OWN = tuple(name for name in INSERT_COLUMNS if name not in SHARED)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.exc import OperationalError
 
 from books_service.models import Shelf, db
-from books_service.shelf.books import ShelfFull, take_room
+from books_service.shelf.put import ShelfFull, take_room
 from books_service.transfer import bulk
 from books_service.transfer.rows import Complaints, Rows
 from common.db.engine import is_locked

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from books_service.shelf.books import new_row
+from books_service.shelf.put import new_row
 from books_service.transfer import bulk
 from books_service.transfer.lines import Record
 from common.errors import DomainError

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from flask import current_app, g
 
 from books_service.settings import BooksSettings
-from books_service.shelf.books import BookPayload
+from books_service.shelf.find import BookPayload
 from books_service.views.guards import require_not_ended
 from common.web.guard import require_token
 from common.web.openapi import TOKEN

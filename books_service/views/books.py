@@ -6,11 +6,11 @@ from typing import Annotated
 from flask import Response
 from pydantic import MISSING, Field
 
-from books_service.shelf import books as shelf
-from books_service.shelf import edit as editing
-from books_service.shelf.books import BookNotFound, BookPayload, DuplicateBook, ShelfFull, VersionedBook
+from books_service.shelf import edit
 from books_service.shelf.edit import PreconditionFailed
+from books_service.shelf.find import BookNotFound, BookPayload, VersionedBook, find_book
 from books_service.shelf.idempotency import RequestInProgress, put_book_once
+from books_service.shelf.put import DuplicateBook, ShelfFull, put_book
 from books_service.views.blueprint import ERIC, capacity, owner, shelf_blueprint
 from books_service.views.etags import Preconditions, etag_of
 from common.web.field_types import Schema, Text, WholeNumber
@@ -83,7 +83,7 @@ class Deleted:
 def create_book(body: NewBook, headers: Idempotency) -> Response:
     """Put a book on the shelf; name and author together are there once, in any case."""
     if headers.key is MISSING:
-        return created(shelf.put_book(owner(), body.model_dump(), capacity=capacity()))
+        return created(put_book(owner(), body.model_dump(), capacity=capacity()))
     result = put_book_once(owner(), headers.key, body.model_dump(), capacity=capacity())
     response = created(result.book)
     if result.is_replayed:
@@ -105,7 +105,7 @@ def created(book: BookPayload) -> Response:
 )
 def show_book(book_id: int, headers: Preconditions) -> Response:
     """Show one book."""
-    found = shelf.find_book(owner(), book_id)
+    found = find_book(owner(), book_id)
     etag = etag_of(found.version)
     if not headers.match(etag):
         raise PreconditionFailed
@@ -130,7 +130,7 @@ def headers_of(found: VersionedBook) -> dict[str, str]:
 )
 def replace_book(book_id: int, body: NewBook, headers: Preconditions) -> Response:
     """Give one book all its members anew; without a prize it has none."""
-    return shown(editing.change_book(owner(), book_id, body.model_dump(), is_expected=check(headers)))
+    return shown(edit.change_book(owner(), book_id, body.model_dump(), is_expected=check(headers)))
 
 
 @blueprint.operation(
@@ -142,7 +142,7 @@ def replace_book(book_id: int, body: NewBook, headers: Preconditions) -> Respons
 )
 def change_book(book_id: int, body: BookChange, headers: Preconditions) -> Response:
     """Change some members of one book."""
-    return shown(editing.change_book(owner(), book_id, body.model_dump(), is_expected=check(headers)))
+    return shown(edit.change_book(owner(), book_id, body.model_dump(), is_expected=check(headers)))
 
 
 @blueprint.operation(
@@ -150,11 +150,11 @@ def change_book(book_id: int, body: BookChange, headers: Preconditions) -> Respo
 )
 def delete_book(book_id: int, headers: Preconditions) -> Response:
     """Take one book off the shelf."""
-    editing.delete_book(owner(), book_id, is_expected=check(headers))
+    edit.delete_book(owner(), book_id, is_expected=check(headers))
     return json_response(Deleted())
 
 
-def check(preconditions: Preconditions) -> editing.VersionCheck | None:
+def check(preconditions: Preconditions) -> edit.VersionCheck | None:
     """Return the check of the version of a book that is about to be changed; None if there is none."""
     if not preconditions.model_fields_set:
         return None

@@ -7,9 +7,10 @@ from urllib.parse import quote, urlencode
 from flask import Response, request
 from pydantic import MISSING, Field
 
-from books_service.shelf import sort as sorting
-from books_service.shelf.books import BookPayload
+from books_service.shelf.find import BookPayload
+from books_service.shelf.list import cursor_scope, find_page
 from books_service.shelf.search import search_for
+from books_service.shelf.sort import Sort
 from books_service.views.blueprint import ERIC, owner, shelf_blueprint
 from books_service.views.books import BookText
 from common.web.cursors import PageCursor, page_start, write_cursor
@@ -35,7 +36,7 @@ class Page(Schema):
 
     limit: Annotated[PageSize, Field(description="Books a page.")] = 50
     cursor: PageCursor | MISSING = MISSING
-    sort: Annotated[sorting.Sort, Field(description=SORT)] = "id"
+    sort: Annotated[Sort, Field(description=SORT)] = "id"
     q: Annotated[PlainText, Field(max_length=200, description=WORDS, examples=["pratch ERIC"])] = ""
     name: BookText | MISSING = Field(MISSING, description="The whole `name`, in any case.", examples=["Eric"])
     Author: BookText | MISSING = Field(
@@ -62,9 +63,9 @@ class BookList:
 def list_books(query: Page) -> Response:
     """List the shelf, or what the query finds on it, a page at a time."""
     keys, search = verifier().keys.current(), search_for(query.q, **query.model_dump(include=FILTERS))
-    listing = ["books", owner(), *sorting.identity(query.sort, search)]
+    listing = ["books", owner(), *cursor_scope(query.sort, search)]
     start = page_start(keys, listing, query.cursor)
-    books, end = sorting.list_books(owner(), sort=query.sort, search=search, start=start, limit=query.limit)
+    books, end = find_page(owner(), sort=query.sort, search=search, start=start, limit=query.limit)
     if end is None:
         return json_response(BookList(books, None))
     cursor = write_cursor(keys, listing, end)

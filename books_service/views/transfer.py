@@ -13,7 +13,7 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import BadRequest
 
 from books_service.settings import BooksSettings
-from books_service.shelf.books import ShelfFull
+from books_service.shelf.put import ShelfFull
 from books_service.transfer import importing
 from books_service.transfer.exporting import export
 from books_service.transfer.formats import BY_TYPE, CSV, FORMATS, Format

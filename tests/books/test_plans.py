@@ -13,11 +13,9 @@ from sqlalchemy import ClauseElement
 from sqlalchemy.dialects import postgresql, sqlite
 
 from books_service.feed import events as feed
-from books_service.feed import leader_lock as one_at_work
-from books_service.shelf import books as shelf
-from books_service.shelf import edit as editing
-from books_service.shelf import sort as sorting
-from books_service.shelf.sort import Shape
+from books_service.feed import leader_lock
+from books_service.shelf import edit, find, put
+from books_service.shelf.sort import BY_ID, SORTS, QueryShape, Range, statement
 from books_service.transfer import bulk
 from tests.conftest import migrated_database
 from tests.postgres_server import PostgresServer
@@ -44,7 +42,7 @@ INDEX = {
     "book_prize": "ix_books_owner_prize",
     "created_at": "ix_books_owner_created",
 }
-BOOK = dict.fromkeys(shelf.INSERT_COLUMNS, "") | {
+BOOK = dict.fromkeys(put.INSERT_COLUMNS, "") | {
     "owner": "many",
     "book_id": 1,
     "book_prize": 1,
@@ -54,17 +52,17 @@ BOOK = dict.fromkeys(shelf.INSERT_COLUMNS, "") | {
     "updated_at": "2026-01-01T00:00:00+00:00",
 }
 KEYS = {"name": "m", "Author": "author 50", "book_prize": 7, "created_at": "2026-01-01T00:00:00+00:00"}
-NULLS = ["valued", "behind", "null", "behind null"]
 RANGES = {
-    "id": ["all", "behind the id"],
-    "name": ["all", "behind"],
-    "Author": ["all", "behind"],
-    "book_prize": NULLS,
-    "created_at": ["all", "behind"],
+    "id": [Range.ALL, Range.ID_AFTER],
+    "name": [Range.ALL, Range.AFTER],
+    "Author": [Range.ALL, Range.AFTER],
+    "book_prize": [Range.NOT_NULL, Range.AFTER, Range.NULL, Range.NULL_AFTER],
+    "created_at": [Range.ALL, Range.AFTER],
 }
+MIDDLES = {Range.AFTER, Range.SAME_KEY, Range.GREATER, Range.NULL_AFTER, Range.ID_AFTER}
+IDS = {Range.SAME_KEY, Range.NULL_AFTER, Range.ID_AFTER}  # what begins at an id
 SORTED = [(sign + sort, part) for sort, parts in RANGES.items() for part in parts for sign in ("", "-")]
 every_sort = pytest.mark.parametrize(("sort", "part"), SORTED)
-both = pytest.mark.parametrize("owner", ["few", "many"])
 
 Plan = dict[str, Any]
 Connection = psycopg.Connection[Any]
@@ -102,9 +100,9 @@ def values_of(compiled: Any, values: dict[str, object]) -> list[object]:
     return [given[name] for name in compiled.positiontup]
 
 
-def plan(connection: Connection, statement: ClauseElement, mode: str, **values: object) -> Plan:
+def plan(connection: Connection, query: ClauseElement, mode: str, **values: object) -> Plan:
     """Return the plan of a prepared statement: `force_generic_plan` is what one that is used often gets."""
-    compiled = statement.compile(dialect=postgresql.dialect(paramstyle="numeric_dollar"))  # type: ignore[no-untyped-call] # untyped there
+    compiled = query.compile(dialect=postgresql.dialect(paramstyle="numeric_dollar"))  # type: ignore[no-untyped-call] # untyped there
     connection.execute("DEALLOCATE ALL")
     connection.execute(f"SET plan_cache_mode = {mode}")
     connection.execute(f"PREPARE hot AS {compiled}")
@@ -120,39 +118,31 @@ def nodes(whole: Plan) -> list[Plan]:
     return [whole, *(node for inner in whole.get("Plans", []) for node in nodes(inner))]
 
 
-@both
-def test_a_page_is_read_from_the_owner_s_part_of_the_index(lopsided: Connection, owner: str) -> None:
-    node = nodes(plan(lopsided, sorting.SELECT_PAGE, "force_generic_plan", owner=owner))[-1]
-
-    assert node["Index Name"] == "pk_books"
-    assert "owner" in node["Index Cond"]
-
-
 def test_a_book_is_looked_up_by_owner_and_id(lopsided: Connection) -> None:
-    node = nodes(plan(lopsided, shelf.SELECT_BOOK, "force_generic_plan", owner="few", book_id=1))[-1]
+    node = nodes(plan(lopsided, find.SELECT_BOOK, "force_generic_plan", owner="few", book_id=1))[-1]
 
     assert node["Index Name"] == "pk_books"
     assert "Filter" not in node
 
 
 @every_sort
-def test_a_sorted_page_is_read_from_where_it_begins(lopsided: Connection, sort: str, part: str) -> None:
-    statement = sorting.statement(Shape(sort, part, (), 0, False))
+def test_a_sorted_page_is_read_from_where_it_begins(lopsided: Connection, sort: str, part: Range) -> None:
+    page = statement(QueryShape(sort, (), 0, False), part)
     member = sort.removeprefix("-")
 
     for owner in ("few", "many"):
-        whole = plan(lopsided, statement, "force_generic_plan", owner=owner, key=KEYS.get(member))
+        whole = plan(lopsided, page, "force_generic_plan", owner=owner, key=KEYS.get(member))
 
         limit, scan = nodes(whole)  # nothing between them: no sort
         assert (limit["Node Type"], scan["Node Type"]) == ("Limit", "Index Scan")
         assert scan["Index Name"] == INDEX[member]
         assert "owner" in scan["Index Cond"]
-        assert ("behind" in part) == (">" in scan["Index Cond"] or "<" in scan["Index Cond"])
+        assert (part in MIDDLES) == (">" in scan["Index Cond"] or "<" in scan["Index Cond"])
         assert "Filter" not in scan
 
 
 @pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
-@pytest.mark.parametrize("hot", [shelf.SELECT_BOOK, editing.LOCK_BOOK])
+@pytest.mark.parametrize("hot", [find.SELECT_BOOK, edit.LOCK_BOOK])
 def test_a_book_of_who_has_many_now_is_looked_up_by_owner_and_id(
     grown: Connection, hot: ClauseElement, mode: str
 ) -> None:
@@ -162,7 +152,7 @@ def test_a_book_of_who_has_many_now_is_looked_up_by_owner_and_id(
     assert "id" in node["Index Cond"]
 
 
-@pytest.mark.parametrize("hot", [editing.UPDATE, editing.DELETE])
+@pytest.mark.parametrize("hot", [edit.UPDATE, edit.DELETE])
 def test_a_book_of_who_has_many_now_is_changed_by_owner_and_id(grown: Connection, hot: ClauseElement) -> None:
     node = nodes(plan(grown, hot, "force_generic_plan", **BOOK))[-1]
 
@@ -173,7 +163,7 @@ def test_a_book_of_who_has_many_now_is_changed_by_owner_and_id(grown: Connection
 @pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
 def test_books_of_who_has_many_now_are_found_in_order_to_be_deleted(grown: Connection, mode: str) -> None:
     with grown.transaction():
-        for setting in one_at_work.IN_ORDER:
+        for setting in leader_lock.IN_ORDER:
             grown.execute(f"SET LOCAL {setting}")
         limit, scan = nodes(plan(grown, feed.FIND_BOOKS, mode, owner="many"))
 
@@ -183,10 +173,8 @@ def test_books_of_who_has_many_now_are_found_in_order_to_be_deleted(grown: Conne
 
 
 def test_books_of_who_has_many_now_are_deleted_by_owner_and_id(grown: Connection) -> None:
-    statement = feed.DELETE_BOOKS
-
     for mode in ("force_generic_plan", "force_custom_plan"):
-        node = nodes(plan(grown, statement, mode, owner="many", first=30_001, last=30_500))[-1]
+        node = nodes(plan(grown, feed.DELETE_BOOKS, mode, owner="many", first=30_001, last=30_500))[-1]
 
         assert node["Index Name"] == "pk_books"
         assert "id" in node["Index Cond"]
@@ -194,12 +182,12 @@ def test_books_of_who_has_many_now_are_deleted_by_owner_and_id(grown: Connection
 
 @every_sort
 def test_a_sorted_page_of_who_has_many_now_is_read_from_where_it_begins(
-    grown: Connection, sort: str, part: str
+    grown: Connection, sort: str, part: Range
 ) -> None:
-    statement = sorting.statement(Shape(sort, part, (), 0, False))
+    page = statement(QueryShape(sort, (), 0, False), part)
     member = sort.removeprefix("-")
 
-    whole = plan(grown, statement, "force_generic_plan", owner="many", key=KEYS.get(member))
+    whole = plan(grown, page, "force_generic_plan", owner="many", key=KEYS.get(member))
 
     _limit, scan = nodes(whole)
     assert scan["Index Name"] == INDEX[member]
@@ -219,10 +207,10 @@ def test_titles_of_who_has_many_now_are_looked_up_one_by_one(grown: Connection) 
 
 @pytest.mark.parametrize("sort", ["id", "-name", "book_prize"])
 def test_rare_words_are_found_in_the_trigram_index(lopsided: Connection, sort: str) -> None:
-    part = "valued" if sort == "book_prize" else "all"
-    statement = sorting.statement(Shape(sort, part, (), 2, False))
+    part = Range.NOT_NULL if sort == "book_prize" else Range.ALL
+    page = statement(QueryShape(sort, (), 2, False), part)
 
-    whole = plan(lopsided, statement, "force_custom_plan", owner="many", word0="%zzyzx%", word1=r"%a\_b%")
+    whole = plan(lopsided, page, "force_custom_plan", owner="many", word0="%zzyzx%", word1=r"%a\_b%")
 
     assert "ix_books_search" in {node.get("Index Name") for node in nodes(whole)}
 
@@ -231,18 +219,18 @@ def test_rare_words_are_found_in_the_trigram_index(lopsided: Connection, sort: s
 def test_words_that_are_everywhere_are_found_in_the_order_of_the_page(
     lopsided: Connection, sort: str
 ) -> None:
-    statement = sorting.statement(Shape(sort, "all", (), 1, False))
+    page = statement(QueryShape(sort, (), 1, False), Range.ALL)
 
-    whole = plan(lopsided, statement, "force_custom_plan", owner="many", word0="%press%")
+    whole = plan(lopsided, page, "force_custom_plan", owner="many", word0="%press%")
 
     assert nodes(whole)[-1]["Index Name"] == INDEX[sort.removeprefix("-")]
 
 
 def test_a_rare_publisher_is_found_in_the_trigram_index(lopsided: Connection) -> None:
-    statement = sorting.statement(Shape("id", "all", ("Publisher",), 0, False))
+    page = statement(QueryShape("id", ("Publisher",), 0, False), Range.ALL)
 
     whole = plan(
-        lopsided, statement, "force_custom_plan", owner="many", Publisher="zzyzx", publisher_within="%zzyzx%"
+        lopsided, page, "force_custom_plan", owner="many", Publisher="zzyzx", publisher_within="%zzyzx%"
     )
 
     assert "ix_books_search" in {node.get("Index Name") for node in nodes(whole)}
@@ -250,9 +238,9 @@ def test_a_rare_publisher_is_found_in_the_trigram_index(lopsided: Connection) ->
 
 @pytest.mark.parametrize("member", ["name", "Author"])
 def test_a_whole_value_is_found_in_its_index(lopsided: Connection, member: str) -> None:
-    statement = sorting.statement(Shape("created_at", "all", (member,), 0, False))
+    page = statement(QueryShape("created_at", (member,), 0, False), Range.ALL)
 
-    whole = plan(lopsided, statement, "force_custom_plan", owner="many", **{member: "author 7"})
+    whole = plan(lopsided, page, "force_custom_plan", owner="many", **{member: "author 7"})
 
     node = next(node for node in nodes(whole) if node.get("Index Name") == INDEX[member])
     assert f"folded_{member.lower()}" in node["Index Cond"]
@@ -265,54 +253,54 @@ def file(template: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def steps(connection: sqlite3.Connection, statement: ClauseElement, **values: object) -> list[str]:
+def steps(connection: sqlite3.Connection, query: ClauseElement, **values: object) -> list[str]:
     """Return how SQLite runs a statement, without the index's name where it is of no interest."""
-    compiled = statement.compile(dialect=sqlite.dialect())
+    compiled = query.compile(dialect=sqlite.dialect())
     found = connection.execute(f"EXPLAIN QUERY PLAN {compiled}", values_of(compiled, values))
     return [detail for *_, detail in found]
 
 
-IN_SQLITE = [(sort, part) for sort, part in SORTED if part != "behind"]
+IN_SQLITE = [(sort, part) for sort, part in SORTED if part is not Range.AFTER]
 IN_SQLITE += [
     (sign + sort, part)
     for sort in RANGES
-    if sort != "id"
-    for part in ("tied", "beyond")
+    if sort != BY_ID
+    for part in (Range.SAME_KEY, Range.GREATER)
     for sign in ("", "-")
 ]
 
 
 @pytest.mark.parametrize(("sort", "part"), IN_SQLITE)
 def test_sqlite_reads_a_sorted_page_from_where_it_begins(
-    file: sqlite3.Connection, sort: str, part: str
+    file: sqlite3.Connection, sort: str, part: Range
 ) -> None:
-    [step] = steps(file, sorting.statement(Shape(sort, part, (), 0, True)), key="x")
+    [step] = steps(file, statement(QueryShape(sort, (), 0, True), part), key="x")
 
     index = INDEX[sort.removeprefix("-")].replace("pk_books", "ix_books_owner_search")
     assert step.startswith(f"SEARCH books USING INDEX {index} (owner=?")
-    assert ("behind" in part or part == "tied") == ("id>?" in step or "id<?" in step)
+    assert (part in IDS) == ("id>?" in step or "id<?" in step)
 
 
-@pytest.mark.parametrize("part", ["all", "behind or null"])
+@pytest.mark.parametrize("part", [Range.ALL, Range.NOT_NULL, Range.AFTER, Range.NULL])
 @pytest.mark.parametrize(("members", "words"), [((), 1), ((), 3), (("Publisher",), 0), (("Publisher",), 2)])
 @pytest.mark.parametrize("sort", ["name", "-Author", "book_prize", "-created_at"])
 def test_sqlite_searches_a_shelf_in_one_index(
-    file: sqlite3.Connection, sort: str, part: str, members: tuple[str, ...], words: int
+    file: sqlite3.Connection, sort: str, part: Range, members: tuple[str, ...], words: int
 ) -> None:
     asked = {"key": 1, "Publisher": "x"} | {f"word{number}": "x" for number in range(words)}
 
-    found = steps(file, sorting.statement(Shape(sort, part, members, words, True)), **asked)
+    found = steps(file, statement(QueryShape(sort, members, words, True), part), **asked)
 
     assert "SEARCH books USING COVERING INDEX ix_books_owner_search (owner=?)" in found
     assert "SEARCH books USING INTEGER PRIMARY KEY (rowid=?)" in found
 
 
 @pytest.mark.parametrize("member", ["name", "Author"])
-@pytest.mark.parametrize("sort", sorting.SORTS)
+@pytest.mark.parametrize("sort", SORTS)
 def test_sqlite_finds_a_whole_value_in_its_index(file: sqlite3.Connection, sort: str, member: str) -> None:
     found = steps(
         file,
-        sorting.statement(Shape(sort, "all", (member, "Publisher"), 1, True)),
+        statement(QueryShape(sort, (member, "Publisher"), 1, True), Range.ALL),
         word0="x",
         **{member: "x", "Publisher": "x"},
     )

@@ -11,8 +11,8 @@ from sqlalchemy import insert, text
 from books_service.feed import events as feed
 from books_service.feed.events import Heard
 from books_service.models import IdempotencyKey
-from books_service.shelf import books as shelf
 from books_service.shelf import idempotency
+from books_service.shelf.put import OwnerDeleted, put_book
 from tests.feed.tellers import Shelves
 from tests.pair import Pair
 from tests.people import assert_problem, book, register
@@ -38,7 +38,7 @@ def sweep(shelves: Shelves, *, now: datetime) -> int:
 
 def put(shelves: Shelves, owner: str, members: dict[str, Any]) -> None:
     with shelves.app.app_context():
-        shelf.put_book(owner, members, capacity=1000)
+        put_book(owner, members, capacity=1000)
 
 
 def put_once(shelves: Shelves, owner: str, key: str) -> None:
@@ -64,7 +64,7 @@ def test_keys_go_at_once_and_the_shelf_itself_later(own_shelves: Shelves) -> Non
 
     assert left_of(own_shelves, owner) == {"books": 0, "idempotency_keys": 0, "shelves": 0}
     assert left_of(own_shelves, other) == {"books": 1, "idempotency_keys": 1, "shelves": 1}
-    with pytest.raises(shelf.OwnerDeleted):
+    with pytest.raises(OwnerDeleted):
         put_once(own_shelves, owner, "a-key")
     assert left_of(own_shelves, owner) == {"books": 0, "idempotency_keys": 0, "shelves": 0}
 
@@ -123,7 +123,7 @@ def test_a_book_that_was_being_written_is_swept_away(own_shelves: Shelves) -> No
     assert sweep(own_shelves, now=NOW + feed.SWEEP_AFTER + timedelta(seconds=1)) == 1
     assert own_shelves.count(owner) == 0
     assert sweep(own_shelves, now=NOW + timedelta(days=1)) == 0
-    with pytest.raises(shelf.OwnerDeleted):
+    with pytest.raises(OwnerDeleted):
         put(own_shelves, owner, written)
 
 
@@ -143,7 +143,7 @@ def test_a_deleted_user_gets_no_further_book(own_shelves: Shelves) -> None:
     owner, other = str(uuid.uuid4()), str(uuid.uuid4())
     apply(own_shelves, deletion(owner))
 
-    with pytest.raises(shelf.OwnerDeleted):
+    with pytest.raises(OwnerDeleted):
         put(own_shelves, owner, book())
     put(own_shelves, other, book())
 

@@ -1,0 +1,66 @@
+"""Listing a shelf in pages: each starts where the last one ended.
+
+A page is read in one or more ranges of the order, one after the other until it is full. A book that does not
+change is in exactly one of them, whatever is put on the shelf or deleted meanwhile.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from books_service.models import db
+from books_service.shelf.find import BookPayload, book_from_row
+from books_service.shelf.search import FILTERED, Search, parameters
+from books_service.shelf.sort import BY_ID, QueryShape, ranges, statement
+from common.web.cursors import Position
+
+
+class Page(NamedTuple):
+    """Some books, and where the next page begins: None on the last."""
+
+    books: list[BookPayload]
+    end: Position | None
+
+
+def find_page(owner: str, *, sort: str, search: Search, start: Position | None, limit: int) -> Page:
+    """Return up to `limit` books of `owner` that `search` finds, by `sort`, from behind `start`."""
+    values = {"owner": owner, **parameters(search, sqlite=db.is_sqlite), **_place(sort, start)}
+    rows = _rows(QueryShape(sort, search.members, len(search.words), db.is_sqlite), start, values, limit + 1)
+    books = [book_from_row(row) for row in rows[:limit]]
+    return Page(books, _position(sort, rows[limit - 1]) if len(rows) > limit else None)
+
+
+def cursor_scope(sort: str, search: Search) -> list[str | None]:
+    """Return what a cursor is bound to: nothing in the order and with the filters that are usual."""
+    if sort == BY_ID and search == Search():
+        return []
+    values = dict(search.filters)
+    return [sort, *(values.get(member) for member in FILTERED), *search.words]
+
+
+def _rows(
+    shape: QueryShape, start: Position | None, values: dict[str, Any], limit: int
+) -> list[Sequence[Any]]:
+    """Return the first `limit` rows behind `start`: the columns of a book, and the one it is sorted by."""
+    rows: list[Sequence[Any]] = []
+    with db.read() as connection:
+        for part in ranges(shape, start):
+            rows += connection.execute(statement(shape, part), {**values, "limit": limit - len(rows)})
+            if len(rows) == limit:
+                break
+    return rows
+
+
+def _position(sort: str, row: Sequence[Any]) -> Position:
+    """Return the place of a row: the value it is sorted by, and its id."""
+    if sort.endswith(BY_ID):
+        return [row[0]]
+    return [row[-1].isoformat() if isinstance(row[-1], datetime) else row[-1], row[0]]
+
+
+def _place(sort: str, start: Position | None) -> dict[str, Any]:
+    """Return the parameters that stand for the place `start`."""
+    if start is None:
+        return {}
+    key = datetime.fromisoformat(str(start[0])) if sort.endswith("created_at") else start[0]
+    return {"key": key, "after": start[-1]}
