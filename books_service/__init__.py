@@ -4,8 +4,8 @@ from pathlib import Path
 
 from flask import Flask
 
-from books_service import cli as commands
-from books_service.feed import revocations as ended
+from books_service import cli
+from books_service.feed import revocations
 from books_service.models import db
 from books_service.settings import BooksSettings
 from books_service.views import books, listing, transfer
@@ -19,9 +19,9 @@ def create_app(settings: BooksSettings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     start(app, settings)
     db.init_database(app, url=settings.database_url, migrations=Path(__file__).parent / "migrations")
-    known = ended.init_app(app, settings)
-    health.init_app(app, db, checks={"feed": known.state}, figures={"feed_age": known.age})
+    cache = revocations.init_app(app, settings)
+    health.init_app(app, db, checks={"feed": cache.state}, figures={"feed_age": cache.age})
     transfer.init_app(app, settings)
-    commands.init_app(app)
+    cli.init_app(app)
     finish(app, blueprints=[health.blueprint, books.blueprint, listing.blueprint, transfer.blueprint])
     return app

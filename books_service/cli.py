@@ -1,20 +1,18 @@
-"""Owns the commands of an operator: `flask --app books_service follow` and `… feed …`."""
+"""The commands of an operator: `flask --app books_service follow` and `… feed …`."""
 
 from datetime import UTC, datetime
-from importlib import import_module
 
 import click
 from flask import Flask, current_app
 from sqlalchemy import select
 
-from books_service.feed import events as feed
+from books_service.feed import events, follower
 from books_service.models import Feed, db
-from books_service.settings import BooksSettings
 from common.cli import Commands
 
 COLUMNS = (Feed.cursor, Feed.heard_at, Feed.sessions_ended, Feed.users_deleted)
 
-feed_commands = Commands("feed", help="Look at what was heard from auth, or hear it again.")
+feed_commands = Commands("feed", help="Show how far auth's feed is applied, or start it again.")
 
 
 def init_app(app: Flask) -> None:
@@ -25,17 +23,15 @@ def init_app(app: Flask) -> None:
 
 @click.command("follow")
 def follow() -> None:
-    """Follow auth's feed until TERM; of several that run, one is at work."""
-    # Only here: the client would add an eighth to the CPU of a start of the service, which calls nobody.
-    settings: BooksSettings = current_app.extensions["settings"]
-    import_module("books_service.feed.follower").run(settings)
+    """Follow auth's feed until TERM; of several that run, one leads."""
+    follower.run(current_app.extensions["settings"])
 
 
 @feed_commands.command("reset")
 def reset_feed() -> None:
-    """Hear all again that auth still keeps; what was applied stays."""
+    """Start again with the first event that auth keeps; what was applied stays."""
     with db.write() as connection:
-        feed.reset(connection)
+        events.reset(connection)
     click.echo("done")
 
 

@@ -1,7 +1,7 @@
-"""Owns what books makes of auth's events: each is applied once, and deleted users keep nothing.
+"""Applying auth's events: each is applied once, and deleted users keep nothing.
 
 The functions take the connection of the follower and commit. How far the feed is applied stands in one row,
-which is changed first in the transaction of the effects, and only if it is as it was read: whoever is late
+which is changed first in the transaction of the effects, and only if it is as it was read: a second follower
 changes nothing.
 """
 
@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy.dialects import postgresql
 
 from books_service.models import Book, DeletedUser, EndedSession, Feed, IdempotencyKey, Shelf
 from common.db.engine import transaction
 
-Part = Callable[[Connection, str], int]  # deletes some of what an owner has, and tells how much was found
+Part = Callable[[Connection, str], int]  # deletes a batch of what an owner has, and returns its size
 
 SESSION_ENDED = "session.ended"
 USER_DELETED = "user.deleted"
@@ -23,23 +24,25 @@ BATCH = 500  # rows of a table that are found and deleted in one go
 # A statement that began before a user was deleted does not see it: its books may come after. It lasts at most
 # 2.5 s, and then its transaction may be idle for 10 (common/db/connections.py).
 SWEEP_AFTER = timedelta(seconds=20)
-SPARE = timedelta(days=1)  # that an ended session is kept longer than needed: clocks differ, and are set
+CLOCK_SKEW = timedelta(days=1)  # that an ended session is kept longer than needed: clocks are set, too
 
+INSERT_SESSION = postgresql.insert(EndedSession).on_conflict_do_nothing()  # the same words on SQLite
+INSERT_USER = postgresql.insert(DeletedUser).on_conflict_do_nothing()
 _owns_book = Book.owner == bindparam("owner")
 FIND_BOOKS = select(Book.id).where(_owns_book).order_by(Book.id).limit(BATCH)
 DELETE_BOOKS = delete(Book).where(_owns_book, Book.id.between(bindparam("first"), bindparam("last")))
 _owns_key = IdempotencyKey.owner == bindparam("owner")
-_find_keys = select(IdempotencyKey.key).where(_owns_key).order_by(IdempotencyKey.key).limit(BATCH)
-_delete_key = delete(IdempotencyKey).where(_owns_key, IdempotencyKey.key == bindparam("key"))
-_delete_shelf = delete(Shelf).where(Shelf.owner == bindparam("owner"))
+FIND_KEYS = select(IdempotencyKey.key).where(_owns_key).order_by(IdempotencyKey.key).limit(BATCH)
+DELETE_KEY = delete(IdempotencyKey).where(_owns_key, IdempotencyKey.key == bindparam("key"))
+DELETE_SHELF = delete(Shelf).where(Shelf.owner == bindparam("owner"))
 
 
 class CursorMoved(Exception):
-    """Somebody else applied events, or the cursor was reset: what was asked for is not what comes next."""
+    """Another follower applied events, or the cursor was reset: these events are not the next ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Event:
     """An event of auth; a session's end has `sid` and `until`, a user's deletion `public_id`."""
 
     id: int
@@ -56,26 +59,30 @@ def read_cursor(connection: Connection) -> int:
 
 
 def reset(connection: Connection) -> None:
-    """Begin again with the first event that auth still keeps; to hear one twice does no harm."""
+    """Begin again with the first event that auth still keeps; applying one twice does no harm."""
     connection.execute(update(Feed).values(cursor=0))
 
 
-def note_heard(connection: Connection, *, now: datetime) -> None:
-    """Note that auth is there, though it had nothing to tell."""
+def record_contact(connection: Connection, *, now: datetime) -> None:
+    """Record that auth answered, though without an event."""
     connection.execute(update(Feed).values(heard_at=now))
 
 
-def apply(connection: Connection, events: Sequence[Heard], *, cursor: int, now: datetime) -> None:
+def apply(connection: Connection, events: Sequence[Event], *, cursor: int, now: datetime) -> None:
     """Apply the events that follow `cursor`, all or nothing, or raise `CursorMoved`."""
+    full = []
     with transaction(connection):
         position = _advance(connection, events, cursor=cursor, now=now)
-        _end_sessions(connection, events, position, now=now)
-        full = _delete_users(connection, events, position, now=now)
+        for place, event in enumerate(events, position + 1):
+            if event.type == SESSION_ENDED:
+                _end_session(connection, event, place, now=now)
+            elif event.type == USER_DELETED and _delete_user(connection, event.public_id, place, now=now):
+                full.append(event.public_id)
     for owner in full:
-        _erase(connection, owner, AT_ONCE)
+        _erase(connection, owner, ERASE_NOW)
 
 
-def _advance(connection: Connection, events: Sequence[Heard], *, cursor: int, now: datetime) -> int:
+def _advance(connection: Connection, events: Sequence[Event], *, cursor: int, now: datetime) -> int:
     """Move the cursor behind `events`; return the position before the first of them."""
     types = [event.type for event in events]
     statement = (
@@ -97,49 +104,16 @@ def _advance(connection: Connection, events: Sequence[Heard], *, cursor: int, no
     return position - len(events)
 
 
-_new_ended_session = insert(EndedSession).from_select(
-    ["sid", "until", "position"],
-    select(
-        bindparam("sid", type_=EndedSession.sid.type),
-        bindparam("until", type_=EndedSession.until.type),
-        bindparam("position", type_=EndedSession.position.type),
-    ).where(~exists().where(EndedSession.sid == bindparam("sid"))),
-)
+def _end_session(connection: Connection, event: Event, position: int, *, now: datetime) -> None:
+    if event.until and event.until + CLOCK_SKEW > now:
+        row = {"sid": event.sid, "until": event.until, "position": position}
+        connection.execute(INSERT_SESSION, row)
 
 
-def _end_sessions(connection: Connection, events: Sequence[Heard], position: int, *, now: datetime) -> None:
-    rows = [
-        {"sid": event.sid, "until": event.until, "position": place}
-        for place, event in enumerate(events, position + 1)
-        if event.type == SESSION_ENDED and event.until and event.until + SPARE > now
-    ]
-    if rows:
-        connection.execute(_new_ended_session, rows)
-
-
-_new_deleted_user = insert(DeletedUser).from_select(
-    ["public_id", "position", "deleted_at"],
-    select(
-        bindparam("public_id", type_=DeletedUser.public_id.type),
-        bindparam("position", type_=DeletedUser.position.type),
-        bindparam("deleted_at", type_=DeletedUser.deleted_at.type),
-    ).where(~exists().where(DeletedUser.public_id == bindparam("public_id"))),
-)
-
-
-def _delete_users(
-    connection: Connection, events: Sequence[Heard], position: int, *, now: datetime
-) -> list[str]:
-    """Delete users with the first batch of what they have; return those who may have more."""
-    full = []
-    for place, event in enumerate(events, position + 1):
-        if event.type == USER_DELETED:
-            row = {"public_id": event.public_id, "position": place, "deleted_at": now}
-            connection.execute(_new_deleted_user, row)
-            found = [delete_some(connection, event.public_id) for delete_some in AT_ONCE]
-            if BATCH in found:
-                full.append(event.public_id)
-    return full
+def _delete_user(connection: Connection, public_id: str, position: int, *, now: datetime) -> bool:
+    """Delete the user and the first batch of what they have; return whether they may have more."""
+    connection.execute(INSERT_USER, {"public_id": public_id, "position": position, "deleted_at": now})
+    return BATCH in [delete_some(connection, public_id) for delete_some in ERASE_NOW]
 
 
 def _delete_some_books(connection: Connection, owner: str) -> int:
@@ -155,10 +129,10 @@ def _delete_some_books(connection: Connection, owner: str) -> int:
 
 def _delete_some_keys(connection: Connection, owner: str, *, waits: bool = False) -> int:
     """Delete a batch of the owner's keys likewise, of those that no request holds if it does not wait."""
-    find = _find_keys if waits else _find_keys.with_for_update(skip_locked=True)
+    find = FIND_KEYS if waits else FIND_KEYS.with_for_update(skip_locked=True)
     found = connection.execute(find, {"owner": owner}).scalars().all()
     if found:
-        connection.execute(_delete_key, [{"owner": owner, "key": key} for key in found])
+        connection.execute(DELETE_KEY, [{"owner": owner, "key": key} for key in found])
     return len(found)
 
 
@@ -172,26 +146,26 @@ def _erase(connection: Connection, owner: str, parts: Sequence[Part]) -> None:
 
 
 # A request may hold the row of its key for seconds: the follower does not wait, and sweeps it away later.
-AT_ONCE: Sequence[Part] = (_delete_some_keys, _delete_some_books)
-LATER: Sequence[Part] = (partial(_delete_some_keys, waits=True), _delete_some_books)
+ERASE_NOW: Sequence[Part] = (_delete_some_keys, _delete_some_books)
+ERASE_IN_SWEEP: Sequence[Part] = (partial(_delete_some_keys, waits=True), _delete_some_books)
 
 
 def sweep(connection: Connection, *, now: datetime) -> int:
     """Delete what came after its owner was deleted, and what a crash left; return how many were swept after.
 
-    Until then a deleted user stays noted as not swept, whatever happens to the follower.
+    A user stays marked as not swept until then, whatever happens to the follower.
     """
     due = (DeletedUser.swept_at.is_(None), DeletedUser.deleted_at < now - SWEEP_AFTER)
     owners = connection.execute(select(DeletedUser.public_id).where(*due).limit(BATCH)).scalars().all()
     for owner in owners:
-        # Who puts a book there holds its row: whoever began before the deletion has ended once that is gone.
-        connection.execute(_delete_shelf, {"owner": owner})
-        _erase(connection, owner, LATER)
+        # Putting a book there takes this row: what began before the deletion has ended once the row is gone.
+        connection.execute(DELETE_SHELF, {"owner": owner})
+        _erase(connection, owner, ERASE_IN_SWEEP)
     if owners:
         connection.execute(update(DeletedUser).where(DeletedUser.public_id.in_(owners)).values(swept_at=now))
     return len(owners)
 
 
 def forget(connection: Connection, *, now: datetime) -> int:
-    """Forget ended sessions whose tokens are all dead; return how many there were."""
-    return connection.execute(delete(EndedSession).where(EndedSession.until < now - SPARE)).rowcount
+    """Delete ended sessions whose tokens have all expired; return how many there were."""
+    return connection.execute(delete(EndedSession).where(EndedSession.until < now - CLOCK_SKEW)).rowcount

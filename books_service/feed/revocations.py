@@ -1,4 +1,4 @@
-"""Owns what a worker knows of ended sessions and deleted users, so that no request has to ask.
+"""Revocation: what a worker knows of ended sessions and deleted users, so that no request has to query.
 
 A thread looks at one row four times a second and reads what is new. Whatever fails, it goes on, and what was
 known stays.
@@ -20,12 +20,11 @@ from common.health import State
 from common.ops.forks import after_fork
 from common.tokens.access import ACCESS_LIFETIME, Claims
 
-LOOK_EVERY = 0.25  # seconds
-FIRST_LOOK = 0.2  # seconds that /readyz waits for it, which has two seconds in all
-PAUSE = 1.0  # seconds after a look that failed
-PRUNE_EVERY = 60  # seconds
-DEGRADED = 30  # seconds without a word from auth
-SPARE = timedelta(minutes=10)  # that an end is known longer than the tokens live: clocks differ
+REFRESH_EVERY = 0.25  # seconds
+RETRY_AFTER = 1.0  # seconds after a refresh that failed
+FIRST_REFRESH = 0.2  # seconds that /readyz waits for it, which has two seconds in all
+DEGRADED = 30  # seconds without a response from auth
+CLOCK_SKEW = timedelta(minutes=10)  # that a revocation is known longer than the tokens live: clocks differ
 
 _age = Gauge("feed_age_seconds", "Time since auth was last heard of.", multiprocess_mode="livemostrecent")
 _lag = Gauge(
@@ -50,7 +49,7 @@ SELECT_USERS = select(DeletedUser.public_id, DeletedUser.deleted_at).where(
 )
 
 
-class Ended:
+class RevocationCache:
     """The ended sessions and deleted users whose tokens may still be alive, each with the end of the last."""
 
     def __init__(self, app: Flask, settings: BooksSettings) -> None:
@@ -59,38 +58,35 @@ class Ended:
         self._sessions: dict[str, datetime] = {}
         self._users: dict[str, datetime] = {}
         self._position = 0  # of what was read
-        self._looked_at = datetime.min.replace(tzinfo=UTC)
+        self._refreshed_at = datetime.min.replace(tzinfo=UTC)
         self._heard_at = datetime.now(UTC)  # counts from here as long as auth was never heard of
-        self._pruned = time.monotonic()
         self._starting = threading.Lock()
         self._reading = threading.Lock()
-        self._has_looked = threading.Event()
+        self._has_tried = threading.Event()
         self._thread: threading.Thread | None = None
-        self._known = False
-        self._failure = ""  # of the last look
+        self._is_loaded = False
+        self._failure = ""  # of the last refresh
 
     def start(self) -> None:
-        """Look for what is new from now on; in each process that answers, never before the fork."""
+        """Refresh from now on; in each process that serves, never before the fork."""
         with self._starting:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._look_on, name="ended", daemon=True)
+                self._thread = threading.Thread(target=self._refresh_forever, name="revocations", daemon=True)
                 self._thread.start()
 
     def refusal(self, claims: Claims) -> str | None:
         """Return why the token is refused, or None; answers 503 as long as nothing could be read at all."""
-        if not self._known:
+        if not self._is_loaded:
             self.start()
-            self.look()
+            self.refresh()
         if claims.session_id in self._sessions:
             return "session"
-        if claims.public_id in self._users:
-            return "user"
-        return None
+        return "user" if claims.public_id in self._users else None
 
     def age(self) -> float:
         """Return the seconds since auth was last heard of."""
         self.start()
-        self._has_looked.wait(FIRST_LOOK)
+        self._has_tried.wait(FIRST_REFRESH)
         return self._since_heard()
 
     def _since_heard(self) -> float:
@@ -103,79 +99,75 @@ class Ended:
             return "failing"
         return "degraded" if age > DEGRADED else "ok"
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Read what is new, or raise what the database raises."""
         with db.read() as connection:
             feed = connection.execute(SELECT_FEED).one()
             with self._reading:
-                self._notice_the_clock(datetime.now(UTC))
+                self._reset_after_clock_change(datetime.now(UTC))
                 if feed.position != self._position:
                     self._read(connection, after=self._position if feed.position > self._position else 0)
                     self._position = feed.position
         self._heard_at = feed.heard_at or self._heard_at
-        self._known = True
+        self._is_loaded = True
         if feed.applied_at:
             _lag.set((feed.applied_at - feed.event_at).total_seconds())
         _applied.labels("session.ended").set(feed.sessions_ended)
         _applied.labels("user.deleted").set(feed.users_deleted)
 
-    def _notice_the_clock(self, now: datetime) -> None:
-        """Read all again after a clock that was fast was set: what it made us forget counts once more."""
-        if now + SPARE < self._looked_at:
+    def _reset_after_clock_change(self, now: datetime) -> None:
+        """Read all again after a clock that was fast was set: what had expired by it counts once more."""
+        if now + CLOCK_SKEW < self._refreshed_at:
             self._position = 0
-        self._looked_at = now
+        self._refreshed_at = now
 
     def _read(self, connection: Connection, *, after: int) -> None:
+        """Add what is new, and drop what has expired; other threads see the old ones or the new."""
         now = datetime.now(UTC)
-        lifetime = ACCESS_LIFETIME + SPARE
-        sessions = connection.execute(SELECT_SESSIONS, {"after": after, "since": now - SPARE}).all()
+        lifetime = ACCESS_LIFETIME + CLOCK_SKEW
+        sessions = connection.execute(SELECT_SESSIONS, {"after": after, "since": now - CLOCK_SKEW}).all()
         users = connection.execute(SELECT_USERS, {"after": after, "since": now - lifetime}).all()
-        self._sessions.update((sid, until) for sid, until in sessions)
-        self._users.update((public_id, deleted_at + lifetime) for public_id, deleted_at in users)
+        self._sessions = _alive(self._sessions, now) | {sid: until + CLOCK_SKEW for sid, until in sessions}
+        self._users = _alive(self._users, now) | {user: deleted_at + lifetime for user, deleted_at in users}
 
-    def _look_on(self) -> None:
-        """Go on whatever fails: without this thread no end would be heard of any more."""
+    def _refresh_forever(self) -> None:
+        """Go on whatever fails: without this thread no revocation would be noticed any more."""
         while True:
-            is_well = False
+            is_fresh = False
             with suppress(Exception):  # not even the failure could be logged
-                is_well = self._try_to_look()
-            self._has_looked.set()
-            time.sleep(LOOK_EVERY if is_well else PAUSE)
+                is_fresh = self._try_to_refresh()
+            self._has_tried.set()
+            time.sleep(REFRESH_EVERY if is_fresh else RETRY_AFTER)
 
-    def _try_to_look(self) -> bool:
-        """Look, and tell whether that went well."""
+    def _try_to_refresh(self) -> bool:
+        """Refresh, and return whether that went well."""
         try:
             _age.set(self._since_heard())
             with self._app.app_context():
-                self.look()
-            if time.monotonic() - self._pruned > PRUNE_EVERY:
-                self.forget()
+                self.refresh()
         except Exception as error:  # noqa: BLE001 - the thread has to go on
-            self._note_failure(type(error).__name__, str(getattr(error, "orig", error)))
+            self._log_failure(type(error).__name__, str(getattr(error, "orig", error)))
             return False
         if self._failure:
             log.info("ended_read_again")
         self._failure = ""
         return True
 
-    def _note_failure(self, failure: str, reason: str) -> None:
-        """Log a failure once, and not each second: the age tells how long it lasts."""
+    def _log_failure(self, failure: str, reason: str) -> None:
+        """Log a failure once, and not each second: the age shows how long it lasts."""
         if failure != self._failure:
             log.error("ended_not_read", error=failure, reason=reason)
         self._failure = failure
 
-    def forget(self) -> None:
-        """Forget those whose tokens are all dead; who looks them up sees the old or the new ones."""
-        self._pruned, now = time.monotonic(), datetime.now(UTC)
-        with self._reading:  # or what another thread reads meanwhile would be lost
-            self._sessions = {sid: until for sid, until in self._sessions.items() if until + SPARE > now}
-            self._users = {public_id: until for public_id, until in self._users.items() if until > now}
+
+def _alive(known: dict[str, datetime], now: datetime) -> dict[str, datetime]:
+    return {name: until for name, until in known.items() if until > now}
 
 
-def init_app(app: Flask, settings: BooksSettings) -> Ended:
-    """Let each worker of `app` know what ended."""
-    ended = Ended(app, settings)
-    app.extensions["ended"] = ended
+def init_app(app: Flask, settings: BooksSettings) -> RevocationCache:
+    """Let each worker of `app` know what was revoked."""
+    revocations = RevocationCache(app, settings)
+    app.extensions["revocations"] = revocations
     if not settings.is_command:
-        after_fork(ended.start)
-    return ended
+        after_fork(revocations.start)
+    return revocations

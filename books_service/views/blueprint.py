@@ -6,7 +6,7 @@ from flask import current_app, g
 
 from books_service.settings import BooksSettings
 from books_service.shelf.find import BookPayload
-from books_service.views.guards import require_not_ended
+from books_service.views.guards import require_not_revoked
 from common.web.guard import require_token
 from common.web.openapi import TOKEN
 from common.web.routes import ApiBlueprint
@@ -17,7 +17,7 @@ ERIC = BookPayload(1, "Eric", "Terry Pratchett", "Gollancz", 12, MADE_AT, MADE_A
 
 def shelf_blueprint(name: str, description: str) -> ApiBlueprint:
     """Return a blueprint whose routes are for the user of a token alone."""
-    guards = [require_token, require_not_ended]
+    guards = [require_token, require_not_revoked]
     return ApiBlueprint(name, __name__, description=description, guards=guards, security=TOKEN)
 
 

@@ -13,8 +13,8 @@ import requests
 import time_machine
 
 from books_service.feed import events as feed
-from books_service.feed.events import Heard
-from books_service.feed.revocations import Ended
+from books_service.feed.events import Event
+from books_service.feed.revocations import RevocationCache
 from common.tokens.access import Claims
 from tests.feed.ends import ask, leave, log_out, refused_everywhere
 from tests.feed.tellers import Shelves
@@ -112,19 +112,23 @@ def away(pair: Pair, request: pytest.FixtureRequest) -> Iterator[None]:
 
 def test_what_a_fast_clock_forgot_is_known_again_once_it_is_set(own_shelves: Shelves) -> None:
     now = datetime.now(UTC)
-    ended = Ended(own_shelves.app, own_shelves.app.extensions["settings"])
+    revocations = RevocationCache(own_shelves.app, own_shelves.app.extensions["settings"])
     claims = claims_of(str(uuid.uuid4()))
-    with own_shelves.connect() as connection:
-        told = Heard(1, "session.ended", now, sid=claims.session_id, until=now + timedelta(minutes=45))
-        feed.apply(connection, [told], cursor=0, now=now)
+
+    def end(number: int, session_id: str) -> None:
+        event = Event(number, "session.ended", now, sid=session_id, until=now + timedelta(minutes=45))
+        with own_shelves.connect() as connection:
+            feed.apply(connection, [event], cursor=number - 1, now=now)
 
     def refusal(at: datetime) -> str | None:
         with own_shelves.app.app_context(), time_machine.travel(at, tick=False):
-            ended.look()
-            ended.forget()
-            return ended.refusal(claims)
+            revocations.refresh()
+            return revocations.refusal(claims)
 
-    seen = [refusal(now), refusal(now + timedelta(hours=3)), refusal(now)]
+    end(1, claims.session_id)
+    seen = [refusal(now)]
+    end(2, "another")  # what has expired is dropped when something new is read
+    seen += [refusal(now + timedelta(hours=3)), refusal(now)]
 
     assert seen == ["session", None, "session"]
 

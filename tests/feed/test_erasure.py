@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from books_service.feed import events as feed
-from books_service.feed.events import Heard
+from books_service.feed.events import Event
 from books_service.models import IdempotencyKey
 from books_service.shelf import idempotency
 from books_service.shelf.put import OwnerDeleted, put_book
@@ -22,11 +22,11 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 WAITING = "SELECT count(*) AS count FROM pg_locks WHERE NOT granted"
 
 
-def deletion(public_id: str, number: int = 1) -> Heard:
-    return Heard(number, "user.deleted", NOW, public_id=public_id)
+def deletion(public_id: str, number: int = 1) -> Event:
+    return Event(number, "user.deleted", NOW, public_id=public_id)
 
 
-def apply(shelves: Shelves, *events: Heard, cursor: int = 0, now: datetime = NOW) -> None:
+def apply(shelves: Shelves, *events: Event, cursor: int = 0, now: datetime = NOW) -> None:
     with shelves.connect() as connection:
         feed.apply(connection, events, cursor=cursor, now=now)
 
@@ -178,7 +178,7 @@ def test_what_a_crash_left_is_swept(own_shelves: Shelves) -> None:
 
 def test_an_event_is_applied_once(own_shelves: Shelves) -> None:
     owner = str(uuid.uuid4())
-    ended = Heard(2, "session.ended", NOW, sid="a-session", until=NOW + timedelta(hours=1))
+    ended = Event(2, "session.ended", NOW, sid="a-session", until=NOW + timedelta(hours=1))
     apply(own_shelves, deletion(owner), ended)
 
     with pytest.raises(feed.CursorMoved):
@@ -191,8 +191,8 @@ def test_an_event_is_applied_once(own_shelves: Shelves) -> None:
 def test_to_hear_all_again_changes_nothing(own_shelves: Shelves) -> None:
     events = [
         deletion(str(uuid.uuid4())),
-        Heard(2, "session.ended", NOW, sid="a-session", until=NOW + timedelta(hours=1)),
-        Heard(3, "something.new", NOW),
+        Event(2, "session.ended", NOW, sid="a-session", until=NOW + timedelta(hours=1)),
+        Event(3, "something.new", NOW),
     ]
     apply(own_shelves, *events)
     before = remembered(own_shelves)
@@ -212,7 +212,7 @@ def remembered(shelves: Shelves) -> list[Any]:
 
 def test_ended_sessions_are_forgotten_once_their_tokens_are_dead(own_shelves: Shelves) -> None:
     events = [
-        Heard(number, "session.ended", NOW, sid=f"session-{number}", until=NOW + timedelta(hours=number))
+        Event(number, "session.ended", NOW, sid=f"session-{number}", until=NOW + timedelta(hours=number))
         for number in (1, 2)
     ]
     apply(own_shelves, *events)

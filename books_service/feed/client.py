@@ -1,0 +1,98 @@
+"""The client of auth's feed."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import requests
+from pydantic import TypeAdapter, ValidationError
+
+from books_service.feed.events import SESSION_ENDED, USER_DELETED, Event
+from common.tokens.keys import Keys
+from common.tokens.service import issue_service_token
+
+WAIT = 10  # seconds that auth may keep an answer until there is an event
+MAX_DIGITS = 20  # of an id
+LIMIT = 100  # events in a response, and in a transaction
+CONNECT_TIMEOUT = 3.0  # seconds
+READ_TIMEOUT = WAIT + 5.0  # seconds of silence
+
+RESET = "auth's feed does not go on from here; run `flask --app books_service feed reset` to begin again"
+
+
+class AuthUnavailable(Exception):
+    """Auth did not answer, or not as it should."""
+
+
+class NotInFeed(AuthUnavailable):
+    """Auth has purged the next events, or its feed ends before the cursor."""
+
+
+@dataclass(slots=True)
+class FeedPage:
+    """A page of the feed."""
+
+    events: list[Event]
+    last: int
+
+
+_page = TypeAdapter(FeedPage)
+
+
+class FeedClient:
+    """Auth's feed, over one connection that stays open."""
+
+    def __init__(self, url: str, keys: Keys) -> None:
+        self._url = f"{url}/events"
+        self._keys = keys
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxy and no .netrc comes between two services
+
+    def fetch(self, *, after: int, wait: int) -> Sequence[Event]:
+        """Return the events behind `after`, as soon as there are any.
+
+        Raises `AuthUnavailable` and `NotInFeed`.
+        """
+        token = issue_service_token(self._keys.current().signing, now=time.time())
+        try:
+            response = self._session.get(
+                self._url,
+                params={"after": after, "wait": wait, "limit": LIMIT},
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise AuthUnavailable(type(error).__name__) from error
+        was_restored = feed_was_restored(response.headers.get("Feed-End", ""), after=after)
+        if response.status_code == 410 or was_restored:
+            raise NotInFeed(RESET)
+        if response.status_code != 200:
+            raise AuthUnavailable(f"status {response.status_code}")
+        return parse_page(response.content, after=after)
+
+
+def feed_was_restored(end: str, *, after: int) -> bool:
+    """Return whether the feed ends, by its header, before the cursor: it was restored from a backup."""
+    return end.isascii() and end.isdecimal() and int(end[:MAX_DIGITS]) < after
+
+
+def parse_page(body: bytes, *, after: int) -> Sequence[Event]:
+    """Return the events of a page behind `after`, or raise `AuthUnavailable` if it is none."""
+    try:
+        page = _page.validate_json(body, strict=True)
+    except ValidationError as error:
+        raise AuthUnavailable("not a page of the feed") from error
+    ids = [after, *(event.id for event in page.events)]
+    is_ordered = all(one < next_one for one, next_one in pairwise(ids))
+    if not is_ordered or ids[-1] != page.last or not all(map(is_complete, page.events)):
+        raise AuthUnavailable("not a page of the feed")
+    return page.events
+
+
+def is_complete(event: Event) -> bool:
+    """Return whether an event has the members of its type; one of a new type only moves the cursor."""
+    if event.type == SESSION_ENDED:
+        return bool(event.sid and event.until)
+    return event.type != USER_DELETED or bool(event.public_id)
