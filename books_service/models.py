@@ -1,4 +1,4 @@
-"""Owns the tables of books, of shelves, and of what was heard from auth."""
+"""The tables of books, of shelves, and of auth's events."""
 
 import hashlib
 import unicodedata
@@ -76,7 +76,7 @@ class Book(Base):
 
 
 class Shelf(Base):
-    """How many books an owner has; whoever changes their number holds this row, so that it is right."""
+    """How many books an owner has; a change of their number holds this row, so that it is right."""
 
     __tablename__ = "shelves"
 

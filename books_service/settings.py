@@ -1,4 +1,4 @@
-"""Owns what the books service can be told; README.md has the table."""
+"""The settings of the books service; README.md has the table."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -96,7 +96,7 @@ def put_book_once(owner: str, key: str, book: Mapping[str, Any], *, capacity: in
         created = insert_book(connection, row, capacity)
         response = {"shelf": owner, "request_key": key, "response": BOOK.dump_json(created)}
         connection.execute(STORE_RESPONSE, response)
-        # Last, for it waits for nobody: a wait for a key while rows of others are held could be a deadlock.
+        # Last, for it never waits: a wait for a key while rows of others are held could be a deadlock.
         connection.execute(PURGE_SOME, {"expired": row["created_at"] - KEPT})
     return IdempotentResult(created, is_replayed=False)
 

@@ -1,7 +1,7 @@
-"""Owns the statements for thousands of books at once, in the words of each database.
+"""The statements for thousands of books at once, for each database; a title is in hexadecimal digits here.
 
-Each takes a batch, so that none gets near the limit of a statement. PostgreSQL takes a batch as one JSON text
-and works on it while this process does something else; row by row it costs the worker nine times the CPU.
+Each takes a batch, so that none gets near the time limit of a statement. PostgreSQL takes a batch as one JSON
+text: row by row it costs the worker nine times the CPU.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-import msgspec
+from pydantic_core import to_json
 from sqlalchemy import (
     Connection,
     Integer,
@@ -32,7 +32,6 @@ from books_service.shelf.put import INSERT_COLUMNS
 SHARED = ("owner", "version", "created_at", "updated_at")  # by all new books
 OWN = tuple(name for name in INSERT_COLUMNS if name not in SHARED)
 BATCH = 1000  # books
-LOOKED_UP = 500  # titles
 
 _types = {name: Book.__table__.c[name].type for name in INSERT_COLUMNS}
 _owner = bindparam("owner", type_=_types["owner"])
@@ -40,7 +39,7 @@ _batch = cast(bindparam("batch", type_=Text()), postgresql.JSON)
 
 
 def _rows() -> FromClause:
-    """Return the batch as PostgreSQL sees it: a table whose titles are in hexadecimal digits."""
+    """Return the batch as PostgreSQL sees it: a table."""
     columns = [column(name, Integer if name == "book_prize" else Text) for name in OWN]
     return func.json_to_recordset(_batch).table_valued(*columns).render_derived("new", with_types=True)
 
@@ -59,8 +58,8 @@ def _select_known() -> Select[Any]:
     `PLAN`). Without an end it would walk over what was deleted and is not vacuumed yet.
     """
     given = func.json_array_elements_text(_batch).column_valued("given")
-    wanted = func.decode(given, "hex")
-    found = select(Book.title).where(Book.owner == _owner, Book.title.between(wanted, wanted))
+    title = func.decode(given, "hex")
+    found = select(Book.title).where(Book.owner == _owner, Book.title.between(title, title))
     return select(given).where(found.order_by(Book.title).limit(1).scalar_subquery().is_not(None))
 
 
@@ -75,7 +74,7 @@ SELECT_TITLES_OF_BATCH = _select_known()
 PLAN = text(
     "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_sort', 'off', true)"
 )
-# Without room in memory for the indexes SQLite needs twice the CPU, and everybody who writes waits for that.
+# Without memory for the indexes SQLite needs twice the CPU, and all other writers wait for that.
 CACHE = {size: text(f"PRAGMA cache_size = -{size}") for size in (2_000, 24_000)}  # KiB
 
 
@@ -93,27 +92,21 @@ def prepared(connection: Connection) -> Iterator[None]:
         connection.execute(CACHE[2_000])
 
 
-def known_titles(connection: Connection, owner: str, titles: Sequence[bytes]) -> set[bytes]:
-    """Return those of `titles` that the owner has."""
-    known: set[bytes] = set()
-    for start in range(0, len(titles), LOOKED_UP):
-        known |= _known(connection, owner, titles[start : start + LOOKED_UP])
-    return known
-
-
-def _known(connection: Connection, owner: str, titles: Sequence[bytes]) -> set[bytes]:
+def known_titles(connection: Connection, owner: str, titles: Sequence[str]) -> set[str]:
+    """Return those of a batch of titles that the owner has."""
     if db.is_sqlite:
-        return set(connection.execute(SELECT_TITLES, {"owner": owner, "titles": titles}).scalars())
-    batch = msgspec.json.encode([title.hex() for title in titles]).decode()
-    found = connection.execute(SELECT_TITLES_OF_BATCH, {"owner": owner, "batch": batch})
-    return {bytes.fromhex(title) for title in found.scalars()}
+        given = {"owner": owner, "titles": [bytes.fromhex(title) for title in titles]}
+        return {title.hex() for title in connection.execute(SELECT_TITLES, given).scalars()}
+    given = {"owner": owner, "batch": to_json(titles).decode()}
+    return set(connection.execute(SELECT_TITLES_OF_BATCH, given).scalars())
 
 
 def put_rows(connection: Connection, owner: str, rows: Sequence[dict[str, Any]], now: datetime) -> None:
     """Put a batch of new books on the shelf; each row has what `OWN` names."""
     shared = {"owner": owner, "version": 1, "created_at": now, "updated_at": now}
     if db.is_sqlite:
-        connection.execute(INSERT_ROWS, [row | shared for row in rows])
+        connection.execute(
+            INSERT_ROWS, [row | shared | {"title": bytes.fromhex(row["title"])} for row in rows]
+        )
     else:
-        batch = [{**row, "title": row["title"].hex()} for row in rows]
-        connection.execute(INSERT_BATCH, {"batch": msgspec.json.encode(batch).decode(), **shared})
+        connection.execute(INSERT_BATCH, {"batch": to_json(rows).decode(), **shared})

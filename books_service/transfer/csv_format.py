@@ -1,4 +1,4 @@
-"""Owns books as CSV (RFC 4180): how they are written, and what of a file is a book.
+"""Books as CSV (RFC 4180): how they are written and read.
 
 A spreadsheet takes a cell that starts with one of `FORMULA` for a formula, so such a cell is written with an
 apostrophe before it. Reading takes one leading apostrophe off any cell, so what was written comes back.
@@ -9,10 +9,10 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from books_service.shelf.put import MEMBERS
 from books_service.transfer.lines import MAX_RECORD, Lines, Record, TooLong
 from common.web.parsing import pointer
 
-MEMBERS = ("name", "Author", "Publisher", "book_prize")
 NEEDED = MEMBERS[:3]
 FORMULA = ("=", "+", "-", "@", "'")
 MAX_DIGITS = 11  # of a number, without leading zeros; one that has them is over every limit already
@@ -55,12 +55,12 @@ def read(lines: Lines) -> Iterator[Record]:
     """Yield the books of a file; if its header is wrong, what is wrong with that and nothing else."""
     records = _records(lines)
     line, header = next(records, (1, NO_HEADER))
-    wrong = [("", header)] if isinstance(header, str) else _complaints(header)
+    wrong = [("", header)] if isinstance(header, str) else _header_errors(header)
     if wrong:
         yield Record(line, None, tuple(wrong))
     for line, cells in records:
         if wrong:
-            continue  # to the end all the same: whether the text is UTF-8 is told first
+            continue  # to the end all the same: that the text is not UTF-8 is reported first
         if isinstance(cells, str):
             yield Record(line, None, (("", cells),))
         elif len(cells) != len(header):
@@ -93,7 +93,7 @@ def _is_strict(record: Sequence[str]) -> bool:
     return '"' not in text or RECORD.fullmatch(text) is not None
 
 
-def _complaints(header: Sequence[str]) -> list[tuple[str, str]]:
+def _header_errors(header: Sequence[str]) -> list[tuple[str, str]]:
     missing = [(name, "is a column that is missing") for name in NEEDED if name not in header]
     unknown = [(name, "is a column that is not known here") for name in header if name not in MEMBERS]
     repeated = [(name, "is a column that is there twice") for name in MEMBERS if header.count(name) > 1]

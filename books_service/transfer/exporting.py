@@ -1,4 +1,4 @@
-"""Owns the export of a shelf: some books at a time, each time in a statement of its own.
+"""Exporting a shelf: some books at a time, each time in a statement of its own.
 
 Nothing is held between two of them, neither a connection nor a snapshot. A book that does not change is there
 once: ids only rise, and the next batch begins behind the last one.
@@ -51,7 +51,7 @@ def _members(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Any]]:
 def _next(owner: str, *, after: int) -> Sequence[Sequence[Any]]:
     with db.read() as connection:
         rows = connection.execute(SELECT_BATCH, {"owner": owner, "after": after, "limit": BATCH}).all()
-        # A deletion is noted before, or together with, the first book that goes with it.
+        # A deletion is recorded before, or together with, that of the first book.
         if connection.execute(IS_DELETED, {"owner": owner}).first():
             raise OwnerDeleted
     return rows

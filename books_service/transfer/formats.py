@@ -1,4 +1,4 @@
-"""Owns the formats in which a shelf leaves and comes."""
+"""The formats of exports and imports."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple

@@ -1,11 +1,10 @@
-"""Owns the import of books: all that a file holds are put on the shelf, or none.
+"""Importing books: all that a file holds are put on the shelf, or none.
 
 The file was read and checked before, with no lock held (see `rows`). One transaction holds the shelf, looks
 up what is there already, and inserts the rest.
 """
 
-from collections.abc import Iterator, Set
-from contextlib import contextmanager
+from collections.abc import Set
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
@@ -14,12 +13,12 @@ from sqlalchemy.exc import OperationalError
 from books_service.models import Shelf, db
 from books_service.shelf.put import ShelfFull, take_room
 from books_service.transfer import bulk
-from books_service.transfer.rows import Complaints, Rows
+from books_service.transfer.rows import RowErrors, Rows
 from common.db.engine import is_locked
 from common.errors import InvalidRequest
 
 NO_LIMIT = 2**31 - 1  # books
-TRIES = 4  # waits for a lock
+ATTEMPTS = 4  # each waits for the lock: another import may hold it for longer than one wait
 THERE = "is on the shelf already"
 
 SELECT_COUNT = select(Shelf.books).where(Shelf.owner == bindparam("owner"))
@@ -30,9 +29,9 @@ class BadRows(InvalidRequest):
 
     code = "bad-rows"
 
-    def __init__(self, complaints: Complaints) -> None:
+    def __init__(self, errors: RowErrors) -> None:
         super().__init__()
-        self.errors, self.error_count = complaints.listed, complaints.count
+        self.errors, self.error_count = errors.listed, errors.count
 
 
 class Imported(NamedTuple):
@@ -56,45 +55,36 @@ def count_books(owner: str) -> int:
 def put_books(owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool) -> Imported:
     """Put the books of a file on the shelf, which may hold `capacity`; a dry run does all but that.
 
-    Raises `BadRows`, `shelf.ShelfFull` and `shelf.OwnerDeleted`.
+    Raises `BadRows`, `ShelfFull` and `OwnerDeleted`.
     """
-    if rows.complaints.count and not fail:
-        raise BadRows(rows.complaints)
-    for _ in range(TRIES - 1):
-        with suppress_locked():
+    if rows.errors.count and not fail:
+        raise BadRows(rows.errors)
+    for _ in range(ATTEMPTS - 1):
+        try:
             return _put_books(owner, rows, capacity=capacity, fail=fail, dry_run=dry_run)
+        except OperationalError as error:
+            if not is_locked(error):
+                raise
     return _put_books(owner, rows, capacity=capacity, fail=fail, dry_run=dry_run)
-
-
-@contextmanager
-def suppress_locked() -> Iterator[None]:
-    """Go on after a wait for somebody else's transaction: another import may take longer than that."""
-    try:
-        yield
-    except OperationalError as error:
-        if not is_locked(error):
-            raise
 
 
 def _put_books(owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool) -> Imported:
     with db.write() as connection:
-        take_room(
-            connection, owner, 0, capacity=NO_LIMIT
-        )  # nobody else changes the number of books from now on
+        take_room(connection, owner, 0, capacity=NO_LIMIT)  # locks the shelf
         with bulk.prepared(connection):
-            imported = _put_in(connection, owner, rows, capacity=capacity, fail=fail, dry_run=dry_run)
-        # The last statement, for it finds out whether the owner was deleted meanwhile.
+            imported = _import(connection, owner, rows, capacity=capacity, fail=fail, dry_run=dry_run)
+        # The last statement, for it fails if the owner was deleted meanwhile.
         take_room(connection, owner, imported.created, capacity=capacity if imported.created else NO_LIMIT)
         if dry_run:
             connection.rollback()
     return imported
 
 
-def _put_in(
+def _import(
     connection: Connection, owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool
 ) -> Imported:
     books = connection.execute(SELECT_COUNT, {"owner": owner}).scalar_one()
-    known = _known(connection, owner, rows) if books else frozenset[bytes]()
+    known = _known(connection, owner, rows) if books else frozenset[str]()
     if fail:
         _refuse_known(rows, known)
     created = len(rows) - len(known)
@@ -105,26 +95,24 @@ def _put_in(
     return Imported(created, len(known) + rows.repeated)
 
 
-def _known(connection: Connection, owner: str, rows: Rows) -> Set[bytes]:
-    known: set[bytes] = set()
-    for batch in rows.titles():
-        known |= bulk.known_titles(connection, owner, [title for _, title in batch])
-    return known
+def _known(connection: Connection, owner: str, rows: Rows) -> Set[str]:
+    batches = ([title for _, title in batch] for batch in rows.titles())
+    return {title for titles in batches for title in bulk.known_titles(connection, owner, titles)}
 
 
-def _refuse_known(rows: Rows, known: Set[bytes]) -> None:
+def _refuse_known(rows: Rows, known: Set[str]) -> None:
     """Raise `BadRows` for what was wrong already, and for each book that the shelf has."""
-    complaints = Complaints()
+    errors = RowErrors()
     for batch in rows.titles() if known else ():
         for line, title in batch:
             if title in known:
-                complaints.add(line, "", THERE)
-    complaints.merge(rows.complaints)
-    if complaints.count:
-        raise BadRows(complaints)
+                errors.add(line, "", THERE)
+    errors.merge(rows.errors)
+    if errors.count:
+        raise BadRows(errors)
 
 
-def _put_rows(connection: Connection, owner: str, rows: Rows, known: Set[bytes]) -> None:
+def _put_rows(connection: Connection, owner: str, rows: Rows, known: Set[str]) -> None:
     for batch in rows.batches():
         new = [row for _, row in batch if row["title"] not in known]
         if new:

@@ -1,4 +1,4 @@
-"""Owns the lines of a file that is imported: where each record starts, and that none is endless."""
+"""The lines of a file that is imported: where each record starts, and that none is endless."""
 
 from typing import NamedTuple, Self, TextIO
 
@@ -11,7 +11,7 @@ class TooLong(Exception):
 
 
 class Record(NamedTuple):
-    """What stands at a line: the members of a book, or what is wrong (pointer and sentence, each time)."""
+    """A record and its line: the members of a book, or what is wrong (pairs of pointer and detail)."""
 
     line: int
     value: object
@@ -21,8 +21,8 @@ class Record(NamedTuple):
 class Lines:
     """The lines of a text that was opened with `newline=""`: CR, LF and CRLF end one, and are kept.
 
-    `start` is where the present record starts, `record` what was read of it. A line that makes the record too
-    long is left behind, so that reading can go on with the next.
+    `start` is where the current record starts, `record` what was read of it. A line that makes the record too
+    long is skipped, so that reading can go on with the next.
     """
 
     def __init__(self, text: TextIO) -> None:
@@ -31,7 +31,7 @@ class Lines:
         self._text = text
         self._size = 0  # of the record, in characters
         self._is_torn = False  # the last line ended between CR and LF
-        self._first = ""  # line of the present record, if that was not asked for yet
+        self._first = ""  # line of the current record, if that was not returned yet
 
     def begin(self) -> None:
         """Begin a record with the next line that is not empty."""
@@ -51,7 +51,7 @@ class Lines:
         self.number += 1
         self._size += len(line)
         if self._size > MAX_RECORD:
-            self._leave(line)
+            self._skip(line)
             raise TooLong
         self.record.append(line)
         return line
@@ -63,10 +63,10 @@ class Lines:
         self._is_torn = len(line) > MAX_RECORD and line[-1] == "\r"
         return line
 
-    def _leave(self, line: str) -> None:
+    def _skip(self, line: str) -> None:
         while line and line[-1] not in "\r\n":
             line = self._read()
 
     def is_blank(self) -> bool:
-        """Tell whether there is nothing in the present record."""
+        """Return whether the current record has nothing but white space."""
         return all(not line.strip(" \t\r\n") for line in self.record)

@@ -1,16 +1,15 @@
-"""Owns books as NDJSON: one JSON object a line."""
+"""Books as NDJSON: one JSON object a line."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
-import msgspec
+from pydantic_core import to_json
 
-from books_service.transfer.csv_format import MEMBERS, TOO_LONG
+from books_service.shelf.put import MEMBERS
+from books_service.transfer.csv_format import TOO_LONG
 from books_service.transfer.lines import Lines, Record, TooLong
 from common.web.parsing import NotJson, parse_json
 
 NOT_JSON = "is not JSON"
-
-_encoder = msgspec.json.Encoder()
 
 
 def head() -> bytes:
@@ -20,7 +19,7 @@ def head() -> bytes:
 
 def write(books: Iterable[Sequence[str | int | None]]) -> bytes:
     """Return books (their members in the order of `MEMBERS`) as lines."""
-    return _encoder.encode_lines([dict(zip(MEMBERS, book, strict=True)) for book in books])
+    return b"".join(to_json(dict(zip(MEMBERS, book, strict=True))) + b"\n" for book in books)
 
 
 def read(lines: Lines) -> Iterator[Record]:

@@ -18,7 +18,7 @@ from books_service.transfer import importing
 from books_service.transfer.exporting import export
 from books_service.transfer.formats import BY_TYPE, CSV, FORMATS, Format
 from books_service.transfer.lines import Lines
-from books_service.transfer.rows import Complaints, Rows
+from books_service.transfer.rows import RowErrors, Rows
 from books_service.views.blueprint import capacity, owner, shelf_blueprint
 from books_service.views.books import NewBook
 from books_service.views.files import is_long, read_file
@@ -126,7 +126,7 @@ def import_books() -> Response:
         query = load_query(IMPORT, request.environ.get("QUERY_STRING", ""), errors)
         rows = read_rows(BY_TYPE[media_type], body, fail=query is not None and query.on_duplicate == "fail")
         if query is None or errors:
-            refuse(errors, rows.complaints)
+            refuse(errors, rows.errors)
         return imported(rows, query)
 
 
@@ -156,7 +156,7 @@ def imported(rows: Rows, query: Import) -> Response:
     return json_response(ImportResult(*result))
 
 
-def refuse(errors: list[FieldError], of_rows: Complaints) -> Never:
+def refuse(errors: list[FieldError], of_rows: RowErrors) -> Never:
     """Refuse a file with 422, for what is wrong with the query and with the rows."""
     count = len(errors) + of_rows.count
     raise Problem(422, DETAILS[422], errors=[*errors, *of_rows.listed], error_count=count)
