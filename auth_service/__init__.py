@@ -11,7 +11,7 @@ from auth_service.models import db
 from auth_service.passwords import hashing
 from auth_service.settings import AuthSettings
 from auth_service.views import events as event_views
-from auth_service.views import limiting, me, refresh_logout, register_login, sessions, users
+from auth_service.views import me, refresh_logout, register_login, sessions, users
 from common import health
 from common.app import finish, start
 
@@ -24,7 +24,6 @@ def create_app(settings: AuthSettings | None = None) -> Flask:
     db.init_database(app, url=settings.database_url, migrations=Path(__file__).parent / "migrations")
     health.init_app(app, db)
     hashing.init_app(app, settings)
-    limiting.init_app(app)
     event_views.init_app(app, settings)
     commands.init_app(app)
     event_commands.init_app(app)

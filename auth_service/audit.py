@@ -1,17 +1,18 @@
-"""Owns the audit log: what happened to users, sessions and keys, for operators, kept for 90 days.
+"""The audit log: what happened to users, sessions and keys, for operators, kept for 90 days.
 
-What a stranger typed is never in it: a failed login for a name that nobody has says no name.
+It never holds what a stranger typed: a failed login for an unknown name is recorded without the name.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, literal, or_, select
+from sqlalchemy import Connection, Row, bindparam, insert, literal, or_, select
 
 from auth_service import names
 from auth_service.models import AuditEntry, Session, User, db
-from auth_service.old_rows import delete_old
+from auth_service.retention import delete_old
 
 KEPT = timedelta(days=90)
 PURGE_EVERY = 50  # entries
@@ -44,11 +45,11 @@ CHANGES: dict[tuple[str, object], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did something to a user, and from which address."""
+    """Who changes a user, and from which address."""
 
     who: str
     ip: str | None = None
-    session_id: str | None = None  # of an admin, who has to be one still when the change is made
+    session_id: str | None = None  # of an admin, who must still be one when the change is made
 
     def __str__(self) -> str:
         return f"by {self.who}"
@@ -57,19 +58,7 @@ class Actor:
 OPERATOR = Actor("an operator")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An entry as it was written."""
-
-    id: int
-    at: datetime
-    event: str
-    public_id: str | None
-    name: str | None
-    ip: str | None
-    session_id: str | None
-    detail: str | None
-
+Entry = Row[*tuple[Any, ...]]  # of `ENTRIES`
 
 _of_user = User.public_id == bindparam("of_user")
 INSERT = (
@@ -128,9 +117,9 @@ def record(
     session_id: str | None = None,
     detail: str | None = None,
 ) -> None:
-    """Add an entry; before a user is deleted, for the name is read from its row.
+    """Add an entry. It reads the name from the user's row, so call it before the user is deleted.
 
-    `detail` is in words of ours: the reason of a failure, or who did it to somebody else.
+    `detail` is in our words: the reason of a failure, or who made the change.
     """
     row = {"at": now, "event": event, "public_id": public_id or None, "of_user": public_id or ""}
     row |= {"ip": ip or None, "session_id": session_id, "detail": detail}
@@ -155,7 +144,7 @@ def record_ends(connection: Connection, sessions: Sequence[str], *, why: str, no
 
 
 def entries(*, name: str | None, since: datetime) -> Iterator[Entry]:
-    """Yield the entries since then, oldest first; with a name, those of its users only, in whatever case."""
+    """Yield the entries since then, oldest first; with a name, only those of its users, in any case."""
     folded_name = None if name is None else names.fold(names.normalise(name))
     page = _read(folded_name, since, 0)
     while page:
@@ -163,8 +152,7 @@ def entries(*, name: str | None, since: datetime) -> Iterator[Entry]:
         page = _read(folded_name, page[-1].at, page[-1].id)
 
 
-def _read(folded_name: str | None, at: datetime, id_: int) -> list[Entry]:
+def _read(folded_name: str | None, at: datetime, id_: int) -> Sequence[Entry]:
     statement = ENTRIES if folded_name is None else ENTRIES_OF_NAME
     with db.read() as connection:
-        rows = connection.execute(statement, {"at": at, "id": id_, "folded_name": folded_name})
-        return [Entry(*row) for row in rows]
+        return connection.execute(statement, {"at": at, "id": id_, "folded_name": folded_name}).all()

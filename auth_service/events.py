@@ -1,18 +1,18 @@
-"""Owns what auth tells other services: which sessions ended and which users were deleted, in commit order.
+"""The feed for other services: which sessions ended and which users were deleted, in commit order.
 
 An event gets its id from the one row of `feed`, whose lock its transaction then holds until it commits: the
-next transaction that tells something waits, so no id ever appears below one that was read (docs/design.md).
-That is why the two functions that tell are called last in a transaction.
+next transaction that publishes waits, so no id ever appears below one that was read (docs/design.md).
+That is why the functions that publish are called last in a transaction.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from auth_service.models import Event, Feed, db
-from auth_service.old_rows import delete_old
+from auth_service.retention import delete_old
+from common.errors import DomainError
 from common.tokens.access import ACCESS_LIFETIME, LEEWAY
 
 SESSION_ENDED = "session.ended"
@@ -38,38 +38,36 @@ DELETE_OLD = delete_old(Event.id, Event.at, Event.type == SESSION_ENDED, limit=P
 RECORD_PURGE = update(Feed).where(Feed.purged < bindparam("highest")).values(purged=bindparam("highest"))
 
 
-class NotInFeed(Exception):
-    """The feed does not go on from this id: events behind it were purged."""
+EventRow = Row[int, str, datetime, str | None, str | None, datetime | None]  # of `AFTER`
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An event as it was written; which members it has is a matter of its type."""
+class NotInFeed(DomainError):
+    """Events behind the id were purged, so the feed cannot be read from there."""
 
-    id: int
-    type: str
-    at: datetime
-    session_id: str | None
-    public_id: str | None
-    until: datetime | None
+    status = 410
+    code = "not-in-feed"
+    message = (
+        "the feed does not go on from this id, which is older than what is kept; read again from 0, which"
+        " tells every deleted user (flask --app books_service feed reset)"
+    )
 
 
 def session_ended(connection: Connection, sessions: Sequence[str], *, now: datetime) -> None:
-    """Tell that these sessions ended; call it last in the transaction."""
+    """Publish that these sessions ended; call it last in the transaction."""
     until = now + ACCESS_LIFETIME + timedelta(seconds=LEEWAY)
     ended = {"type": SESSION_ENDED, "at": now, "until": until}
-    _tell(connection, [{**ended, "session_id": each} for each in sessions])
+    _publish(connection, [{**ended, "session_id": each} for each in sessions])
 
 
 def user_deleted(connection: Connection, public_id: str, *, now: datetime) -> None:
-    """Tell that this user was deleted; call it last in the transaction."""
-    _tell(connection, [{"type": USER_DELETED, "at": now, "public_id": public_id}])
+    """Publish that this user was deleted; call it last in the transaction."""
+    _publish(connection, [{"type": USER_DELETED, "at": now, "public_id": public_id}])
 
 
-def find_events(*, after: int, limit: int) -> list[Told]:
+def find_events(*, after: int, limit: int) -> Sequence[EventRow]:
     """Return up to `limit` events behind the id `after`, oldest first."""
     with db.read() as connection:
-        return [Told(*row) for row in connection.execute(AFTER, {"after": after, "limit": limit})]
+        return connection.execute(AFTER, {"after": after, "limit": limit}).all()
 
 
 def end_of_feed(after: int) -> int:
@@ -88,14 +86,14 @@ def end_of_feed(after: int) -> int:
 
 def purge(connection: Connection, *, now: datetime) -> int:
     """Delete up to `PURGE_BATCH` events that are kept no longer; return how many there were."""
-    connection.execute(LOCK_FEED).all()  # first, as those who tell something have it
+    connection.execute(LOCK_FEED).all()  # first, as whatever publishes an event does
     gone = connection.execute(DELETE_OLD, {"before": now - KEPT}).scalars().all()
     if gone:
         connection.execute(RECORD_PURGE, {"highest": max(gone)})
     return len(gone)
 
 
-def _tell(connection: Connection, events: Sequence[dict[str, object]]) -> None:
+def _publish(connection: Connection, events: Sequence[dict[str, object]]) -> None:
     if not events:
         return
     last = connection.execute(TAKE_NUMBERS, {"count": len(events)}).scalar_one()

@@ -1,4 +1,4 @@
-"""Owns the tables of users, their sessions and refresh tokens, and of what other services are told."""
+"""The tables of auth: users, their sessions and refresh tokens, the feed, the throttle and the audit log."""
 
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ db = Database(metadata=Base.metadata)
 
 
 class User(Base):
-    """Somebody who can log in. `folded_name` is what makes a name unique in any case."""
+    """Somebody who can log in. `folded_name` makes a name unique in any case."""
 
     __tablename__ = "users"
 
@@ -51,7 +51,7 @@ class Session(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    # The earlier of the idle and the absolute end, or when it was ended: what is behind it is purged.
+    # The earlier of the idle and the absolute end, or when it was ended. Purged a day after it.
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     user_agent: Mapped[str] = mapped_column(Text)
@@ -72,13 +72,13 @@ class RefreshToken(Base):
     session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
     successor: Mapped[bytes | None] = mapped_column(LargeBinary)  # the digest issued when this one was used
     issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # or, without a successor, replaced unused
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # without a successor: replaced unused
 
     __table_args__: tuple[Any, ...] = (Index("ix_refresh_tokens_session_id", "session_id"),)
 
 
 class Event(Base):
-    """Something that other services have to hear; which members there are is a matter of `type`."""
+    """An event of the feed; its `type` decides which columns are set."""
 
     __tablename__ = "events"
 
@@ -102,8 +102,8 @@ class Feed(Base):
     purged: Mapped[int] = mapped_column(BigInteger)
 
 
-class PasswordTry(Base):
-    """A password that is being compared, or was wrong; whether somebody has the name plays no part."""
+class PasswordAttempt(Base):
+    """A password that is being compared, or was wrong, whether the name exists or not."""
 
     __tablename__ = "password_tries"
 
@@ -153,7 +153,7 @@ class Registration(Base):
 
 
 class AuditEntry(Base):
-    """What somebody did or tried, for operators; it outlives the user and the session that it names."""
+    """An entry of the audit log; it outlives the user and the session that it names."""
 
     __tablename__ = "audit"
 
@@ -161,11 +161,11 @@ class AuditEntry(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     event: Mapped[str] = mapped_column(String(40))
     public_id: Mapped[str | None] = mapped_column(String(36))
-    name: Mapped[str | None] = mapped_column(Text)  # as it was, of users that there were
+    name: Mapped[str | None] = mapped_column(Text)  # as it was then; None where nobody had the name
     folded_name: Mapped[str | None] = mapped_column(CodePointText)
     ip: Mapped[str | None] = mapped_column(Text)
     session_id: Mapped[str | None] = mapped_column(String(36))
-    detail: Mapped[str | None] = mapped_column(Text)  # words of ours, never of strangers
+    detail: Mapped[str | None] = mapped_column(Text)  # our words, never a stranger's
 
     __table_args__: tuple[Any, ...] = (
         Index("ix_audit_at", "at"),

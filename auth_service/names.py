@@ -5,8 +5,8 @@ import unicodedata
 
 MAX_LENGTH = 50  # code points of the normalised form
 
-# No code point of NFKC stands for more than four others, and in a text whose spaces are single and inside at
-# most every second one is a space: what is longer than this need not be normalised to be too long. That
+# No code point of NFKC stands for more than four others, and in a text with single inner spaces at most
+# every second one is a space: what is longer than this is too long, without being normalised. That
 # matters, because unicodedata.normalize takes quadratic time on a long run of combining marks.
 _MAX_RAW_LENGTH = 2 * 4 * MAX_LENGTH
 

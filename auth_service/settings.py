@@ -1,4 +1,4 @@
-"""Owns what the auth service can be told; README.md has the table."""
+"""The settings of the auth service; README.md has the table."""
 
 from dataclasses import dataclass
 from typing import Any, Self

@@ -23,6 +23,7 @@ WAIT = 5  # seconds that a hash may wait for a core
 NICENESS = 10  # a tenth of the weight of threads that do not hash
 SALT = b"spent for nothing"
 LEAST_MEMORY = 8  # KiB a lane, of a hash (RFC 9106 section 3.1)
+COSTS = ("version", "memory_cost", "time_cost", "parallelism")  # that may grow
 M_ARENA_MAX = -8  # of glibc's malloc.h
 
 _hash_seconds = Histogram("password_hash_seconds", "Time to hash one password.")
@@ -47,28 +48,21 @@ def init_app(app: Flask, settings: AuthSettings) -> None:
 
 
 def share_one_arena() -> None:
-    """Let the threads of this process share what glibc's malloc keeps, if that is what it runs on.
+    """Let the threads of this process share one arena of glibc's malloc, if it runs on glibc.
 
-    Else each of them would come to keep the 19 MiB of the last hash that it made (docs/design.md).
+    Else each thread would keep the 19 MiB of its last hash (docs/design.md).
     """
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(M_ARENA_MAX, 1)
 
 
 class Hasher:
-    """Hash and verify with Argon2id, within `slots`; every method may raise `Busy`."""
+    """Hash and verify with Argon2id in `memory` KiB, within `slots`; every method may raise `Busy`."""
 
-    def __init__(
-        self,
-        *,
-        memory: int,  # KiB
-        time_cost: int,
-        parallelism: int,
-        slots: ConcurrencyLimit,
-    ) -> None:
+    def __init__(self, *, memory: int, time_cost: int, parallelism: int, slots: ConcurrencyLimit) -> None:
         self._argon2 = PasswordHasher(time_cost, memory, parallelism, type=Type.ID)
         self.slots = slots
-        # No thread is started before the first hash, so that the workers that are forked start their own.
+        # Its threads start with the first hash, so that forked workers start their own.
         self._threads = ThreadPoolExecutor(slots.count, "hash", initializer=_lower_priority)
         self._dummy_hash = self._argon2.hash(secrets.token_bytes())
 
@@ -77,26 +71,20 @@ class Hasher:
         return self._compute(self._argon2.hash, to_bytes(password))
 
     def verify(self, stored: str, password: str) -> bool:
-        """Tell whether `stored` is a hash of this password; an old one takes as long as one of today."""
+        """Return whether `stored` is a hash of this password; an old hash takes as long as one of today."""
         if len(password) > MAX_RAW_LENGTH:
             return self.verify_dummy(password)
         return self._compute(self._matches, stored, to_bytes(password))
 
     def verify_dummy(self, password: str) -> bool:
-        """Take as long as `verify` and return False: for a name that nobody has."""
+        """Take as long as `verify` and return False: for an unknown name."""
         self._compute(self._matches, self._dummy_hash, to_bytes(password[:MAX_RAW_LENGTH]))
         return False
 
     def needs_rehash(self, stored: str) -> bool:
-        """Tell whether a parameter has grown since `stored` was made."""
+        """Return whether a parameter has grown since `stored` was made."""
         old, new = extract_parameters(stored), extract_parameters(self._dummy_hash)
-        return (
-            old.type is not new.type
-            or old.version < new.version
-            or old.memory_cost < new.memory_cost
-            or old.time_cost < new.time_cost
-            or old.parallelism < new.parallelism
-        )
+        return old.type is not new.type or any(getattr(old, name) < getattr(new, name) for name in COSTS)
 
     def _compute(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the function in a thread of low priority, as soon as a slot is free."""
@@ -116,12 +104,11 @@ class Hasher:
             return False
 
     def _equalize_cost(self, stored: Parameters) -> None:
-        """Take as long as a hash of today takes longer than this one, which else would tell of a user."""
+        """Take as long as a hash of today is slower than `stored`: else the time would reveal a user."""
         time_cost, memory = difference(stored, extract_parameters(self._dummy_hash))
         if time_cost:
-            low_level.hash_secret_raw(
-                b"", SALT, time_cost, memory, stored.parallelism, stored.hash_len, stored.type
-            )
+            lanes, length = stored.parallelism, stored.hash_len
+            low_level.hash_secret_raw(b"", SALT, time_cost, memory, lanes, length, stored.type)
 
 
 def difference(old: Parameters, new: Parameters) -> tuple[int, int]:
@@ -136,9 +123,9 @@ def difference(old: Parameters, new: Parameters) -> tuple[int, int]:
 
 
 def _lower_priority() -> None:
-    """Let this thread have what everybody else leaves of a core: many logins then keep nobody waiting.
+    """Let this thread use only what others leave of a core, so that many logins keep nobody waiting.
 
-    On Linux that is the thread's, though POSIX means the process.
+    On Linux the priority is the thread's, though POSIX means the process.
     """
     if sys.platform == "linux":
         os.nice(NICENESS)

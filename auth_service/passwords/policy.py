@@ -1,4 +1,4 @@
-"""Passwords: which ones may be chosen, and what is hashed of them."""
+"""Passwords: which ones may be chosen, and which form of them is hashed."""
 
 import gzip
 import unicodedata
@@ -43,12 +43,12 @@ def _fold(password: str) -> str:
 
 def to_bytes(password: str) -> bytes:
     """Return what is hashed of a password."""
-    # A lone surrogate is in no stored password, but it may be tried: it is to fail like any other.
+    # No stored password has a lone surrogate, but an attempt may have one, and must fail like any other.
     return _compose(password).encode("utf-8", "surrogatepass")
 
 
 def is_same(one: str, other: str) -> bool:
-    """Tell whether the two are one password."""
+    """Return whether the two are one password."""
     if max(len(one), len(other)) > MAX_RAW_LENGTH:
         return one == other
     return _compose(one) == _compose(other)

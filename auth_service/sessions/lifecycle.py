@@ -1,14 +1,14 @@
-"""Owns the rules of a session: how it starts, and when it lives."""
+"""Sessions: how they start, and when they are live."""
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select
 
 from auth_service.models import Session, User, db
-from auth_service.sessions.ending import AT_ONCE, IS_LIVE, end_sessions, end_where
+from auth_service.sessions.ending import IS_LIVE, end_sessions, end_where
 from auth_service.sessions.purging import purge
 from auth_service.sessions.refresh_tokens import add_refresh_token
 from auth_service.settings import AuthSettings
@@ -41,24 +41,12 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What whoever starts or refreshes a session gets, besides an access token."""
+    """What a session that starts or is refreshed yields, besides an access token."""
 
     session_id: str
     refresh_token: str = field(repr=False)
     expires_at: datetime
     displaced: Sequence[str] = ()  # sessions that ended to make room for it
-
-
-@dataclass(frozen=True, slots=True)
-class LiveSession:
-    """A session as its user sees it."""
-
-    id: str
-    created_at: datetime
-    last_used_at: datetime
-    expires_at: datetime
-    user_agent: str
-    ip: str
 
 
 USER_COLUMNS = (
@@ -80,27 +68,20 @@ LIVE_USER = (
         User.disabled.is_(False),
     )
 )
+_shown = (Session.id, Session.created_at, Session.last_used_at, Session.expires_at)
 LIVE_SESSIONS = (
-    select(
-        Session.id,
-        Session.created_at,
-        Session.last_used_at,
-        Session.expires_at,
-        Session.user_agent,
-        Session.ip,
-    )
+    select(*_shown, Session.user_agent, Session.ip)
     .where(Session.user_id == bindparam("user_id"), IS_LIVE)
     .order_by(Session.last_used_at.desc(), Session.id)
 )
 INSERT = insert(Session)
-# Those that are idle longest, so that with one more there are as many as may be.
+# The sessions that have been idle longest, to make room for one more.
 END_IDLEST = end_where(
     Session.id.in_(
         select(Session.id)
         .where(Session.user_id == bindparam("of_user"), IS_LIVE)
         .order_by(Session.last_used_at.desc(), Session.id)
         .offset(MAX_SESSIONS - 1)
-        .limit(AT_ONCE)
     )
 )
 
@@ -108,9 +89,9 @@ END_IDLEST = end_where(
 def start_session(
     connection: Connection, user_id: int, settings: AuthSettings, *, client: Client, now: datetime
 ) -> Grant:
-    """Start a session of the user in a transaction that holds the lock of the user's row or has made it.
+    """Start a session of the user; the transaction holds the lock of the user's row, or has inserted it.
 
-    `publish_ends` has to publish what it displaces.
+    The caller has to pass the displaced sessions to `publish_ends`.
     """
     purge(connection, now=now)
     displaced = end_sessions(connection, END_IDLEST, of_user=user_id, now=now)
@@ -137,12 +118,12 @@ def end_of(created_at: datetime, settings: AuthSettings, *, now: datetime) -> da
 
 
 def used_from(client: Client) -> dict[str, str]:
-    """Return the columns that tell where a session was used from."""
+    """Return the columns that say where a session was used from."""
     return {"user_agent": client.user_agent[:MAX_USER_AGENT], "ip": client.ip}
 
 
 def find_live_user(public_id: str, session_id: str) -> LiveUser | None:
-    """Return the user if both the session and the user are good now, or None."""
+    """Return the user if the session is live and the user enabled, or None."""
     if not CANONICAL_UUID4.fullmatch(session_id):
         return None
     parameters = {"public_id": public_id, "session_id": session_id, "now": datetime.now(UTC)}
@@ -151,8 +132,7 @@ def find_live_user(public_id: str, session_id: str) -> LiveUser | None:
     return LiveUser(*row) if row else None
 
 
-def list_sessions(user_id: int, *, now: datetime) -> list[LiveSession]:
+def list_sessions(user_id: int, *, now: datetime) -> Sequence[RowMapping]:
     """Return the live sessions of the user, the one used last first."""
     with db.read() as connection:
-        rows = connection.execute(LIVE_SESSIONS, {"user_id": user_id, "now": now})
-        return [LiveSession(*row) for row in rows]
+        return connection.execute(LIVE_SESSIONS, {"user_id": user_id, "now": now}).mappings().all()

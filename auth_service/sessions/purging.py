@@ -1,4 +1,4 @@
-"""Owns the removal of sessions that are over, a few rows at a time."""
+"""The removal of sessions that are over, a few rows at a time."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,16 +7,15 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, delete, exists, select
 
 from auth_service.models import RefreshToken, Session
-from auth_service.old_rows import delete_some
 
 # A session that is over does nothing any more: its refresh tokens are refused as those that never were. It is
 # kept a day, much longer than its last access token lives, so that a late logout still ends that token.
 KEPT = timedelta(days=1)
 SESSIONS = 100  # looked at a time
-OF_A_USER = 500  # the same where a user is deleted
+SESSIONS_OF_USER = 500  # the same where a user is deleted
 TOKENS = 2000  # deleted at a time: a session that was refreshed for 30 days has a thousand
 
-# What somebody has locked is left for later.
+# What another transaction has locked is left for later.
 OVER = (
     select(Session.id)
     .where(Session.expires_at < bindparam("before"))
@@ -25,12 +24,13 @@ OVER = (
     .with_for_update(skip_locked=True)
 )
 _of_user = Session.user_id == bindparam("user_id")
-ENDED = select(Session.id).where(_of_user, Session.ended_at.is_not(None)).limit(OF_A_USER).with_for_update()
-# One more than may go in one statement.
-SESSION_TOO_MANY = select(Session.id).where(_of_user).offset(OF_A_USER).limit(1)
-TOKEN_TOO_MANY = select(RefreshToken.digest).join(Session).where(_of_user).offset(TOKENS).limit(1)
+_ended = select(Session.id).where(_of_user, Session.ended_at.is_not(None))
+ENDED = _ended.limit(SESSIONS_OF_USER).with_for_update()
+# One more than may go in one statement; every session has a token.
+TOO_MANY = select(RefreshToken.digest).join(Session).where(_of_user).offset(TOKENS).limit(1)
 _some = bindparam("sessions", type_=Session.id.type, expanding=True)
-DELETE_TOKENS = delete_some(RefreshToken.digest, RefreshToken.session_id.in_(_some), limit=TOKENS)
+_tokens = select(RefreshToken.digest).where(RefreshToken.session_id.in_(_some)).limit(TOKENS)
+DELETE_TOKENS = delete(RefreshToken).where(RefreshToken.digest.in_(_tokens))
 DELETE_SESSIONS = delete(Session).where(
     Session.id.in_(_some), ~exists().where(RefreshToken.session_id == Session.id)
 )
@@ -50,14 +50,13 @@ def purge(connection: Connection, *, now: datetime) -> Purged:
 
 
 def has_few_rows(connection: Connection, user_id: int) -> bool:
-    """Return whether all there is of a user can go in one statement."""
-    too_many = (SESSION_TOO_MANY, TOKEN_TOO_MANY)
-    return not any(connection.execute(each, {"user_id": user_id}).first() for each in too_many)
+    """Return whether one statement can delete a user with all sessions and refresh tokens."""
+    return connection.execute(TOO_MANY, {"user_id": user_id}).first() is None
 
 
-def purge_user(connection: Connection, user_id: int) -> Purged:
-    """Delete some sessions of the user that ended; what remains is live or for later."""
-    return _purge_sessions(connection, connection.execute(ENDED, {"user_id": user_id}).scalars().all())
+def purge_user(connection: Connection, user_id: int) -> None:
+    """Delete some sessions of the user that ended."""
+    _purge_sessions(connection, connection.execute(ENDED, {"user_id": user_id}).scalars().all())
 
 
 def _purge_sessions(connection: Connection, sessions: Sequence[str]) -> Purged:

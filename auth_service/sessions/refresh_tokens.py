@@ -1,13 +1,11 @@
-"""Owns the refresh token: `<session id>.<256 random bits>`, known to the database by a digest alone."""
+"""Refresh tokens: `<session id>.<256 random bits>`, of which the database has a digest alone."""
 
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, Row, bindparam, insert, select
 
 from auth_service.models import RefreshToken, Session, User, db
 from common.tokens.access import CANONICAL_UUID4
@@ -23,25 +21,16 @@ ISSUED = (
 )
 INSERT = insert(RefreshToken)
 
+IssuedToken = Row[bytes, str, str]  # of `ISSUED`: a token that was once issued, and whose session is kept
 
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """A refresh token that was once issued, and whose session is still kept."""
 
-    digest: bytes
-    session_id: str
-    public_id: str
-
-    @classmethod
-    def find(cls, text: str) -> Self | None:
-        """Return what is known of the token, or None if it was never issued."""
-        found = _FORM.fullmatch(text)
-        if found is None:
-            return None
-        with db.read() as connection:
-            parameters = {"digest": _digest(found[2]), "session_id": found[1]}
-            row = connection.execute(ISSUED, parameters).first()
-        return cls(*row) if row else None
+def find_token(text: str) -> IssuedToken | None:
+    """Return what is known of a refresh token, or None if it was never issued."""
+    found = _FORM.fullmatch(text)
+    if found is None:
+        return None
+    with db.read() as connection:
+        return connection.execute(ISSUED, {"digest": _digest(found[2]), "session_id": found[1]}).first()
 
 
 def add_refresh_token(connection: Connection, session_id: str, *, now: datetime) -> tuple[str, bytes]:

@@ -1,7 +1,7 @@
-"""Owns what a refresh token does: it gives a successor, or it ends the session of whoever shows it too late.
+"""The use of a refresh token: it yields a successor, or it ends the session if it is used too late.
 
-A token is good until its successor is first used. So a client whose answer was lost asks once more and gets
-another successor, and a token that was stolen is noticed as soon as both, thief and owner, have used it.
+A token stays good until its successor is first used. So a client whose answer was lost asks again and gets
+another successor, and a stolen token is noticed as soon as both, thief and owner, have used it.
 """
 
 from datetime import datetime
@@ -9,13 +9,13 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, bindparam, select, update
 from sqlalchemy.orm import aliased
 
+from auth_service import security_log
 from auth_service.models import RefreshToken, Session, User, db
 from auth_service.sessions.ending import END_ONE, end_sessions, publish_ends
 from auth_service.sessions.lifecycle import Client, Grant, end_of, used_from
-from auth_service.sessions.refresh_tokens import Issued, add_refresh_token
+from auth_service.sessions.refresh_tokens import IssuedToken, add_refresh_token, find_token
 from auth_service.settings import AuthSettings
-
-REUSED = "refresh_reused"
+from common.errors import TokenRejected
 
 LOCK = (
     select(Session.created_at, Session.expires_at, Session.ended_at, User.disabled)
@@ -33,67 +33,64 @@ USE_SESSION = update(Session).where(Session.id == bindparam("of_session"))
 USE_TOKEN = update(RefreshToken).where(RefreshToken.digest == bindparam("used"))
 
 
-class Refused(Exception):
-    """A refresh token that is refused; `reason` is a word for the log, never shown to the client."""
+def refresh(text: str, settings: AuthSettings, *, client: Client, now: datetime) -> tuple[Grant, str]:
+    """Use a refresh token; return its successor and the user's `public_id`, or raise `TokenRejected`.
 
-    def __init__(self, reason: str, token: Issued | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.token = token
-
-
-def refresh(text: str, settings: AuthSettings, *, client: Client, now: datetime) -> tuple[Grant, Issued]:
-    """Use a refresh token; return its successor and what is known of it, or raise `Refused`.
-
-    Who comes first is decided by the lock of the session, and what is used and issued is one transaction.
+    The lock of the session decides which use comes first; use and successor are one transaction.
     """
-    token = Issued.find(text)
+    token = find_token(text)
     if token is None:
-        raise Refused("refresh_unknown")
+        raise TokenRejected("refresh_unknown")
     with db.write() as connection:
         session = _lock(connection, token)
-        is_good, replaced = _look_at(connection, token)
+        is_good, replaced = _inspect(connection, token)
         if is_good:
             expires_at = end_of(session.created_at, settings, now=now)
             if session.disabled or min(session.expires_at, expires_at) <= now:
-                raise Refused("refresh_expired", token)
+                raise TokenRejected("refresh_expired")
             used = {"last_used_at": now, "expires_at": expires_at, **used_from(client)}
             connection.execute(USE_SESSION, {"of_session": token.session_id, **used})
-            return Grant(token.session_id, _succeed(connection, token, replaced, now), expires_at), token
-        ended = end_sessions(connection, END_ONE, of_session=token.session_id, now=now)
-        publish_ends(connection, ended, why="refresh token used again", now=now)
-    raise Refused(REUSED, token)
+            refresh_token = _add_successor(connection, token, replaced, now)
+            return Grant(token.session_id, refresh_token, expires_at), token.public_id
+        _end(connection, token, why="refresh token used again", now=now)
+    security_log.warning("refresh_reused", public_id=token.public_id, session_id=token.session_id)
+    raise TokenRejected("refresh_reused")
 
 
-def log_out(text: str, *, now: datetime) -> Issued | None:
-    """End the session for which the token was ever issued; return the token, or None."""
-    token = Issued.find(text)
-    if token is not None:
-        with db.write() as connection:
-            ended = end_sessions(connection, END_ONE, of_session=token.session_id, now=now)
-            publish_ends(connection, ended, why="logout", now=now)
-    return token
+def log_out(text: str, *, now: datetime) -> str | None:
+    """End the session for which the token was ever issued; return the user's `public_id`, or None."""
+    token = find_token(text)
+    if token is None:
+        return None
+    with db.write() as connection:
+        _end(connection, token, why="logout", now=now)
+    return str(token.public_id)
 
 
-def _lock(connection: Connection, token: Issued) -> Row[datetime, datetime, datetime | None, bool]:
+def _end(connection: Connection, token: IssuedToken, *, why: str, now: datetime) -> None:
+    ended = end_sessions(connection, END_ONE, of_session=token.session_id, now=now)
+    publish_ends(connection, ended, why=why, now=now)
+
+
+def _lock(connection: Connection, token: IssuedToken) -> Row[datetime, datetime, datetime | None, bool]:
     """Lock the session of the token, which nobody else can change until the transaction ends."""
     session = connection.execute(LOCK, {"session_id": token.session_id}).first()
     if session is None or session.ended_at is not None:
-        raise Refused("refresh_ended", token)
+        raise TokenRejected("refresh_ended")
     return session
 
 
-def _look_at(connection: Connection, token: Issued) -> tuple[bool, bytes | None]:
-    """Return whether the token is good, and which unused successor of it another one will replace."""
+def _inspect(connection: Connection, token: IssuedToken) -> tuple[bool, bytes | None]:
+    """Return whether the token is good, and its unused successor, which a new one will replace."""
     found = connection.execute(TOKEN, {"digest": token.digest}).first()
     if found is None:  # purged since it was found, with others of a session that is long over
-        raise Refused("refresh_ended", token)
+        raise TokenRejected("refresh_ended")
     used_at, successor, successor_used_at = found
     return used_at is None or (successor is not None and successor_used_at is None), successor
 
 
-def _succeed(connection: Connection, token: Issued, replaced: bytes | None, now: datetime) -> str:
-    """Issue the successor of the token; one that was issued before and not used is dead from now on."""
+def _add_successor(connection: Connection, token: IssuedToken, replaced: bytes | None, now: datetime) -> str:
+    """Issue the successor of the token; an earlier one that was not used is dead from now on."""
     text, digest = add_refresh_token(connection, token.session_id, now=now)
     if replaced is not None:
         connection.execute(USE_TOKEN, {"used": replaced, "used_at": now})

@@ -1,4 +1,4 @@
-"""Owns the rows behind the throttle: tries of passwords, and the networks that people logged in from."""
+"""The rows behind the throttle: attempts of passwords, and the networks that people logged in from."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,54 +8,57 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert
 from sqlalchemy.dialects import postgresql
 
 from auth_service import names
-from auth_service.models import KnownNetwork, PasswordTry
-from auth_service.old_rows import delete_old, delete_some
+from auth_service.models import KnownNetwork, PasswordAttempt
+from auth_service.retention import delete_old
 from auth_service.throttle.limits import HOUR
 
 IN_A_ROW = timedelta(days=1)  # failures further apart are not in a row, and are forgotten
 KNOWN_FOR = timedelta(days=30)  # after a login
-ABANDONED_AFTER = timedelta(seconds=30)  # a try under way for longer is one whose process died: a failure
-PURGE_BATCH = 20  # rows; each try makes one
-FORGET_BATCH = 500  # rows
+ABANDONED_AFTER = timedelta(seconds=30)  # its process died, and it counts as a failure
+PURGE_BATCH = 20  # rows; each attempt makes one
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """What has become of tries so far; failures include those that were abandoned."""
+    """The attempts so far; failures include those that were abandoned."""
 
     failures: int = 0  # in a row, of the name from the network
     last_failure: datetime | None = None
     under_way: int = 0
     name_under_way: int = 0  # from networks that are not known for the name
-    name_tries: int = 0  # failures and tries under way in the last hour, from networks that are not known
+    name_attempts: int = (
+        0  # failures and attempts under way in the last hour, from networks that are not known
+    )
     name_oldest: datetime | None = None
-    network_tries: int = 0  # the same from the network, whatever the name
+    network_attempts: int = 0  # the same from the network, whatever the name
     network_oldest: datetime | None = None
     is_known: bool = False  # the network, for the name
 
 
-_failed = or_(PasswordTry.failed, PasswordTry.at <= bindparam("abandoned_before"))
-_under_way = and_(PasswordTry.failed.is_(False), PasswordTry.at > bindparam("abandoned_before"))
-_of_name = PasswordTry.name_key == bindparam("name_key")
-_of_network = PasswordTry.network == bindparam("network")
-_in_the_hour = PasswordTry.at > bindparam("hour_ago")
+_failed = or_(PasswordAttempt.failed, PasswordAttempt.at <= bindparam("abandoned_before"))
+_under_way = and_(PasswordAttempt.failed.is_(False), PasswordAttempt.at > bindparam("abandoned_before"))
+_of_name = PasswordAttempt.name_key == bindparam("name_key")
+_of_network = PasswordAttempt.network == bindparam("network")
+_in_the_hour = PasswordAttempt.at > bindparam("hour_ago")
 _in_the_month = KnownNetwork.last_login_at > bindparam("month_ago")
 
 _pair = select(
     func.count().filter(_failed).label("failures"),
-    func.max(PasswordTry.at).filter(_failed).label("last_failure"),
+    func.max(PasswordAttempt.at).filter(_failed).label("last_failure"),
     func.count().filter(_under_way).label("under_way"),
-).where(_of_name, _of_network, PasswordTry.at > bindparam("day_ago"))
+).where(_of_name, _of_network, PasswordAttempt.at > bindparam("day_ago"))
 _from_unknown = ~exists().where(
-    KnownNetwork.name_key == PasswordTry.name_key, KnownNetwork.network == PasswordTry.network, _in_the_month
+    KnownNetwork.name_key == PasswordAttempt.name_key,
+    KnownNetwork.network == PasswordAttempt.network,
+    _in_the_month,
 )
 _name = select(
     func.count().filter(_under_way).label("name_under_way"),
-    func.count().label("name_tries"),
-    func.min(PasswordTry.at).label("name_oldest"),
+    func.count().label("name_attempts"),
+    func.min(PasswordAttempt.at).label("name_oldest"),
 ).where(_of_name, _in_the_hour, _from_unknown)
 _network = select(
-    func.count().label("network_tries"), func.min(PasswordTry.at).label("network_oldest")
+    func.count().label("network_attempts"), func.min(PasswordAttempt.at).label("network_oldest")
 ).where(_of_network, _in_the_hour)
 _known_for_name = KnownNetwork.name_key == bindparam("name_key")
 _known = select((func.count() > 0).label("is_known")).where(
@@ -65,26 +68,25 @@ _parts = [each.subquery() for each in (_pair, _name, _network, _known)]
 COUNT = select(*_parts).select_from(
     _parts[0].join(_parts[1], true()).join(_parts[2], true()).join(_parts[3], true())
 )
-INSERT = insert(PasswordTry).returning(PasswordTry.id)
-MARK_FAILED = (
-    update(PasswordTry).where(PasswordTry.id == bindparam("try_id")).values(failed=True, at=bindparam("now"))
-)
-DELETE = delete(PasswordTry).where(PasswordTry.id == bindparam("try_id"))
-# The try and every failure of the pair; what else is under way stays.
-CLEAR = delete(PasswordTry).where(_of_name, _of_network, or_(PasswordTry.id == bindparam("try_id"), _failed))
-DELETE_OLD = delete_old(PasswordTry.id, PasswordTry.at, limit=PURGE_BATCH)
+INSERT = insert(PasswordAttempt).returning(PasswordAttempt.id)
+_this = PasswordAttempt.id == bindparam("attempt_id")
+MARK_FAILED = update(PasswordAttempt).where(_this).values(failed=True, at=bindparam("now"))
+DELETE = delete(PasswordAttempt).where(_this)
+# The attempt and every failure of the pair; what else is under way stays.
+CLEAR = delete(PasswordAttempt).where(_of_name, _of_network, or_(_this, _failed))
+DELETE_OLD = delete_old(PasswordAttempt.id, PasswordAttempt.at, limit=PURGE_BATCH)
 
 _login = postgresql.insert(KnownNetwork)  # the same words on SQLite
 KNOW = _login.on_conflict_do_update(
     index_elements=[KnownNetwork.name_key, KnownNetwork.network],
     set_={"last_login_at": _login.excluded.last_login_at},
 )
-FORGET = delete_some(KnownNetwork.id, _known_for_name, limit=FORGET_BATCH)
+FORGET = delete(KnownNetwork).where(_known_for_name)
 DELETE_OLD_NETWORKS = delete_old(KnownNetwork.id, KnownNetwork.last_login_at, limit=PURGE_BATCH)
 
 
 def key_of(name: str) -> bytes:
-    """Return the digest that stands for a name, in whatever case; one that cannot be has a digest too."""
+    """Return the digest that stands for a name, in any case; an invalid name has one too."""
     try:
         folded = names.fold(names.normalise(name))
     except names.InvalidName:
@@ -93,7 +95,7 @@ def key_of(name: str) -> bytes:
 
 
 def count(connection: Connection, name_key: bytes, network: str, *, now: datetime) -> Counts:
-    """Count what there is of the name, of the network, and of both together, in one statement."""
+    """Count the attempts of the name, of the network, and of both together, in one statement."""
     parameters = {
         "name_key": name_key,
         "network": network,
@@ -106,20 +108,25 @@ def count(connection: Connection, name_key: bytes, network: str, *, now: datetim
 
 
 def add(connection: Connection, name_key: bytes, network: str, *, now: datetime) -> int:
-    """Add a try that is under way, and return its id; purge some that are too old."""
+    """Add an attempt that is under way, and return its id; purge some that are too old."""
     row = {"name_key": name_key, "network": network, "at": now, "failed": False}
-    try_id = connection.execute(INSERT, row).scalar_one()
+    attempt_id = connection.execute(INSERT, row).scalar_one()
     connection.execute(DELETE_OLD, {"before": now - IN_A_ROW})
-    return try_id
+    return attempt_id
+
+
+def clear(connection: Connection, attempt_id: int, name_key: bytes, network: str, *, now: datetime) -> None:
+    """Delete the attempt, which succeeded, and the failures before it."""
+    pair = {"name_key": name_key, "network": network, "abandoned_before": now - ABANDONED_AFTER}
+    connection.execute(CLEAR, {"attempt_id": attempt_id, **pair})
 
 
 def know_network(connection: Connection, name_key: bytes, network: str, *, now: datetime) -> None:
-    """Record that the user of this name came in from the network."""
+    """Record that the user of this name logged in from the network."""
     connection.execute(KNOW, {"name_key": name_key, "network": network, "last_login_at": now})
     connection.execute(DELETE_OLD_NETWORKS, {"before": now - KNOWN_FOR})
 
 
 def forget_networks(connection: Connection, name_key: bytes) -> None:
-    """Forget where the user of this name came from: the name may be another's one day."""
-    while connection.execute(FORGET, {"name_key": name_key}).rowcount == FORGET_BATCH:
-        pass
+    """Forget where the user of this name logged in from: another user may take the name one day."""
+    connection.execute(FORGET, {"name_key": name_key})

@@ -1,26 +1,43 @@
-"""Owns what the limits have in common: whose network it is, who goes first, and the refusal."""
+"""What the limits share: the network of a client, the locks, and the refusal."""
 
-import hashlib
 import math
 from datetime import timedelta
 from ipaddress import IPv6Address, IPv6Network
-from typing import Any
+from typing import Any, Never
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func
+import structlog
+from prometheus_client import Counter
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func
 
 from common.client_address import parse_address
+from common.errors import DomainError
 
 HOUR = timedelta(hours=1)
 
+_refusals = Counter(
+    "limit_refusals_total", "Requests refused with 429, by the limit that was reached.", ["limit"]
+)
 
-class TooMany(Exception):
-    """A limit is reached; `limit` is a word for log and metrics, `wait` tells when to come again."""
+log = structlog.get_logger()
 
-    def __init__(self, message: str, *, limit: str, wait: timedelta) -> None:
-        super().__init__(message)
-        self.message = message
+
+class TooMany(DomainError):
+    """A limit is reached; `limit` is its name in log and metrics, `wait` the time until the next attempt."""
+
+    status = 429
+
+    def __init__(self, *, limit: str, wait: timedelta) -> None:
+        super().__init__(limit)
         self.limit = limit
         self.retry_after = max(1, math.ceil(wait.total_seconds()))  # seconds
+        self.headers = {"Retry-After": str(self.retry_after)}  # type: ignore[misc] # each has its own wait
+
+
+def refuse(error: TooMany) -> Never:
+    """Log and count the refusal, and raise it."""
+    _refusals.labels(error.limit).inc()
+    log.warning("too_many", limit=error.limit, retry_after=error.retry_after)
+    raise error
 
 
 def network_of(address: str) -> str:
@@ -36,17 +53,13 @@ def network_of(address: str) -> str:
 
 def advisory_lock(parameter: str) -> ColumnElement[Any]:
     """Return the lock whose name `lock` gives as this parameter."""
-    return func.pg_advisory_xact_lock(bindparam(parameter, type_=BigInteger))
+    return func.pg_advisory_xact_lock(func.hashtextextended(bindparam(parameter), 0))
 
 
 def lock(connection: Connection, locks: Select[*tuple[Any, ...]], **names: str) -> None:
-    """Keep others out who lock one of the same names, until the transaction ends.
+    """Keep out others who lock one of the same names, until the transaction ends.
 
     SQLite has one writer, and a transaction of `db.write()` is that from its beginning.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(locks, {parameter: _number_of(name) for parameter, name in names.items()})
-
-
-def _number_of(name: str) -> int:
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+        connection.execute(locks, names)

@@ -1,14 +1,13 @@
-"""Owns how many people may register from one network in an hour."""
+"""The limit of registrations from one network in an hour."""
 
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select
 
 from auth_service.models import Registration, db
-from auth_service.old_rows import delete_old
-from auth_service.throttle.limits import HOUR, TooMany, advisory_lock, lock
+from auth_service.retention import delete_old
+from auth_service.throttle.limits import HOUR, TooMany, advisory_lock, lock, refuse
 
-MESSAGE = "too many registrations from this network"
 PURGE_BATCH = 20  # rows; each registration makes one
 
 LOCK = select(advisory_lock("network"))
@@ -24,26 +23,33 @@ INSERT = insert(Registration)
 DELETE_OLD = delete_old(Registration.id, Registration.at, limit=PURGE_BATCH)
 
 
+class TooManyRegistrations(TooMany):
+    """As many people have registered from the network as may in an hour."""
+
+    code = "too-many-registrations"
+    message = "too many registrations from this network"
+
+
 def check(network: str, *, limit: int, now: datetime) -> None:
-    """Raise `TooMany` if the limit is reached, before anything costly is done; 0 is no limit."""
+    """Raise `TooManyRegistrations` if the limit is reached, before anything costly is done; 0 is no limit."""
     if limit:
         with db.read() as connection:
-            _refuse(connection, network, limit, now)
+            _check(connection, network, limit, now)
 
 
 def admit(connection: Connection, network: str, *, limit: int, now: datetime) -> None:
-    """Count a registration in its transaction, or raise `TooMany`: of many at once no more get in."""
+    """Count a registration in its transaction, or raise `TooManyRegistrations`; simultaneous ones queue."""
     if not limit:
         return
     lock(connection, LOCK, network=f"registrations from {network}")
-    _refuse(connection, network, limit, now)
+    _check(connection, network, limit, now)
     connection.execute(INSERT, {"network": network, "at": now})
     connection.execute(DELETE_OLD, {"before": now - HOUR})
 
 
-def _refuse(connection: Connection, network: str, limit: int, now: datetime) -> None:
+def _check(connection: Connection, network: str, limit: int, now: datetime) -> None:
     """Refuse until the registration that filled the limit is an hour old."""
     parameters = {"network": network, "hour_ago": now - HOUR, "others": limit - 1}
     filled_at = connection.execute(FILLED_AT, parameters).scalar()
     if filled_at is not None:
-        raise TooMany(MESSAGE, limit="registrations", wait=filled_at + HOUR - now)
+        refuse(TooManyRegistrations(limit="registrations", wait=filled_at + HOUR - now))

@@ -1,4 +1,4 @@
-"""Owns the rules of a user: registration, the check of a password, and how users are found."""
+"""Users: how they are added and found, and the check of a password."""
 
 import re
 import uuid
@@ -13,6 +13,7 @@ from auth_service.models import User, db
 from auth_service.passwords.hashing import Hasher
 from auth_service.sessions.lifecycle import USER_COLUMNS, LiveUser
 from common.db.engine import is_duplicate
+from common.errors import DomainError
 from common.ops.limits import Busy
 
 CREDENTIALS = select(User.id, User.public_id, User.password_hash, User.disabled).where(
@@ -42,12 +43,16 @@ class Checked:
     refusal: str | None
 
 
-class NameTaken(Exception):
-    """Another user has this name, in whatever case."""
+class NameTaken(DomainError):
+    """Another user has this name, in any case."""
+
+    status = 409
+    code = "name-taken"
+    message = "name is already taken"
 
 
 def is_taken(name: str) -> bool:
-    """Tell whether somebody has this normalised name; only `add_user` can tell for sure that nobody has."""
+    """Return whether a user has this normalised name; only `add_user` can be sure that none has."""
     with db.read() as connection:
         return connection.execute(TAKEN, {"folded_name": names.fold(name)}).first() is not None
 
@@ -79,7 +84,7 @@ def add_user(
 
 
 def check_password(hasher: Hasher, name: str, password: str) -> Checked:
-    """Return what became of this name and password.
+    """Return what the check of this name and password found.
 
     Takes the same time and work whether the name is unknown, the user disabled or the password wrong.
     No database connection is held while the password is hashed.
@@ -95,9 +100,9 @@ def check_password(hasher: Hasher, name: str, password: str) -> Checked:
 
 
 def stronger_hash(hasher: Hasher, user: Checked, password: str) -> str:
-    """Return a hash of the right password by the parameters of today: the old one if none of them grew.
+    """Return a hash of the right password by today's parameters, or the old one if none of them grew.
 
-    A new one is worth no refusal, so if no core comes free it is the old one too.
+    It is the old one too if no core comes free: a stronger hash is no reason to refuse a login.
     """
     if not hasher.needs_rehash(user.password_hash):
         return user.password_hash

@@ -1,4 +1,4 @@
-"""Owns what changes a user: roles, a new password, and deletion."""
+"""Changes of a user: roles, a new password, and deletion."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, update
 
 from auth_service import audit, events
 from auth_service.models import User, db
-from auth_service.sessions.ending import END_ALL, END_SOME, end_sessions, end_surplus, publish_ends
+from auth_service.sessions.ending import END_ALL, end_sessions, publish_ends
 from auth_service.sessions.lifecycle import USER_COLUMNS, LiveUser
 from auth_service.sessions.purging import has_few_rows, purge_user
 from auth_service.throttle.attempts import forget_networks, key_of
@@ -23,23 +23,16 @@ def change_user(
 ) -> LiveUser | None:
     """Set `admin`, `disabled` or `password_hash` of a user; return the user, if there is one.
 
-    Who is disabled or gets another password is logged out everywhere. Raise `LastAdmin` or `NotAllowed`.
+    Disabling and a new password log the user out everywhere. Raise what `lock_user` does.
     """
-    removes_admin = changes.get("admin") is False or bool(changes.get("disabled"))
     logs_out = bool(changes.get("disabled")) or "password_hash" in changes
-
-    def lock(connection: Connection) -> int | None:
-        user = lock_user(connection, public_id, by=by, removes_admin=removes_admin, now=now)
-        return user.id if user else None
-
-    if logs_out:
-        end_surplus(public_id, lock, why=str(by), now=now)
+    removes_admin = changes.get("admin") is False or bool(changes.get("disabled"))
     with db.write() as connection:
-        user_id = lock(connection)
-        if user_id is None:
+        user = lock_user(connection, public_id, by=by, removes_admin=removes_admin, now=now)
+        if user is None:
             return None
-        ended = end_sessions(connection, END_ALL, of_user=user_id, now=now) if logs_out else []
-        row = connection.execute(UPDATE, {"user_id": user_id, **changes}).one()
+        ended = end_sessions(connection, END_ALL, of_user=user.id, now=now) if logs_out else []
+        row = connection.execute(UPDATE, {"user_id": user.id, **changes}).one()
         audit.record_changes(connection, public_id, changes, by=by, now=now)
         publish_ends(connection, ended, why=str(by), now=now)
     return LiveUser(*row)
@@ -50,7 +43,7 @@ def replace_password(
 ) -> Sequence[str] | None:
     """Give the user another password; return the sessions that ended, for `publish_ends`.
 
-    Return None if the user was changed since the check. Call `end_surplus` before.
+    Return None if the user was changed since the check.
     """
     if lock_unchanged(connection, user) is None:
         return None
@@ -61,11 +54,11 @@ def replace_password(
 def delete_user(
     public_id: str, *, by: audit.Actor, now: datetime, checked: Checked | None = None
 ) -> str | None:
-    """Delete a user with all there is of it; return its `public_id`, or None if there is none.
+    """Delete a user with all its data; return its `public_id`, or None if there is none.
 
-    With `checked` it has to be as it was then. Of a user with many rows the sessions end first and go in
-    transactions of their own, some at a time, until the rest fits into one statement: so nothing takes too
-    long, and nothing is lost by a crash in between. Raise `LastAdmin` or `NotAllowed`.
+    With `checked` it has to be as it was then. If there are very many refresh tokens, the sessions end first
+    and are deleted in transactions of their own, some at a time, until one statement can take the rest: so no
+    statement takes too long, and a crash in between loses no event. Raise what `lock_user` does.
     """
     while True:
         with db.write() as connection:
@@ -76,7 +69,7 @@ def delete_user(
                 _delete(connection, user, by=by, now=now)
                 return public_id
             purge_user(connection, user.id)
-            ended = end_sessions(connection, END_SOME, of_user=user.id, now=now)
+            ended = end_sessions(connection, END_ALL, of_user=user.id, now=now)
             publish_ends(connection, ended, why=str(by), now=now)
 
 

@@ -6,7 +6,7 @@ from typing import Never
 
 from flask import request
 
-from auth_service import security
+from auth_service import security_log
 from common.web.problems import Refusal
 
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="bookstore", charset="UTF-8"'}
@@ -27,5 +27,5 @@ def basic_credentials() -> tuple[str, str] | None:
 
 def refuse_login(public_id: str | None, reason: str) -> Never:
     """Refuse with one and the same answer, whatever the reason; only the log tells it."""
-    security.warn("login_failed", reason=reason, public_id=public_id)
+    security_log.warning("login_failed", reason=reason, public_id=public_id)
     raise Refusal(401, COULD_NOT_VERIFY, headers=CHALLENGE)

@@ -4,10 +4,10 @@ import time
 from contextlib import suppress
 
 import msgspec
-from flask import Flask, Response, abort, current_app
+from flask import Flask, Response, current_app
 
 from auth_service import events
-from auth_service.events import SESSION_ENDED, USER_DELETED, Told
+from auth_service.events import SESSION_ENDED, USER_DELETED, EventRow, NotInFeed
 from auth_service.settings import AuthSettings
 from auth_service.views.schemas import AN_ID, MADE_AT
 from common.ops import shutdown
@@ -23,10 +23,6 @@ LOOK_EVERY = 0.15  # seconds between two looks of a request that waits
 MAX_EVENTS = 1000  # in one answer
 MAX_ID = 2**63 - 1
 
-NOT_IN_FEED = (
-    "the feed does not go on from this id, which is older than what is kept; read again from 0, which tells"
-    " every deleted user (flask --app books_service feed reset)"
-)
 FEED_END = (
     "The highest id there is. Below `after` it says that the feed was put back to a backup of it: what comes"
     " next has other numbers, and is to be read again from 0."
@@ -97,24 +93,15 @@ def init_app(app: Flask, settings: AuthSettings) -> None:
     query=Behind,
     answers={200: EXAMPLE},
     headers={"Feed-End": FEED_END},
-    refuses={410: NOT_IN_FEED},
+    refuses={410: NotInFeed.message},
 )
 def list_events(after: int, wait: int, limit: int) -> Response:
     """List the events behind `after`; if there is none, wait for one, but no longer than `wait`."""
-    found, end = find_events(after, limit)
+    found, end = events.find_events(after=after, limit=limit), events.end_of_feed(after)
     if not found and after <= end and wait_for_event(after, wait):
-        found, end = find_events(after, limit)
+        found, end = events.find_events(after=after, limit=limit), events.end_of_feed(after)
     listed = EventList([payload(event) for event in found], found[-1].id if found else after)
     return answer(listed, headers={"Feed-End": str(end)})
-
-
-def find_events(after: int, limit: int) -> tuple[list[Told], int]:
-    """Return the events behind `after` and the feed's end; refuse with 410 if it does not go on there."""
-    found = events.find_events(after=after, limit=limit)
-    try:
-        return found, events.end_of_feed(after)
-    except events.NotInFeed:
-        abort(410, NOT_IN_FEED)
 
 
 def wait_for_event(after: int, wait: int) -> bool:
@@ -126,14 +113,14 @@ def wait_for_event(after: int, wait: int) -> bool:
 
 def look_again(after: int, *, until: float) -> bool:
     """Tell that there is an event as soon as there is, or that there was none until the time was over."""
-    found: list[Told] = []
-    while not found and time.monotonic() < until and not shutdown.is_stopping():
+    while time.monotonic() < until and not shutdown.is_stopping():
         time.sleep(LOOK_EVERY)
-        found = events.find_events(after=after, limit=1)
-    return bool(found)
+        if events.find_events(after=after, limit=1):
+            return True
+    return False
 
 
-def payload(event: Told) -> SessionEnded | UserDeleted:
+def payload(event: EventRow) -> SessionEnded | UserDeleted:
     """Return the event as other services read it; which members it has its type says."""
     if event.type == SESSION_ENDED:
         return SessionEnded(event.id, event.at, event.session_id or "", event.until or event.at)

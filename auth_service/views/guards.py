@@ -1,22 +1,17 @@
 """Owns what auth asks of its own database about who is there: token, password and role."""
 
 from datetime import UTC, datetime
-from typing import Never
 
 import structlog
-from flask import Response, abort, g, request
-from werkzeug.exceptions import HTTPException
+from flask import g, request
 
 from auth_service.models import db
 from auth_service.sessions.lifecycle import find_live_user
 from auth_service.users.accounts import Checked, lock_unchanged
-from auth_service.users.rights import LastAdmin, NotAllowed
+from auth_service.users.rights import AdminsOnly
 from auth_service.views import limiting
 from auth_service.views.credentials import basic_credentials, refuse_login
-from common.web.guard import refuse_token, require
-from common.web.problems import Refusal, answer
-
-ONLY_ADMINS = "only an admin may do this"
+from common.web.guard import require
 
 log = structlog.get_logger()
 
@@ -35,13 +30,8 @@ require_session = require(_check_session)
 def require_admin() -> None:
     """Refuse with 403 whoever is no admin at this moment; a token never says so."""
     if request.method != "OPTIONS" and not g.user.admin:
-        refuse_other_than_admin()
-
-
-def refuse_other_than_admin() -> Never:
-    """Refuse with 403 whoever is no admin."""
-    log.warning("forbidden", reason="not_admin")
-    abort(403, ONLY_ADMINS)
+        log.warning("forbidden", reason="not_admin")
+        raise AdminsOnly
 
 
 def require_basic() -> None:
@@ -63,19 +53,3 @@ def check_basic() -> Checked | None:
                 return None
             attempt.succeeded(connection, now=datetime.now(UTC))
     return user
-
-
-def refuse_last_admin(error: LastAdmin) -> Response:
-    """Answer 409 where a route would leave no admin."""
-    log.warning("last_admin_stays")
-    return answer(Refusal(409, str(error)))
-
-
-def refuse_not_allowed(error: NotAllowed) -> Response:
-    """Refuse whoever lost its rights, or its session, while its request was served."""
-    try:
-        if error.is_known:
-            refuse_other_than_admin()
-        refuse_token("session")
-    except HTTPException as refusal:
-        return answer(refusal)

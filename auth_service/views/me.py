@@ -1,22 +1,20 @@
 """Owns what a user reads and changes of itself."""
 
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, Never
 
 from flask import Response, current_app, g, request
 from marshmallow import validates_schema
 
-from auth_service import audit, security
+from auth_service import audit, security_log
 from auth_service.models import db
-from auth_service.sessions import ending
-from auth_service.throttle import admission as throttle
-from auth_service.users import changes, rights
-from auth_service.users.accounts import lock_unchanged
+from auth_service.throttle.admission import TooManyAttempts
+from auth_service.users import changes
+from auth_service.users.rights import LastAdmin
 from auth_service.views import granting, limiting
 from auth_service.views.credentials import COULD_NOT_VERIFY, refuse_login
 from auth_service.views.fields import NewPassword, check_new_password
-from auth_service.views.guards import check_basic, refuse_last_admin, require_basic, require_session
+from auth_service.views.guards import check_basic, require_basic, require_session
 from auth_service.views.schemas import ANN, SOME_TOKENS, Tokens, user_payload
 from common.web.answers import answer, no_content
 from common.web.fields import AnyText, StrictSchema
@@ -39,7 +37,6 @@ leaving = Blueprint(
     guards=[require_basic],
     security=["basic"],
 )
-leaving.register_error_handler(rights.LastAdmin, refuse_last_admin)
 
 
 class PasswordChange(StrictSchema):
@@ -67,7 +64,7 @@ def show_me() -> Response:
     "PUT /me/password",
     body=PasswordChange,
     answers={200: SOME_TOKENS},
-    refuses={403: COULD_NOT_VERIFY, 429: throttle.MESSAGE},
+    refuses={403: COULD_NOT_VERIFY, 429: TooManyAttempts.message},
 )
 def change_my_password(body: dict[str, Any]) -> Response:
     """Change the password; every session ends, and a new one begins."""
@@ -83,28 +80,27 @@ def _change_password(current: str, new: str) -> Tokens | None:
         if user.refusal:
             _refuse(user.refusal)
         password_hash, now = current_app.extensions["hasher"].hash(new), datetime.now(UTC)
-        event, lock = audit.PASSWORD_CHANGED, partial(lock_unchanged, user=user)
-        ending.end_surplus(user.public_id, lock, why=event, now=now)
+        event = audit.PASSWORD_CHANGED
         with db.write() as connection:
             ended = changes.replace_password(connection, user, password_hash, now=now)
             if ended is None:
                 return None
             attempt.succeeded(connection, now=now)
             grant = granting.start(connection, user.id, user.public_id, event=event, now=now, ended=ended)
-    security.note("password_changed", sessions_ended=len(ended))
+    security_log.info("password_changed", sessions_ended=len(ended))
     return granting.tokens(user.public_id, grant, now=now)
 
 
 @leaving.operation(
     "DELETE /me",
     answers={204: None},
-    refuses={401: COULD_NOT_VERIFY, 409: rights.THE_LAST_ADMIN_STAYS, 429: throttle.MESSAGE},
+    refuses={401: COULD_NOT_VERIFY, 409: LastAdmin.message, 429: TooManyAttempts.message},
 )
 def delete_me() -> Response:
     """Delete the user with everything there is of it, here and in the services that hear of it."""
     # As above: whoever was changed since the check is checked once more.
     public_id = _delete_me() or _delete_me() or refuse_login(None, "changed_meanwhile")
-    security.note("user_deleted", public_id=public_id)
+    security_log.info("user_deleted", public_id=public_id)
     return no_content()
 
 
@@ -115,5 +111,5 @@ def _delete_me() -> str | None:
 
 
 def _refuse(reason: str) -> Never:
-    security.warn("password_refused", reason=reason)
+    security_log.warning("password_refused", reason=reason)
     raise Refusal(403, COULD_NOT_VERIFY)

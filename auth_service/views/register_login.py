@@ -7,10 +7,10 @@ import msgspec
 from flask import Response, current_app, request
 from marshmallow import validates_schema
 
-from auth_service import audit, security
+from auth_service import audit, security_log
 from auth_service.models import db
-from auth_service.throttle import admission as throttle
 from auth_service.throttle import registrations
+from auth_service.throttle.admission import TooManyAttempts
 from auth_service.throttle.attempts import key_of, know_network
 from auth_service.users.accounts import NameTaken, add_user, is_taken, record_login, stronger_hash
 from auth_service.views import granting, limiting
@@ -19,10 +19,7 @@ from auth_service.views.fields import NewPassword, UserName, check_new_password
 from auth_service.views.schemas import AN_ID, SOME_TOKENS, Registered, Tokens
 from common.web.answers import answer
 from common.web.fields import AnyText, StrictSchema
-from common.web.problems import Refusal
 from common.web.routes import Blueprint
-
-NAME_TAKEN = "name is already taken"
 
 blueprint = Blueprint("access", __name__, description="Registration and login, open to anyone")
 
@@ -54,27 +51,26 @@ class NewUser(StrictSchema):
     "POST /register",
     body=NewUser,
     answers={201: Registered(public_id=AN_ID, **msgspec.structs.asdict(SOME_TOKENS))},
-    refuses={409: NAME_TAKEN, 429: registrations.MESSAGE},
+    refuses={409: NameTaken.message, 429: registrations.TooManyRegistrations.message},
 )
 def register(body: dict[str, Any]) -> Response:
     """Make a user and log it in."""
-    limiting.check_registrations()
+    limit = current_app.extensions["settings"].registrations_per_hour
+    registrations.check(limiting.client_network(), limit=limit, now=datetime.now(UTC))
     if is_taken(body["name"]):  # before a core is taken to hash the password
-        raise Refusal(409, NAME_TAKEN)
+        raise NameTaken
     password_hash = current_app.extensions["hasher"].hash(body["password"])
-    try:
-        made = _register(body["name"], password_hash, now=datetime.now(UTC))
-    except NameTaken as error:
-        raise Refusal(409, NAME_TAKEN) from error
-    security.note("registered", public_id=made.public_id)
+    made = _register(body["name"], password_hash, limit=limit, now=datetime.now(UTC))
+    security_log.info("registered", public_id=made.public_id)
     return answer(made, 201, {"Location": f"/users/{made.public_id}"})
 
 
-def _register(name: str, password_hash: str, *, now: datetime) -> Registered:
+def _register(name: str, password_hash: str, *, limit: int, now: datetime) -> Registered:
+    network = limiting.client_network()
     with db.write() as connection:
-        limiting.admit_registration(connection, now=now)
+        registrations.admit(connection, network, limit=limit, now=now)
         user_id, public_id = add_user(connection, name, password_hash, admin=False, now=now)
-        know_network(connection, key_of(name), limiting.client_network(), now=now)
+        know_network(connection, key_of(name), network, now=now)
         grant = granting.start(connection, user_id, public_id, event=audit.REGISTERED, now=now)
     tokens = granting.tokens(public_id, grant, now=now)
     return Registered(public_id=public_id, **msgspec.structs.asdict(tokens))
@@ -92,7 +88,7 @@ def has_only_a_body() -> bool:
     body=Credentials,
     body_when=has_only_a_body,
     answers={200: SOME_TOKENS},
-    refuses={401: COULD_NOT_VERIFY, 429: throttle.MESSAGE},
+    refuses={401: COULD_NOT_VERIFY, 429: TooManyAttempts.message},
     security=["basic"],
 )
 def log_in(body: dict[str, Any] | None) -> Response:
@@ -118,5 +114,5 @@ def _log_in(name: str, password: str) -> Tokens | None:
                 return None
             attempt.succeeded(connection, now=now)
             grant = granting.start(connection, user.id, user.public_id, event=audit.LOGIN, now=now)
-    security.note("login", public_id=user.public_id)
+    security_log.info("login", public_id=user.public_id)
     return granting.tokens(user.public_id, grant, now=now)

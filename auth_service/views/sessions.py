@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 
 from flask import Response, abort, g
+from sqlalchemy import RowMapping
 
-from auth_service import security
-from auth_service.sessions import ending
-from auth_service.sessions import lifecycle as sessions
+from auth_service import security_log
+from auth_service.sessions import ending, lifecycle
 from auth_service.views.guards import require_session
 from auth_service.views.schemas import A_SESSION, SessionList, SessionPayload
 from common.web.answers import answer, no_content
@@ -28,20 +28,19 @@ blueprint = Blueprint(
 @blueprint.operation("GET /sessions", answers={200: SessionList([A_SESSION])})
 def list_sessions() -> Response:
     """List the live sessions of the user."""
-    found = sessions.list_sessions(g.user.id, now=datetime.now(UTC))
+    found = lifecycle.list_sessions(g.user.id, now=datetime.now(UTC))
     return answer(SessionList([_payload(session) for session in found]))
 
 
-def _payload(session: sessions.LiveSession) -> SessionPayload:
-    is_current = session.id == g.identity.session_id
-    return SessionPayload(current=is_current, **{name: getattr(session, name) for name in session.__slots__})
+def _payload(session: RowMapping) -> SessionPayload:
+    return SessionPayload(current=session["id"] == g.identity.session_id, **session)
 
 
 @blueprint.operation("DELETE /sessions", answers={204: None})
 def end_all_sessions() -> Response:
     """End every session of the user, this one too."""
-    ended = ending.end_all_sessions(g.user.public_id, now=datetime.now(UTC))
-    security.note("session_ended", count=ended)
+    ended = ending.end_all_sessions(g.user.id, now=datetime.now(UTC))
+    security_log.info("session_ended", count=ended)
     return no_content()
 
 
@@ -52,5 +51,5 @@ def end_session(session_id: str) -> Response:
     """End one live session of the user."""
     if not ending.end_own_session(g.user.id, session_id, now=datetime.now(UTC)):
         abort(404, NO_SUCH_SESSION)
-    security.note("session_ended", count=1)
+    security_log.info("session_ended", count=1)
     return no_content()

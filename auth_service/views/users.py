@@ -6,18 +6,12 @@ from typing import Any
 from flask import Response, abort, current_app, g, request
 from marshmallow import validates_schema
 
-from auth_service import audit, security
+from auth_service import audit, security_log
 from auth_service.sessions.lifecycle import LiveUser
-from auth_service.users import accounts as users
-from auth_service.users import changes, rights
+from auth_service.users import accounts, changes
+from auth_service.users.rights import AdminsOnly, LastAdmin
 from auth_service.views.fields import NewPassword, check_new_password
-from auth_service.views.guards import (
-    ONLY_ADMINS,
-    refuse_last_admin,
-    refuse_not_allowed,
-    require_admin,
-    require_session,
-)
+from auth_service.views.guards import require_admin, require_session
 from auth_service.views.schemas import ANN, UserList, user_payload
 from common.web.answers import answer, no_content
 from common.web.cursors import Cursor, page_after, page_end
@@ -35,8 +29,6 @@ blueprint = Blueprint(
     guards=[require_token, require_session, require_admin],
     security=TOKEN,
 )
-blueprint.register_error_handler(rights.LastAdmin, refuse_last_admin)
-blueprint.register_error_handler(rights.NotAllowed, refuse_not_allowed)
 
 
 class Page(StrictSchema):
@@ -58,41 +50,43 @@ class UserChange(StrictSchema):
     def check_password(self, data: dict[str, Any], **_: Any) -> None:
         """Complain about a password that may not be chosen, such as the name of the user."""
         if "password" in data:
-            user = users.find_user((request.view_args or {})["public_id"])
+            user = accounts.find_user((request.view_args or {})["public_id"])
             check_new_password(data["password"], name=user.name if user else "", member="password")
 
 
 @blueprint.operation(
-    "GET /users", query=Page, answers={200: UserList([ANN], None)}, refuses={403: ONLY_ADMINS}
+    "GET /users", query=Page, answers={200: UserList([ANN], None)}, refuses={403: AdminsOnly.message}
 )
 def list_users(limit: int, cursor: str | None, name: str) -> Response:
     """List users in the order in which they registered, a page at a time."""
     keys, listing = verifier().keys.current(), ["users", name]
-    found = users.list_users(after=page_after(keys, listing, cursor), limit=limit + 1, name=name)
+    found = accounts.list_users(after=page_after(keys, listing, cursor), limit=limit + 1, name=name)
     end = page_end(keys, listing, [user.id for user in found], limit)
     return answer(UserList([user_payload(user) for user in found[:limit]], end))
 
 
 @blueprint.operation(
-    "GET /users/<public_id:public_id>", answers={200: ANN}, refuses={403: ONLY_ADMINS, 404: NO_SUCH_USER}
+    "GET /users/<public_id:public_id>",
+    answers={200: ANN},
+    refuses={403: AdminsOnly.message, 404: NO_SUCH_USER},
 )
 def show_user(public_id: str) -> Response:
     """Show one user."""
-    return answer(user_payload(users.find_user(public_id) or abort(404, NO_SUCH_USER)))
+    return answer(user_payload(accounts.find_user(public_id) or abort(404, NO_SUCH_USER)))
 
 
 @blueprint.operation(
     "PATCH /users/<public_id:public_id>",
     body=UserChange,
     answers={200: ANN},
-    refuses={403: ONLY_ADMINS, 404: NO_SUCH_USER, 409: rights.THE_LAST_ADMIN_STAYS},
+    refuses={403: AdminsOnly.message, 404: NO_SUCH_USER, 409: LastAdmin.message},
 )
 def change_user(public_id: str, body: dict[str, Any]) -> Response:
     """Change a user's role, disable or enable it, or give it another password.
 
     Whoever is disabled or gets another password is logged out everywhere.
     """
-    user = users.find_user(public_id) or abort(404, NO_SUCH_USER)
+    user = accounts.find_user(public_id) or abort(404, NO_SUCH_USER)
     if body:
         user = _change(public_id, body)
     return answer(user_payload(user))
@@ -105,20 +99,20 @@ def _change(public_id: str, members: dict[str, Any]) -> LiveUser:
         changed["password_hash"] = current_app.extensions["hasher"].hash(members["password"])
     now = datetime.now(UTC)
     user = changes.change_user(public_id, changed, by=_admin(), now=now) or abort(404, NO_SUCH_USER)
-    security.note("user_changed", user=public_id, has_new_password="password" in members, **told)
+    security_log.info("user_changed", user=public_id, has_new_password="password" in members, **told)
     return user
 
 
 @blueprint.operation(
     "DELETE /users/<public_id:public_id>",
     answers={204: None},
-    refuses={403: ONLY_ADMINS, 404: NO_SUCH_USER, 409: rights.THE_LAST_ADMIN_STAYS},
+    refuses={403: AdminsOnly.message, 404: NO_SUCH_USER, 409: LastAdmin.message},
 )
 def delete_user(public_id: str) -> Response:
     """Delete a user with everything there is of it, here and in the services that hear of it."""
     if changes.delete_user(public_id, by=_admin(), now=datetime.now(UTC)) is None:
         abort(404, NO_SUCH_USER)
-    security.note("user_deleted", user=public_id)
+    security_log.info("user_deleted", user=public_id)
     return no_content()
 
 

@@ -7,7 +7,7 @@ import pytest
 import requests
 from sqlalchemy import select
 
-from auth_service.models import Event, PasswordTry
+from auth_service.models import Event, PasswordAttempt
 from auth_service.throttle.attempts import key_of
 from tests.auth.database import kept, rows
 from tests.auth.logins import Login, assert_refused, log_in, refresh
@@ -101,8 +101,8 @@ def test_a_query_is_refused_before_a_password_is_compared_or_counted(person: Per
     for password in ["wrong"] * 7 + [PASSWORD]:
         assert complaints(delete_me(person, "/me?x=1", auth=(person.name, password))) == ["x"]
 
-    tries = select(PasswordTry.id).where(PasswordTry.name_key == key_of(person.name))
-    assert rows(person.pair, tries) == []
+    attempts = select(PasswordAttempt.id).where(PasswordAttempt.name_key == key_of(person.name))
+    assert rows(person.pair, attempts) == []
     assert delete_me(person).status_code == 204
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from auth_service.throttle import admission as throttle
+from auth_service.throttle import admission
 from auth_service.throttle.attempts import Counts
 from auth_service.throttle.limits import HOUR, network_of
 
@@ -13,9 +13,9 @@ SECOND = timedelta(seconds=1)
 
 
 def test_the_limit_that_lasts_longest_is_the_one_told() -> None:
-    counts = Counts(failures=5, last_failure=NOW, name_tries=100, name_oldest=NOW - HOUR + 5 * SECOND)
+    counts = Counts(failures=5, last_failure=NOW, name_attempts=100, name_oldest=NOW - HOUR + 5 * SECOND)
 
-    told = throttle.refusal(counts, now=NOW)
+    told = admission.refusal(counts, now=NOW)
 
     assert told is not None
     assert (told.limit, told.retry_after, told.message) == ("name", 5, "too many attempts")

@@ -10,9 +10,8 @@ from flask import Flask
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from auth_service.models import KnownNetwork, PasswordTry, db
-from auth_service.throttle import admission as throttle
-from auth_service.throttle import attempts as tries
+from auth_service.models import KnownNetwork, PasswordAttempt, db
+from auth_service.throttle import admission, attempts
 from auth_service.throttle.attempts import key_of
 from auth_service.throttle.limits import TooMany, network_of
 from tests.auth.shell import Operator
@@ -56,9 +55,9 @@ def network() -> str:
 def fail(name: str, network: str, *, at: datetime = NOW, times: int = 1) -> None:
     """Try a wrong password, or several at once; all have to be admitted."""
     with ExitStack() as running:
-        attempts = [running.enter_context(throttle.attempt(name, network, now=at)) for _ in range(times)]
+        admitted = [running.enter_context(admission.attempt(name, network, now=at)) for _ in range(times)]
         with db.write() as connection:
-            for attempt in attempts:
+            for attempt in admitted:
                 attempt.failed(connection, now=at)
 
 
@@ -69,7 +68,7 @@ def add_failures(failures: Iterable[tuple[str, str, datetime]]) -> None:
         for name, network, at in failures
     ]
     with db.write() as connection:
-        connection.execute(insert(PasswordTry), rows)
+        connection.execute(insert(PasswordAttempt), rows)
 
 
 def fail_from_everywhere(name: str, *, times: int = 100) -> None:
@@ -79,24 +78,24 @@ def fail_from_everywhere(name: str, *, times: int = 100) -> None:
 
 def succeed(name: str, network: str, *, at: datetime = NOW) -> None:
     """Try the right password; it has to be admitted."""
-    with throttle.attempt(name, network, now=at) as attempt, db.write() as connection:
+    with admission.attempt(name, network, now=at) as attempt, db.write() as connection:
         attempt.succeeded(connection, now=at)
 
 
 def begin(name: str, network: str, *, at: datetime = NOW) -> None:
     """Begin a try whose process dies before it ends."""
-    throttle._admit(key_of(name), network, at)
+    admission._admit(key_of(name), network, at)
 
 
 def know_network(name: str, network: str, *, at: datetime) -> None:
     """Let the user of this name have come in from the network."""
     with db.write() as connection:
-        tries.know_network(connection, key_of(name), network, now=at)
+        attempts.know_network(connection, key_of(name), network, now=at)
 
 
 def refused(name: str, network: str, *, at: datetime = NOW) -> int:
     """Try, and return the seconds after which one may try again."""
-    with pytest.raises(TooMany) as told, throttle.attempt(name, network, now=at):
+    with pytest.raises(TooMany) as told, admission.attempt(name, network, now=at):
         pass
     return told.value.retry_after
 
@@ -105,7 +104,7 @@ def count(**columns: object) -> int:
     """Return how many tries there are."""
     with db.read() as connection:
         return connection.execute(
-            select(func.count()).select_from(PasswordTry).filter_by(**columns)
+            select(func.count()).select_from(PasswordAttempt).filter_by(**columns)
         ).scalar_one()
 
 
@@ -207,11 +206,11 @@ def test_a_right_password_leaves_what_else_is_under_way(name: str, network: str)
 
 
 def test_a_try_that_was_not_compared_is_given_back(name: str, network: str) -> None:
-    with throttle.attempt(name, network, now=NOW):
+    with admission.attempt(name, network, now=NOW):
         assert count(name_key=key_of(name)) == 1
     with (
         suppress(ZeroDivisionError),
-        throttle.attempt(name, network, now=NOW) as attempt,
+        admission.attempt(name, network, now=NOW) as attempt,
         db.write() as connection,
     ):
         attempt.succeeded(connection, now=NOW)
@@ -221,14 +220,14 @@ def test_a_try_that_was_not_compared_is_given_back(name: str, network: str) -> N
 
 
 def test_nothing_is_given_back_to_a_database_that_failed(name: str, network: str) -> None:
-    with suppress(PoolTimeout), throttle.attempt(name, network, now=NOW):
+    with suppress(PoolTimeout), admission.attempt(name, network, now=NOW):
         raise PoolTimeout
 
     assert count(name_key=key_of(name)) == 1
 
 
 def test_an_error_after_a_wrong_password_gives_nothing_back(name: str, network: str) -> None:
-    with suppress(ZeroDivisionError), throttle.attempt(name, network, now=NOW) as attempt:
+    with suppress(ZeroDivisionError), admission.attempt(name, network, now=NOW) as attempt:
         with db.write() as connection:
             attempt.failed(connection, now=NOW)
         _ = 1 / 0
@@ -293,7 +292,7 @@ def test_a_network_does_not_stay_known(name: str, network: str, reason: str) -> 
     succeed(name, network, at=NOW - (30 * DAY if reason == "it was long ago" else DAY))
     if reason == "the user was deleted":
         with db.write() as connection:
-            tries.forget_networks(connection, key_of(name))
+            attempts.forget_networks(connection, key_of(name))
 
     fail_from_everywhere(name)
 

@@ -9,7 +9,7 @@ import requests
 from sqlalchemy import func, select
 
 from auth_service.audit import LOGIN_FAILED
-from auth_service.models import AuditEntry, PasswordTry
+from auth_service.models import AuditEntry, PasswordAttempt
 from auth_service.throttle.attempts import key_of
 from common.ops.limits import ConcurrencyLimit
 from tests.at_once import at_once
@@ -121,7 +121,7 @@ def test_what_finds_no_core_to_hash_on_is_given_back(
         answers = [operator.app.test_client().post("/login", auth=(name, WRONG)) for _ in range(12)]
 
     assert {(answer.status_code, answer.headers["Retry-After"]) for answer in answers} == {(503, "5")}
-    assert rows(pair, select(PasswordTry.id).where(PasswordTry.name_key == key_of(name))) == []
+    assert rows(pair, select(PasswordAttempt.id).where(PasswordAttempt.name_key == key_of(name))) == []
 
 
 @pytest.mark.parametrize(

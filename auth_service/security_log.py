@@ -1,4 +1,4 @@
-"""Owns the record of what matters to security: a log line and a number each, and nothing secret."""
+"""Security events: a log line and a count each, and nothing secret."""
 
 import structlog
 from prometheus_client import Counter
@@ -9,18 +9,18 @@ _events = Counter("security_events_total", "Logins, refreshes, changes of users 
 _ended = Counter("sessions_ended_total", "Sessions that ended before they expired.")
 
 
-def note(event: str, **details: object) -> None:
-    """Record that something happened as it should."""
+def info(event: str, **details: object) -> None:
+    """Record that something succeeded."""
     _events.labels(event).inc()
     log.info(event, **details)
 
 
-def warn(event: str, **details: object) -> None:
+def warning(event: str, **details: object) -> None:
     """Record that something was refused, or looks like an attack."""
     _events.labels(event).inc()
     log.warning(event, **details)
 
 
 def count_ended(sessions: int) -> None:
-    """Count the ends of sessions; what ended them has a line of its own."""
+    """Count sessions that ended; what ended them has a log line of its own."""
     _ended.inc(sessions)
