@@ -4,9 +4,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from auth_service.cli import audit as audit_commands
-from auth_service.cli import events as event_commands
-from auth_service.cli import operators as commands
+from auth_service import cli
 from auth_service.models import db
 from auth_service.passwords import hashing
 from auth_service.settings import AuthSettings
@@ -25,9 +23,7 @@ def create_app(settings: AuthSettings | None = None) -> Flask:
     health.init_app(app, db)
     hashing.init_app(app, settings)
     event_views.init_app(app, settings)
-    commands.init_app(app)
-    event_commands.init_app(app)
-    audit_commands.init_app(app)
+    cli.init_app(app)
     finish(
         app,
         blueprints=[

@@ -63,7 +63,7 @@ def test_the_tables_of_settings_are_complete(kind: type[Settings], title: str) -
 def test_the_table_of_commands_is_complete() -> None:
     text = section("## Commands of an operator")
     done = subprocess.run(
-        ["grep", "-hoE", r'^@(users|sessions|keys)\.command\("[a-z-]+"\)', "auth_service/cli/operators.py"],
+        ["grep", "-rhoE", r'^@(users|sessions|keys)\.command\("[a-z-]+"\)', "auth_service/cli"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,19 +1,14 @@
-"""Owns the command that lists the audit log: `flask --app auth_service audit`."""
+"""`flask --app auth_service audit`."""
 
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import click
-from flask import Flask
 from flask.cli import with_appcontext
-from sqlalchemy.exc import SQLAlchemyError
 
 from auth_service import audit, names
-from auth_service.models import db
 from common.cli import Command
-from common.db.connections import SchemaNotCurrent
 
 AGO = re.compile(r"([0-9]{1,5})([dhm])")
 UNITS = {"d": "days", "h": "hours", "m": "minutes"}
@@ -35,11 +30,6 @@ class Since(click.ParamType[datetime]):
         return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def init_app(app: Flask) -> None:
-    """Add the command to `app`."""
-    app.cli.add_command(show_audit)
-
-
 @click.command("audit", cls=Command)
 @click.option("--user", metavar="NAME", help="Only what concerns the users of this name, in whatever case.")
 @click.option(
@@ -53,23 +43,6 @@ def show_audit(user: str | None, since: datetime) -> None:
             click.echo(line(entry))
     except names.InvalidName as error:
         raise click.ClickException(error.detail) from error
-
-
-def record_key(event: str, kid: str) -> None:
-    """Record a change of the keys, which is made by now: without a database it stands without an entry."""
-    try:
-        _require_file()
-        with db.write() as connection:
-            audit.record(connection, event, now=datetime.now(UTC), detail=kid)
-    except (SQLAlchemyError, SchemaNotCurrent):
-        click.echo("this is not in the audit log: the database cannot be written to", err=True)
-
-
-def _require_file() -> None:
-    """Leave it to `db upgrade` to make the file of SQLite."""
-    url = db.engine.url
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        raise SchemaNotCurrent
 
 
 def line(entry: audit.Entry) -> str:

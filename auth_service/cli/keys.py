@@ -1,0 +1,120 @@
+"""`flask --app auth_service keys …`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+from sqlalchemy.exc import SQLAlchemyError
+
+from auth_service import audit
+from auth_service.cli import key_file
+from auth_service.models import db
+from common.db.connections import SchemaNotCurrent
+from common.tokens.keys import BadKeys, parse, read_jwks
+
+keys = AppGroup("keys", help="Make, list, rotate and retire the keys that sign tokens.")
+
+
+@keys.command("init")
+@click.option(
+    "--password",
+    "passwords",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also make this file with a random password, for a database; can be repeated.",
+)
+def make_keys(passwords: tuple[Path, ...]) -> None:
+    """Make the key file with one key; a file that is there is kept."""
+    if current_app.extensions["settings"].secret:
+        click.echo("the key is JWT_SECRET, so no key file is made")
+    else:
+        _make_key_file()
+    for password in passwords:
+        click.echo(f"{'made' if _make_password(password) else 'kept'} {password}")
+
+
+@keys.command("list")
+def show_keys() -> None:
+    """List the keys: kid, what it does, when it was made."""
+    with _key_file() as path:
+        jwks = read_jwks(path)
+        parse(jwks)
+    for jwk in jwks:
+        made = key_file.time_of(jwk, "iat")
+        made_at = "-" if made is None else datetime.fromtimestamp(made, UTC).isoformat()
+        click.echo(f"{jwk['kid']}  {','.join(jwk['key_ops']):12}  {made_at}")
+
+
+@keys.command("rotate")
+def rotate_keys() -> None:
+    """Let a new key sign; the old ones go on verifying."""
+    with _key_file() as path:
+        kid = key_file.rotate(path)
+    click.echo(kid)
+    _record(audit.KEY_ROTATED, kid)
+
+
+@keys.command("retire")
+@click.argument("kid")
+@click.option("--force", is_flag=True, help="Even though tokens of the key may still be alive.")
+def retire_key(kid: str, force: bool) -> None:
+    """Take an old key out, once every token that it signed is dead."""
+    with _key_file() as path:
+        key_file.retire(path, kid, force=force)
+    _record(audit.KEY_RETIRED, kid)
+
+
+@contextmanager
+def _key_file() -> Iterator[Path]:
+    """Lend the path of the key file; what is wrong with the file is one line."""
+    settings = current_app.extensions["settings"]
+    if settings.secret:
+        raise click.ClickException("the key is JWT_SECRET, so there is no key file")
+    try:
+        yield settings.keys_file
+    except BadKeys as error:
+        raise click.ClickException(f"JWT_KEYS_FILE: {error}") from error
+    except OSError as error:
+        raise click.ClickException(f"JWT_KEYS_FILE: cannot be written: {error.strerror}") from error
+
+
+def _make_key_file() -> None:
+    with _key_file() as path:
+        is_new = key_file.make(path)
+        signing = parse(read_jwks(path)).signing
+    if is_new:
+        _record(audit.KEY_MADE, signing.id)
+    click.echo(f"{'made' if is_new else 'kept'} {path}")
+
+
+def _make_password(path: Path) -> bool:
+    try:
+        is_new = key_file.make_password(path)
+        is_empty = path.stat().st_size == 0
+    except OSError as error:
+        raise click.ClickException(f"{path}: cannot be written: {error.strerror}") from error
+    if is_empty:
+        raise click.ClickException(f"{path}: is empty")
+    return is_new
+
+
+def _record(event: str, kid: str) -> None:
+    """Add an entry to the audit log, if there is a database: the keys have changed by now."""
+    try:
+        _require_file()
+        with db.write() as connection:
+            audit.record(connection, event, now=datetime.now(UTC), detail=kid)
+    except (SQLAlchemyError, SchemaNotCurrent):
+        click.echo("this is not in the audit log: the database cannot be written to", err=True)
+
+
+def _require_file() -> None:
+    """Leave it to `db upgrade` to make the file of SQLite."""
+    url = db.engine.url
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        raise SchemaNotCurrent

@@ -1,0 +1,117 @@
+"""`flask --app auth_service users …`."""
+
+import sys
+from datetime import UTC, datetime
+
+import click
+from flask import current_app
+
+from auth_service import audit, names
+from auth_service.models import db
+from auth_service.passwords.policy import complaint
+from auth_service.users.accounts import add_user, find_public_id, list_users
+from auth_service.users.changes import change_user
+from common.cli import Commands
+from common.errors import DomainError
+
+PAGE = 500  # users read at a time
+
+users = Commands("users", help="Make, list and change users.")
+
+password_stdin = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input, instead of asking."
+)
+
+
+@users.command("create")
+@click.argument("name")
+@click.option("--admin", is_flag=True, help="Make the user an admin.")
+@password_stdin
+def create_user(name: str, admin: bool, password_stdin: bool) -> None:
+    """Make a user."""
+    normal = _normal_name(name)
+    password_hash, now = _hash(normal, password_stdin), datetime.now(UTC)
+    try:
+        with db.write() as connection:
+            _, public_id = add_user(connection, normal, password_hash, admin=admin, now=now)
+            detail = str(audit.OPERATOR)
+            audit.record(connection, audit.USER_MADE, now=now, public_id=public_id, detail=detail)
+    except DomainError as error:
+        raise click.ClickException(error.message) from error
+    click.echo(public_id)
+
+
+@users.command("list")
+def show_users() -> None:
+    """List the users: public id, roles and name."""
+    after = 0
+    while page := list_users(after=after, limit=PAGE, name=""):
+        for user in page:
+            roles = [role for role in ("admin", "disabled") if getattr(user, role)]
+            click.echo(f"{user.public_id}  {','.join(roles) or '-':14}  {user.name}")
+        after = page[-1].id
+
+
+@users.command("promote")
+@click.argument("name")
+def promote_user(name: str) -> None:
+    """Make a user an admin."""
+    _change(name, admin=True)
+
+
+@users.command("demote")
+@click.argument("name")
+def demote_user(name: str) -> None:
+    """Make an admin an ordinary user."""
+    _change(name, admin=False)
+
+
+@users.command("disable")
+@click.argument("name")
+def disable_user(name: str) -> None:
+    """Log a user out everywhere and refuse further logins."""
+    _change(name, disabled=True)
+
+
+@users.command("enable")
+@click.argument("name")
+def enable_user(name: str) -> None:
+    """Let a disabled user log in again."""
+    _change(name, disabled=False)
+
+
+@users.command("set-password")
+@click.argument("name")
+@password_stdin
+def set_password(name: str, password_stdin: bool) -> None:
+    """Give a user another password and log it out everywhere."""
+    _change(name, password_hash=_hash(_normal_name(name), password_stdin))
+
+
+def _normal_name(name: str) -> str:
+    try:
+        return names.normalise(name)
+    except names.InvalidName as error:
+        raise click.ClickException(error.detail) from error
+
+
+def _hash(name: str, from_stdin: bool) -> str:
+    if from_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    min_length = current_app.extensions["settings"].password_min_length
+    if detail := complaint(password, name=name, min_length=min_length):
+        raise click.ClickException(detail)
+    return str(current_app.extensions["hasher"].hash(password))
+
+
+def _change(name: str, **changes: object) -> None:
+    public_id, now = find_public_id(_normal_name(name)), datetime.now(UTC)
+    try:
+        user = public_id and change_user(public_id, changes, by=audit.OPERATOR, now=now)
+    except DomainError as error:
+        raise click.ClickException(error.message) from error
+    if user is None:
+        raise click.ClickException("there is no user of this name")
+    click.echo("done")
