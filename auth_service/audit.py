@@ -70,8 +70,10 @@ INSERT = (
     .returning(AuditEntry.id)
 )
 DELETE_OLD = delete_old(AuditEntry.id, AuditEntry.at, limit=PURGE_BATCH)
+_who = (AuditEntry.public_id, AuditEntry.name, AuditEntry.folded_name)
+COLUMNS = (AuditEntry.at, AuditEntry.event, *_who, AuditEntry.ip, AuditEntry.session_id, AuditEntry.detail)
 INSERT_ENDS = insert(AuditEntry).from_select(
-    ["at", "event", "public_id", "name", "folded_name", "ip", "session_id", "detail"],
+    COLUMNS,
     select(
         bindparam("now", type_=AuditEntry.at.type),
         literal(SESSION_ENDED),
@@ -87,16 +89,7 @@ INSERT_ENDS = insert(AuditEntry).from_select(
 )
 # A page of entries, behind the last one of the page before.
 ENTRIES = (
-    select(
-        AuditEntry.id,
-        AuditEntry.at,
-        AuditEntry.event,
-        AuditEntry.public_id,
-        AuditEntry.name,
-        AuditEntry.ip,
-        AuditEntry.session_id,
-        AuditEntry.detail,
-    )
+    select(AuditEntry.id, *COLUMNS)
     .where(
         AuditEntry.at >= bindparam("at"),
         or_(AuditEntry.at > bindparam("at"), AuditEntry.id > bindparam("id")),

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, Row, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from common.db.columns import CodePointText, RowId, UtcDateTime
@@ -40,6 +40,18 @@ class User(Base):
             sqlite_where=text("admin IS 1 AND disabled IS 0"),
         ),
     )
+
+
+USER_COLUMNS = (
+    User.id,
+    User.public_id,
+    User.name,
+    User.admin,
+    User.disabled,
+    User.created_at,
+    User.last_login_at,
+)
+UserRow = Row[int, str, str, bool, bool, datetime, datetime | None]  # of `USER_COLUMNS`
 
 
 class Session(Base):

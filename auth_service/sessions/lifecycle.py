@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping, bindparam, insert, select
 
-from auth_service.models import Session, User, db
+from auth_service.models import USER_COLUMNS, Session, User, UserRow, db
 from auth_service.sessions.ending import IS_LIVE, end_sessions, end_where
 from auth_service.sessions.purging import purge
 from auth_service.sessions.refresh_tokens import add_refresh_token
@@ -16,19 +16,6 @@ from common.tokens.access import CANONICAL_UUID4
 
 MAX_SESSIONS = 50  # live ones a user
 MAX_USER_AGENT = 200  # characters kept
-
-
-@dataclass(frozen=True, slots=True)
-class LiveUser:
-    """The user behind a live session, as the database has it now."""
-
-    id: int
-    public_id: str
-    name: str
-    admin: bool
-    disabled: bool
-    created_at: datetime
-    last_login_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +36,6 @@ class Grant:
     displaced: Sequence[str] = ()  # sessions that ended to make room for it
 
 
-USER_COLUMNS = (
-    User.id,
-    User.public_id,
-    User.name,
-    User.admin,
-    User.disabled,
-    User.created_at,
-    User.last_login_at,
-)
 LIVE_USER = (
     select(*USER_COLUMNS)
     .join(Session, Session.user_id == User.id)
@@ -122,14 +100,13 @@ def used_from(client: Client) -> dict[str, str]:
     return {"user_agent": client.user_agent[:MAX_USER_AGENT], "ip": client.ip}
 
 
-def find_live_user(public_id: str, session_id: str) -> LiveUser | None:
+def find_live_user(public_id: str, session_id: str) -> UserRow | None:
     """Return the user if the session is live and the user enabled, or None."""
     if not CANONICAL_UUID4.fullmatch(session_id):
         return None
     parameters = {"public_id": public_id, "session_id": session_id, "now": datetime.now(UTC)}
     with db.read() as connection:
-        row = connection.execute(LIVE_USER, parameters).first()
-    return LiveUser(*row) if row else None
+        return connection.execute(LIVE_USER, parameters).first()
 
 
 def list_sessions(user_id: int, *, now: datetime) -> Sequence[RowMapping]:

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,9 +10,8 @@ from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from auth_service import names
-from auth_service.models import User, db
+from auth_service.models import USER_COLUMNS, User, UserRow, db
 from auth_service.passwords.hashing import Hasher
-from auth_service.sessions.lifecycle import USER_COLUMNS, LiveUser
 from common.db.engine import is_duplicate
 from common.errors import DomainError
 from common.ops.limits import Busy
@@ -19,7 +19,6 @@ from common.ops.limits import Busy
 CREDENTIALS = select(User.id, User.public_id, User.password_hash, User.disabled).where(
     User.folded_name == bindparam("folded_name")
 )
-TAKEN = select(User.id).where(User.folded_name == bindparam("folded_name"))
 ONE = select(*USER_COLUMNS).where(User.public_id == bindparam("public_id"))
 PUBLIC_ID = select(User.public_id).where(User.folded_name == bindparam("folded_name"))
 PAGE = select(*USER_COLUMNS).where(User.id > bindparam("after")).order_by(User.id).limit(bindparam("limit"))
@@ -51,12 +50,6 @@ class NameTaken(DomainError):
     message = "name is already taken"
 
 
-def is_taken(name: str) -> bool:
-    """Return whether a user has this normalised name; only `add_user` can be sure that none has."""
-    with db.read() as connection:
-        return connection.execute(TAKEN, {"folded_name": names.fold(name)}).first() is not None
-
-
 def add_user(
     connection: Connection, name: str, password_hash: str, *, admin: bool, now: datetime
 ) -> tuple[int, str]:
@@ -70,9 +63,7 @@ def add_user(
         "folded_name": names.fold(name),
         "password_hash": password_hash,
         "admin": admin,
-        "disabled": False,
         "created_at": now,
-        "last_login_at": None,
     }
     try:
         user_id = connection.execute(INSERT, row).scalar_one()
@@ -140,17 +131,15 @@ def find_public_id(name: str) -> str | None:
         return connection.execute(PUBLIC_ID, {"folded_name": names.fold(name)}).scalar()
 
 
-def find_user(public_id: str) -> LiveUser | None:
+def find_user(public_id: str) -> UserRow | None:
     """Return the user, disabled or not, or None."""
     with db.read() as connection:
-        row = connection.execute(ONE, {"public_id": public_id}).first()
-    return LiveUser(*row) if row else None
+        return connection.execute(ONE, {"public_id": public_id}).first()
 
 
-def list_users(*, after: int, limit: int, name: str) -> list[LiveUser]:
+def list_users(*, after: int, limit: int, name: str) -> Sequence[UserRow]:
     """Return up to `limit` users behind the row id `after` whose name begins with `name`, in any case."""
     prefix = re.sub("[/%_]", r"/\g<0>", names.fold(name))
     parameters = {"after": after, "limit": limit, "prefix": prefix}
     with db.read() as connection:
-        rows = connection.execute(PAGE_BY_NAME if name else PAGE, parameters)
-        return [LiveUser(*row) for row in rows]
+        return connection.execute(PAGE_BY_NAME if name else PAGE, parameters).all()

@@ -6,9 +6,8 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, update
 
 from auth_service import audit, events
-from auth_service.models import User, db
+from auth_service.models import USER_COLUMNS, User, UserRow, db
 from auth_service.sessions.ending import END_ALL, end_sessions, publish_ends
-from auth_service.sessions.lifecycle import USER_COLUMNS, LiveUser
 from auth_service.sessions.purging import has_few_rows, purge_user
 from auth_service.throttle.attempts import forget_networks, key_of
 from auth_service.users.accounts import Checked, lock_unchanged
@@ -20,7 +19,7 @@ DELETE = delete(User).where(User.id == bindparam("user_id"))  # and its sessions
 
 def change_user(
     public_id: str, changes: Mapping[str, object], *, by: audit.Actor, now: datetime
-) -> LiveUser | None:
+) -> UserRow | None:
     """Set `admin`, `disabled` or `password_hash` of a user; return the user, if there is one.
 
     Disabling and a new password log the user out everywhere. Raise what `lock_user` does.
@@ -32,10 +31,10 @@ def change_user(
         if user is None:
             return None
         ended = end_sessions(connection, END_ALL, of_user=user.id, now=now) if logs_out else []
-        row = connection.execute(UPDATE, {"user_id": user.id, **changes}).one()
+        changed = connection.execute(UPDATE, {"user_id": user.id, **changes}).one()
         audit.record_changes(connection, public_id, changes, by=by, now=now)
         publish_ends(connection, ended, why=str(by), now=now)
-    return LiveUser(*row)
+    return changed
 
 
 def replace_password(

@@ -12,7 +12,7 @@ from auth_service.models import db
 from auth_service.throttle import registrations
 from auth_service.throttle.admission import TooManyAttempts
 from auth_service.throttle.attempts import key_of, know_network
-from auth_service.users.accounts import NameTaken, add_user, is_taken, record_login, stronger_hash
+from auth_service.users.accounts import NameTaken, add_user, find_public_id, record_login, stronger_hash
 from auth_service.views import granting, limiting
 from auth_service.views.credentials import COULD_NOT_VERIFY, basic_credentials, refuse_login
 from auth_service.views.fields import NewPassword, UserName, check_new_password
@@ -57,7 +57,7 @@ def register(body: dict[str, Any]) -> Response:
     """Make a user and log it in."""
     limit = current_app.extensions["settings"].registrations_per_hour
     registrations.check(limiting.client_network(), limit=limit, now=datetime.now(UTC))
-    if is_taken(body["name"]):  # before a core is taken to hash the password
+    if find_public_id(body["name"]):  # before a core is taken to hash the password
         raise NameTaken
     password_hash = current_app.extensions["hasher"].hash(body["password"])
     made = _register(body["name"], password_hash, limit=limit, now=datetime.now(UTC))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from auth_service.sessions.lifecycle import LiveUser
+from auth_service.models import UserRow
 from auth_service.views.fields import A_REFRESH_TOKEN
 from common.web.members import Moment, PublicId
 
@@ -70,7 +70,7 @@ class SessionList(msgspec.Struct):
     sessions: list[SessionPayload]
 
 
-def user_payload(user: LiveUser) -> UserPayload:
+def user_payload(user: UserRow) -> UserPayload:
     """Return what may be shown of `user`."""
     return UserPayload(
         user.public_id, user.name, user.admin, user.disabled, user.created_at, user.last_login_at

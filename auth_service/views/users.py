@@ -7,7 +7,7 @@ from flask import Response, abort, current_app, g, request
 from marshmallow import validates_schema
 
 from auth_service import audit, security_log
-from auth_service.sessions.lifecycle import LiveUser
+from auth_service.models import UserRow
 from auth_service.users import accounts, changes
 from auth_service.users.rights import AdminsOnly, LastAdmin
 from auth_service.views.fields import NewPassword, check_new_password
@@ -92,7 +92,7 @@ def change_user(public_id: str, body: dict[str, Any]) -> Response:
     return answer(user_payload(user))
 
 
-def _change(public_id: str, members: dict[str, Any]) -> LiveUser:
+def _change(public_id: str, members: dict[str, Any]) -> UserRow:
     changed = {name: value for name, value in members.items() if name != "password"}
     told = dict(changed)
     if "password" in members:
