@@ -8,8 +8,10 @@ from auth_service import cli
 from auth_service.models import db
 from auth_service.passwords import hashing
 from auth_service.settings import AuthSettings
+from auth_service.views import access, me
 from auth_service.views import events as event_views
-from auth_service.views import me, refresh_logout, register_login, sessions, users
+from auth_service.views import sessions as session_views
+from auth_service.views import users as user_views
 from common import health
 from common.app import finish, start
 
@@ -28,12 +30,11 @@ def create_app(settings: AuthSettings | None = None) -> Flask:
         app,
         blueprints=[
             health.blueprint,
-            register_login.blueprint,
-            refresh_logout.blueprint,
+            access.blueprint,
             me.blueprint,
-            me.leaving,
-            sessions.blueprint,
-            users.blueprint,
+            me.account,
+            session_views.blueprint,
+            user_views.blueprint,
             event_views.blueprint,
         ],
     )

@@ -108,10 +108,10 @@ def _hash(name: str, from_stdin: bool) -> str:
 
 def _change(name: str, **changes: object) -> None:
     public_id, now = find_public_id(_normal_name(name)), datetime.now(UTC)
+    if public_id is None:
+        raise click.ClickException("there is no user of this name")
     try:
-        user = public_id and change_user(public_id, changes, by=audit.OPERATOR, now=now)
+        change_user(public_id, changes, by=audit.OPERATOR, now=now)
     except DomainError as error:
         raise click.ClickException(error.message) from error
-    if user is None:
-        raise click.ClickException("there is no user of this name")
     click.echo("done")

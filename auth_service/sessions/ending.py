@@ -7,11 +7,20 @@ from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, selec
 
 from auth_service import audit, events, security_log
 from auth_service.models import Session, User, db
+from common.errors import DomainError
 
 BY_USER = "ended by the user"
 
 HAS_NOT_ENDED = Session.ended_at.is_(None)
 IS_LIVE = and_(HAS_NOT_ENDED, Session.expires_at > bindparam("now"))
+
+
+class SessionNotFound(DomainError):
+    """The user has no such live session."""
+
+    status = 404
+    code = "session-not-found"
+    message = "session does not exist"
 
 
 def end_where(condition: ColumnElement[bool]) -> Update:
@@ -51,13 +60,14 @@ def end_all_sessions(user_id: int, *, now: datetime) -> int:
     return len(ended)
 
 
-def end_own_session(user_id: int, session_id: str, *, now: datetime) -> bool:
-    """End this live session of the user; return whether there is one."""
+def end_own_session(user_id: int, session_id: str, *, now: datetime) -> None:
+    """End this live session of the user, or raise `SessionNotFound`."""
     of_user = {"of_session": session_id, "of_user": user_id}
     with db.write() as connection:
         ended = end_sessions(connection, END_LIVE_ONE, **of_user, now=now)
+        if not ended:
+            raise SessionNotFound
         publish_ends(connection, ended, why=BY_USER, now=now)
-    return bool(ended)
 
 
 def publish_ends(connection: Connection, ended: Sequence[str], *, why: str, now: datetime) -> None:

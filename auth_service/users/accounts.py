@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 
 from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -40,6 +41,31 @@ class Checked:
     public_id: str
     password_hash: str = field(repr=False)
     refusal: str | None
+
+
+class UserNotFound(DomainError):
+    """There is no such user."""
+
+    status = 404
+    code = "user-not-found"
+    message = "user does not exist"
+
+
+class WrongCredentials(DomainError):
+    """Name and password do not belong together, or to a user who may log in."""
+
+    status = 401
+    code = "wrong-credentials"
+    message = "could not verify"
+    headers: ClassVar = {"WWW-Authenticate": 'Basic realm="bookstore", charset="UTF-8"'}
+
+
+class WrongPassword(DomainError):
+    """The current password of the user is another one."""
+
+    status = 403
+    code = "wrong-password"
+    message = "could not verify"
 
 
 class NameTaken(DomainError):
@@ -135,6 +161,14 @@ def find_user(public_id: str) -> UserRow | None:
     """Return the user, disabled or not, or None."""
     with db.read() as connection:
         return connection.execute(ONE, {"public_id": public_id}).first()
+
+
+def get_user(public_id: str) -> UserRow:
+    """Return the user, disabled or not, or raise `UserNotFound`."""
+    user = find_user(public_id)
+    if user is None:
+        raise UserNotFound
+    return user
 
 
 def list_users(*, after: int, limit: int, name: str) -> Sequence[UserRow]:

@@ -10,17 +10,15 @@ from auth_service.models import USER_COLUMNS, User, UserRow, db
 from auth_service.sessions.ending import END_ALL, end_sessions, publish_ends
 from auth_service.sessions.purging import has_few_rows, purge_user
 from auth_service.throttle.attempts import forget_networks, key_of
-from auth_service.users.accounts import Checked, lock_unchanged
+from auth_service.users.accounts import Checked, UserNotFound, lock_unchanged
 from auth_service.users.rights import LockedUser, lock_user
 
 UPDATE = update(User).where(User.id == bindparam("user_id")).returning(*USER_COLUMNS)
 DELETE = delete(User).where(User.id == bindparam("user_id"))  # and its sessions, by their foreign keys
 
 
-def change_user(
-    public_id: str, changes: Mapping[str, object], *, by: audit.Actor, now: datetime
-) -> UserRow | None:
-    """Set `admin`, `disabled` or `password_hash` of a user; return the user, if there is one.
+def change_user(public_id: str, changes: Mapping[str, object], *, by: audit.Actor, now: datetime) -> UserRow:
+    """Set `admin`, `disabled` or `password_hash` of a user; return the user, or raise `UserNotFound`.
 
     Disabling and a new password log the user out everywhere. Raise what `lock_user` does.
     """
@@ -29,7 +27,7 @@ def change_user(
     with db.write() as connection:
         user = lock_user(connection, public_id, by=by, removes_admin=removes_admin, now=now)
         if user is None:
-            return None
+            raise UserNotFound
         ended = end_sessions(connection, END_ALL, of_user=user.id, now=now) if logs_out else []
         changed = connection.execute(UPDATE, {"user_id": user.id, **changes}).one()
         audit.record_changes(connection, public_id, changes, by=by, now=now)

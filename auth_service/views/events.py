@@ -1,34 +1,36 @@
-"""Owns the feed as other services read it: `GET /events`, which can wait for something to tell."""
+"""The feed as other services read it: `GET /events`, which can wait for an event."""
 
 import time
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
 
-import msgspec
 from flask import Flask, Response, current_app
+from pydantic import Field
 
 from auth_service import events
-from auth_service.events import SESSION_ENDED, USER_DELETED, EventRow, NotInFeed
+from auth_service.events import SESSION_ENDED, EventRow, NotInFeed
 from auth_service.settings import AuthSettings
-from auth_service.views.schemas import AN_ID, MADE_AT
+from auth_service.views.schemas import AN_ID, MADE_AT, PublicId
 from common.ops import shutdown
 from common.ops.limits import Busy, ConcurrencyLimit
-from common.web.answers import answer
-from common.web.fields import QueryNumber, StrictSchema
+from common.web.field_types import Digits, Schema
 from common.web.guard import require_service_token
-from common.web.members import Moment, PublicId
 from common.web.openapi import SERVICE
-from common.web.routes import Blueprint
+from common.web.responses import json_response
+from common.web.routes import ApiBlueprint
 
-LOOK_EVERY = 0.15  # seconds between two looks of a request that waits
+POLL_EVERY = 0.15  # seconds between two looks of a request that waits
 MAX_EVENTS = 1000  # in one answer
 MAX_ID = 2**63 - 1
 
 FEED_END = (
-    "The highest id there is. Below `after` it says that the feed was put back to a backup of it: what comes"
-    " next has other numbers, and is to be read again from 0."
+    "The highest id there is. Below `after` it says that a backup of the feed was restored: what comes next"
+    " has other numbers, and has to be read again from 0."
 )
 
-blueprint = Blueprint(
+blueprint = ApiBlueprint(
     "events",
     __name__,
     description="What other services have to hear, for them alone",
@@ -37,41 +39,40 @@ blueprint = Blueprint(
 )
 
 
-class Behind(StrictSchema):
-    """Which events are wanted."""
+class EventQuery(Schema):
+    """Which events to list, and how long to wait for one."""
 
-    after = QueryNumber(
-        low=0, high=MAX_ID, load_default=0, metadata={"description": "`last` of the answer before."}
-    )
-    wait = QueryNumber(
-        low=0, high=30, load_default=0, metadata={"description": "Seconds to wait if there is no event."}
-    )
-    limit = QueryNumber(
-        low=1, high=MAX_EVENTS, load_default=100, metadata={"description": "Events in the answer."}
-    )
+    after: Annotated[int, Field(ge=0, le=MAX_ID, description="`last` of the answer before."), Digits] = 0
+    wait: Annotated[int, Field(ge=0, le=30, description="Seconds to wait if there is no event."), Digits] = 0
+    limit: Annotated[int, Field(ge=1, le=MAX_EVENTS, description="Events in the answer."), Digits] = 100
 
 
-class SessionEnded(msgspec.Struct, tag_field="type", tag=SESSION_ENDED):
+@dataclass(slots=True)
+class SessionEnded:
     """A session ended; its last access token is dead at `until`."""
 
     id: int
-    at: Moment
+    at: datetime
     sid: str
-    until: Moment
+    until: datetime
+    type: Literal["session.ended"] = "session.ended"
 
 
-class UserDeleted(msgspec.Struct, tag_field="type", tag=USER_DELETED):
+@dataclass(slots=True)
+class UserDeleted:
     """A user was deleted."""
 
     id: int
-    at: Moment
+    at: datetime
     public_id: PublicId
+    type: Literal["user.deleted"] = "user.deleted"
 
 
-class EventList(msgspec.Struct):
+@dataclass(slots=True)
+class EventList:
     """Events by id, oldest first; `last` is the next `after`."""
 
-    events: list[SessionEnded | UserDeleted]
+    events: list[Annotated[SessionEnded | UserDeleted, Field(discriminator="type")]]
     last: int
 
 
@@ -89,39 +90,36 @@ def init_app(app: Flask, settings: AuthSettings) -> None:
 
 
 @blueprint.operation(
-    "GET /events",
-    query=Behind,
-    answers={200: EXAMPLE},
-    headers={"Feed-End": FEED_END},
-    refuses={410: NotInFeed.message},
+    "GET /events", responses={200: EXAMPLE}, headers={"Feed-End": FEED_END}, errors=[NotInFeed]
 )
-def list_events(after: int, wait: int, limit: int) -> Response:
+def list_events(query: EventQuery) -> Response:
     """List the events behind `after`; if there is none, wait for one, but no longer than `wait`."""
+    after, limit = query.after, query.limit
     found, end = events.find_events(after=after, limit=limit), events.end_of_feed(after)
-    if not found and after <= end and wait_for_event(after, wait):
+    if not found and after <= end and wait_for_event(after, query.wait):
         found, end = events.find_events(after=after, limit=limit), events.end_of_feed(after)
     listed = EventList([payload(event) for event in found], found[-1].id if found else after)
-    return answer(listed, headers={"Feed-End": str(end)})
+    return json_response(listed, headers={"Feed-End": str(end)})
 
 
 def wait_for_event(after: int, wait: int) -> bool:
-    """Look again and again for `wait` seconds at most; no database connection is held between two looks."""
+    """Poll for `wait` seconds at most; no database connection is held between two looks."""
     with suppress(Busy), current_app.extensions["event_waits"].slot():
-        return look_again(after, until=time.monotonic() + wait)
+        return _poll(after, until=time.monotonic() + wait)
     return False
 
 
-def look_again(after: int, *, until: float) -> bool:
-    """Tell that there is an event as soon as there is, or that there was none until the time was over."""
+def _poll(after: int, *, until: float) -> bool:
+    """Return whether there is an event, as soon as there is one or the time is over."""
     while time.monotonic() < until and not shutdown.is_stopping():
-        time.sleep(LOOK_EVERY)
+        time.sleep(POLL_EVERY)
         if events.find_events(after=after, limit=1):
             return True
     return False
 
 
 def payload(event: EventRow) -> SessionEnded | UserDeleted:
-    """Return the event as other services read it; which members it has its type says."""
+    """Return the event as other services read it; its type decides which members it has."""
     if event.type == SESSION_ENDED:
         return SessionEnded(event.id, event.at, event.session_id or "", event.until or event.at)
     return UserDeleted(event.id, event.at, event.public_id or "")

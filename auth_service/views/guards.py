@@ -1,16 +1,22 @@
-"""Owns what auth asks of its own database about who is there: token, password and role."""
+"""What stands in front of the routes of auth: the checks of session, role, name and password."""
 
+import base64
+import binascii
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Never
 
 import structlog
-from flask import g, request
+from flask import current_app, g, request
 
+from auth_service import audit, security_log
 from auth_service.models import db
 from auth_service.sessions.lifecycle import find_live_user
-from auth_service.users.accounts import Checked, lock_unchanged
+from auth_service.throttle.admission import Attempt, attempt
+from auth_service.throttle.limits import network_of
+from auth_service.users.accounts import Checked, WrongCredentials, check_password
 from auth_service.users.rights import AdminsOnly
-from auth_service.views import limiting
-from auth_service.views.credentials import basic_credentials, refuse_login
 from common.web.guard import require
 
 log = structlog.get_logger()
@@ -28,7 +34,7 @@ require_session = require(_check_session)
 
 
 def require_admin() -> None:
-    """Refuse with 403 whoever is no admin at this moment; a token never says so."""
+    """Refuse with 403 who is no admin at this moment; a token never says so."""
     if request.method != "OPTIONS" and not g.user.admin:
         log.warning("forbidden", reason="not_admin")
         raise AdminsOnly
@@ -40,16 +46,56 @@ def require_basic() -> None:
         g.credentials = basic_credentials() or refuse_login(None, "no_credentials")
 
 
-def check_basic() -> Checked | None:
-    """Return the user whose name and password HTTP Basic gives, or refuse with 401.
+def basic_credentials() -> tuple[str, str] | None:
+    """Return name and password of HTTP Basic (RFC 7617, UTF-8), or None without a readable header."""
+    scheme, _, encoded = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, colon, password = base64.b64decode(encoded.strip(" "), validate=True).decode().partition(":")
+    except (ValueError, binascii.Error):
+        return None
+    return (name, password) if colon else None
 
-    Return None if it was changed after its password was found right; whoever is gone leaves nothing behind.
+
+def refuse_login(public_id: str | None, reason: str) -> Never:
+    """Refuse with one and the same answer; `reason` goes to the log alone."""
+    security_log.warning("login_failed", reason=reason, public_id=public_id)
+    raise WrongCredentials
+
+
+def client_network() -> str:
+    """Return the network that the request came from."""
+    return network_of(request.remote_addr or "")
+
+
+@contextmanager
+def checked_password(
+    name: str, password: str, *, failure: str = audit.LOGIN_FAILED
+) -> Iterator[tuple[Checked, Attempt]]:
+    """Compare a password within the limits, and hand the result to the block.
+
+    A wrong one is counted, with an entry `failure` in the audit log. If it is right the block has to call
+    `succeeded` in the transaction of what the password was for; else the attempt counts as nothing.
     """
-    with limiting.checked(*g.credentials) as (user, attempt):
+    hasher = current_app.extensions["hasher"]
+    with attempt(name, client_network(), now=datetime.now(UTC)) as admitted:
+        user = check_password(hasher, name, password)
         if user.refusal:
-            refuse_login(user.public_id, user.refusal)
-        with db.write() as connection:
-            if lock_unchanged(connection, user) is None:
-                return None
-            attempt.succeeded(connection, now=datetime.now(UTC))
-    return user
+            _record_failure(admitted, user, failure)
+        yield user, admitted
+
+
+def _record_failure(admitted: Attempt, user: Checked, event: str) -> None:
+    now, identity = datetime.now(UTC), g.get("identity")
+    with db.write() as connection:
+        admitted.failed(connection, now=now)
+        audit.record(
+            connection,
+            event,
+            now=now,
+            public_id=user.public_id,
+            ip=request.remote_addr,
+            session_id=identity.session_id if identity else None,
+            detail=user.refusal,
+        )

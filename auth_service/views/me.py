@@ -1,82 +1,83 @@
-"""Owns what a user reads and changes of itself."""
+"""The routes of the user's own account."""
 
 from datetime import UTC, datetime
-from typing import Any, Never
+from typing import Annotated, Never
 
 from flask import Response, current_app, g, request
-from marshmallow import validates_schema
+from pydantic import Field, ValidationInfo, field_validator
 
 from auth_service import audit, security_log
 from auth_service.models import db
 from auth_service.throttle.admission import TooManyAttempts
 from auth_service.users import changes
+from auth_service.users.accounts import Checked, WrongCredentials, WrongPassword, lock_unchanged
 from auth_service.users.rights import LastAdmin
-from auth_service.views import granting, limiting
-from auth_service.views.credentials import COULD_NOT_VERIFY, refuse_login
-from auth_service.views.fields import NewPassword, check_new_password
-from auth_service.views.guards import check_basic, require_basic, require_session
-from auth_service.views.schemas import ANN, SOME_TOKENS, Tokens, user_payload
-from common.web.answers import answer, no_content
-from common.web.fields import AnyText, StrictSchema
+from auth_service.views.access import issue_tokens, start_session
+from auth_service.views.guards import checked_password, refuse_login, require_basic, require_session
+from auth_service.views.schemas import (
+    A_PASSWORD,
+    ANN,
+    SOME_TOKENS,
+    NewPassword,
+    Tokens,
+    check_new_password,
+    user_payload,
+)
+from common.web.field_types import Schema
 from common.web.guard import require_token
 from common.web.openapi import TOKEN
-from common.web.problems import Refusal
-from common.web.routes import Blueprint
+from common.web.responses import json_response, no_content
+from common.web.routes import ApiBlueprint
 
-blueprint = Blueprint(
+blueprint = ApiBlueprint(
     "me",
     __name__,
     description="The user whom the token names",
     guards=[require_token, require_session],
     security=TOKEN,
 )
-leaving = Blueprint(
-    "leaving",
+account = ApiBlueprint(
+    "account",
     __name__,
-    description="The user whom HTTP Basic names: a token that was left lying about is not enough",
+    description="The user whom HTTP Basic names: requires the password, not just a token",
     guards=[require_basic],
     security=["basic"],
 )
 
 
-class PasswordChange(StrictSchema):
+class PasswordChange(Schema):
     """The password so far, whatever it is, and one that keeps the rules and is another."""
 
-    current_password = AnyText(required=True, metadata={"examples": ["a long and private phrase"]})
-    new_password = NewPassword(required=True, metadata={"examples": ["a longer and more private phrase"]})
+    current_password: Annotated[str, Field(examples=[A_PASSWORD])]
+    new_password: Annotated[NewPassword, Field(examples=["a longer and more private phrase"])]
 
-    @validates_schema(skip_on_field_errors=False)
-    def check_password(self, data: dict[str, Any], **_: Any) -> None:
-        """Complain about a password that may not be chosen."""
-        if "new_password" not in data:
-            return
-        new, current = data["new_password"], data.get("current_password")
-        check_new_password(new, name=g.user.name, member="new_password", current=current)
+    @field_validator("new_password")
+    @classmethod
+    def check_password(cls, password: str, info: ValidationInfo) -> str:
+        """Refuse a password that may not be chosen."""
+        return check_new_password(password, name=g.user.name, current=info.data.get("current_password"))
 
 
-@blueprint.operation("GET /me", answers={200: ANN})
+@blueprint.operation("GET /me", responses={200: ANN})
 def show_me() -> Response:
     """Show the user whom the token names."""
-    return answer(user_payload(g.user))
+    return json_response(user_payload(g.user))
 
 
 @blueprint.operation(
-    "PUT /me/password",
-    body=PasswordChange,
-    answers={200: SOME_TOKENS},
-    refuses={403: COULD_NOT_VERIFY, 429: TooManyAttempts.message},
+    "PUT /me/password", responses={200: SOME_TOKENS}, errors=[WrongPassword, TooManyAttempts]
 )
-def change_my_password(body: dict[str, Any]) -> Response:
+def change_my_password(body: PasswordChange) -> Response:
     """Change the password; every session ends, and a new one begins."""
-    current, new = body["current_password"], body["new_password"]
+    current, new = body.current_password, body.new_password
     # A login at the same moment may give the same password a stronger hash: then it is checked once more.
     tokens = _change_password(current, new) or _change_password(current, new) or _refuse("changed_meanwhile")
-    return answer(tokens)
+    return json_response(tokens)
 
 
 def _change_password(current: str, new: str) -> Tokens | None:
     """Change the password or refuse; return None if the user was changed after `current` was found right."""
-    with limiting.checked(g.user.name, current, failure=audit.PASSWORD_REFUSED) as (user, attempt):
+    with checked_password(g.user.name, current, failure=audit.PASSWORD_REFUSED) as (user, attempt):
         if user.refusal:
             _refuse(user.refusal)
         password_hash, now = current_app.extensions["hasher"].hash(new), datetime.now(UTC)
@@ -86,19 +87,20 @@ def _change_password(current: str, new: str) -> Tokens | None:
             if ended is None:
                 return None
             attempt.succeeded(connection, now=now)
-            grant = granting.start(connection, user.id, user.public_id, event=event, now=now, ended=ended)
+            grant = start_session(connection, user.id, user.public_id, event=event, now=now, ended=ended)
     security_log.info("password_changed", sessions_ended=len(ended))
-    return granting.tokens(user.public_id, grant, now=now)
+    return issue_tokens(user.public_id, grant, now=now)
 
 
-@leaving.operation(
-    "DELETE /me",
-    answers={204: None},
-    refuses={401: COULD_NOT_VERIFY, 409: LastAdmin.message, 429: TooManyAttempts.message},
-)
+def _refuse(reason: str) -> Never:
+    security_log.warning("password_refused", reason=reason)
+    raise WrongPassword
+
+
+@account.operation("DELETE /me", responses={204: None}, errors=[WrongCredentials, LastAdmin, TooManyAttempts])
 def delete_me() -> Response:
     """Delete the user with everything there is of it, here and in the services that hear of it."""
-    # As above: whoever was changed since the check is checked once more.
+    # As above: a user who was changed since the check is checked once more.
     public_id = _delete_me() or _delete_me() or refuse_login(None, "changed_meanwhile")
     security_log.info("user_deleted", public_id=public_id)
     return no_content()
@@ -106,10 +108,20 @@ def delete_me() -> Response:
 
 def _delete_me() -> str | None:
     """Delete the user or refuse; return None if it was changed after its password was found right."""
-    by, user, now = audit.Actor("the user", request.remote_addr), check_basic(), datetime.now(UTC)
+    by, user, now = audit.Actor("the user", request.remote_addr), _check_basic(), datetime.now(UTC)
     return changes.delete_user(user.public_id, by=by, now=now, checked=user) if user else None
 
 
-def _refuse(reason: str) -> Never:
-    security_log.warning("password_refused", reason=reason)
-    raise Refusal(403, COULD_NOT_VERIFY)
+def _check_basic() -> Checked | None:
+    """Return the user whose name and password HTTP Basic gives, or refuse with 401.
+
+    Return None if it was changed after its password was found right.
+    """
+    with checked_password(*g.credentials) as (user, attempt):
+        if user.refusal:
+            refuse_login(user.public_id, user.refusal)
+        with db.write() as connection:
+            if lock_unchanged(connection, user) is None:
+                return None
+            attempt.succeeded(connection, now=datetime.now(UTC))
+    return user

@@ -1,22 +1,21 @@
-"""Owns what a user sees of its sessions, and how it ends them."""
+"""The routes that show a user's sessions, and end them."""
 
 from datetime import UTC, datetime
 
-from flask import Response, abort, g
+from flask import Response, g
 from sqlalchemy import RowMapping
 
 from auth_service import security_log
 from auth_service.sessions import ending, lifecycle
+from auth_service.sessions.ending import SessionNotFound
 from auth_service.views.guards import require_session
 from auth_service.views.schemas import A_SESSION, SessionList, SessionPayload
-from common.web.answers import answer, no_content
 from common.web.guard import require_token
 from common.web.openapi import TOKEN
-from common.web.routes import Blueprint
+from common.web.responses import json_response, no_content
+from common.web.routes import ApiBlueprint
 
-NO_SUCH_SESSION = "session does not exist"
-
-blueprint = Blueprint(
+blueprint = ApiBlueprint(
     "sessions",
     __name__,
     description="Where the user is logged in",
@@ -25,18 +24,18 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.operation("GET /sessions", answers={200: SessionList([A_SESSION])})
+@blueprint.operation("GET /sessions", responses={200: SessionList([A_SESSION])})
 def list_sessions() -> Response:
     """List the live sessions of the user."""
     found = lifecycle.list_sessions(g.user.id, now=datetime.now(UTC))
-    return answer(SessionList([_payload(session) for session in found]))
+    return json_response(SessionList([_payload(session) for session in found]))
 
 
 def _payload(session: RowMapping) -> SessionPayload:
     return SessionPayload(current=session["id"] == g.identity.session_id, **session)
 
 
-@blueprint.operation("DELETE /sessions", answers={204: None})
+@blueprint.operation("DELETE /sessions", responses={204: None})
 def end_all_sessions() -> Response:
     """End every session of the user, this one too."""
     ended = ending.end_all_sessions(g.user.id, now=datetime.now(UTC))
@@ -45,11 +44,10 @@ def end_all_sessions() -> Response:
 
 
 @blueprint.operation(
-    "DELETE /sessions/<public_id:session_id>", answers={204: None}, refuses={404: NO_SUCH_SESSION}
+    "DELETE /sessions/<public_id:session_id>", responses={204: None}, errors=[SessionNotFound]
 )
 def end_session(session_id: str) -> Response:
     """End one live session of the user."""
-    if not ending.end_own_session(g.user.id, session_id, now=datetime.now(UTC)):
-        abort(404, NO_SUCH_SESSION)
+    ending.end_own_session(g.user.id, session_id, now=datetime.now(UTC))
     security_log.info("session_ended", count=1)
     return no_content()

@@ -55,7 +55,7 @@ ROUTES = {
 NEEDS_TOKEN: list[dict[str, list[str]]] = [{"bearer": []}, {"accessToken": []}]
 
 # Schemas of what is sent, of which not every member has to be there.
-BODIES = {"NewBook", "BookChange", "NewUser", "Credentials", "Holder", "PasswordChange", "UserChange"}
+BODIES = {"NewBook", "BookChange", "NewUser", "Credentials", "RefreshRequest", "PasswordChange", "UserChange"}
 
 HAVE_NO_CURSOR = {"/events", "/books/export", "/books/import"}
 

@@ -1,0 +1,203 @@
+"""The routes that begin and end a session: registration, login, refresh and logout."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+from flask import Response, current_app, request
+from pydantic import Field, ValidationInfo, field_validator
+from sqlalchemy import Connection
+
+from auth_service import audit, security_log
+from auth_service.models import db
+from auth_service.sessions import lifecycle, refreshing
+from auth_service.sessions.ending import publish_ends
+from auth_service.sessions.lifecycle import Client, Grant
+from auth_service.throttle import registrations
+from auth_service.throttle.admission import TooManyAttempts
+from auth_service.throttle.attempts import key_of, know_network
+from auth_service.throttle.registrations import TooManyRegistrations
+from auth_service.users.accounts import (
+    NameTaken,
+    WrongCredentials,
+    add_user,
+    find_public_id,
+    record_login,
+    stronger_hash,
+)
+from auth_service.views.guards import basic_credentials, checked_password, client_network, refuse_login
+from auth_service.views.schemas import (
+    A_PASSWORD,
+    A_REFRESH_TOKEN,
+    AN_ID,
+    SOME_TOKENS,
+    LoggedOut,
+    NewPassword,
+    Registered,
+    Tokens,
+    UserName,
+    check_new_password,
+)
+from common.errors import TokenRejected
+from common.tokens.access import issue
+from common.web.field_types import Schema, Text
+from common.web.guard import verifier
+from common.web.responses import json_response
+from common.web.routes import ApiBlueprint
+
+blueprint = ApiBlueprint(
+    "access", __name__, description="Registration, login, new tokens and logout, open to anyone"
+)
+
+
+class Credentials(Schema):
+    """A name and a password, whatever they are: a login says no more than that they are wrong."""
+
+    name: Annotated[str, Field(examples=["Ann"])]
+    password: Annotated[str, Field(examples=[A_PASSWORD])]
+
+
+class NewUser(Schema):
+    """A name and a password that keep the rules."""
+
+    name: Annotated[UserName, Field(examples=["Ann"])]
+    password: Annotated[NewPassword, Field(examples=[A_PASSWORD])]
+
+    @field_validator("password")
+    @classmethod
+    def check_password(cls, password: str, info: ValidationInfo) -> str:
+        """Refuse a password that may not be chosen."""
+        return check_new_password(password, name=info.data.get("name", ""))
+
+
+class RefreshRequest(Schema):
+    """A refresh token."""
+
+    refresh_token: Annotated[Text, Field(examples=[A_REFRESH_TOKEN])]
+
+
+@blueprint.operation(
+    "POST /register",
+    responses={201: Registered(public_id=AN_ID, **asdict(SOME_TOKENS))},
+    errors=[NameTaken, TooManyRegistrations],
+)
+def register(body: NewUser) -> Response:
+    """Make a user and log it in."""
+    limit = current_app.extensions["settings"].registrations_per_hour
+    registrations.check(client_network(), limit=limit, now=datetime.now(UTC))
+    if find_public_id(body.name):  # before a core is taken to hash the password
+        raise NameTaken
+    password_hash = current_app.extensions["hasher"].hash(body.password)
+    registered = _register(body.name, password_hash, limit=limit, now=datetime.now(UTC))
+    security_log.info("registered", public_id=registered.public_id)
+    return json_response(registered, 201, {"Location": f"/users/{registered.public_id}"})
+
+
+def _register(name: str, password_hash: str, *, limit: int, now: datetime) -> Registered:
+    network = client_network()
+    with db.write() as connection:
+        registrations.admit(connection, network, limit=limit, now=now)
+        user_id, public_id = add_user(connection, name, password_hash, admin=False, now=now)
+        know_network(connection, key_of(name), network, now=now)
+        grant = start_session(connection, user_id, public_id, event=audit.REGISTERED, now=now)
+    return Registered(public_id=public_id, **asdict(issue_tokens(public_id, grant, now=now)))
+
+
+def has_only_a_body() -> bool:
+    """Return whether the credentials of a login come in the body: there is one, and no Authorization."""
+    environ = request.environ
+    has_body = environ.get("CONTENT_LENGTH", "0") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
+    return has_body and not environ.get("HTTP_AUTHORIZATION")
+
+
+@blueprint.operation(
+    "POST /login",
+    body_if=has_only_a_body,
+    responses={200: SOME_TOKENS},
+    errors=[WrongCredentials, TooManyAttempts],
+    security=["basic"],
+)
+def log_in(body: Credentials | None) -> Response:
+    """Log in with HTTP Basic, or with a JSON body where there is no Authorization header."""
+    credentials = (body.name, body.password) if body else basic_credentials()
+    if credentials is None:
+        refuse_login(None, "no_credentials")
+    # A user who was changed between the check and the login is checked once more: two logins at once may both
+    # find a hash that is due for a stronger one, and the second then meets that of the first.
+    tokens = _log_in(*credentials) or _log_in(*credentials) or refuse_login(None, "changed_meanwhile")
+    return json_response(tokens)
+
+
+def _log_in(name: str, password: str) -> Tokens | None:
+    """Log in or refuse; return None if the user was changed after the password was found right."""
+    with checked_password(name, password) as (user, attempt):
+        if user.refusal:
+            refuse_login(user.public_id, user.refusal)
+        password_hash = stronger_hash(current_app.extensions["hasher"], user, password)
+        now = datetime.now(UTC)
+        with db.write() as connection:
+            if not record_login(connection, user, password_hash, now=now):
+                return None
+            attempt.succeeded(connection, now=now)
+            grant = start_session(connection, user.id, user.public_id, event=audit.LOGIN, now=now)
+    security_log.info("login", public_id=user.public_id)
+    return issue_tokens(user.public_id, grant, now=now)
+
+
+@blueprint.operation("POST /refresh", responses={200: SOME_TOKENS}, errors=[TokenRejected])
+def refresh(body: RefreshRequest) -> Response:
+    """Give new tokens for a refresh token, which is good until the next one is used.
+
+    Reusing an older token revokes the session (possible theft).
+    """
+    settings, now = current_app.extensions["settings"], datetime.now(UTC)
+    grant, public_id = refreshing.refresh(body.refresh_token, settings, client=client(), now=now)
+    security_log.info("refresh", public_id=public_id)
+    return json_response(issue_tokens(public_id, grant, now=now))
+
+
+@blueprint.operation("POST /logout", responses={200: LoggedOut()})
+def log_out(body: RefreshRequest) -> Response:
+    """End the session that the refresh token was issued for, however long ago; an unknown one ends none."""
+    public_id = refreshing.log_out(body.refresh_token, now=datetime.now(UTC))
+    if public_id:
+        security_log.info("logout", public_id=public_id)
+    return json_response(LoggedOut())
+
+
+def client() -> Client:
+    """Return where the request came from."""
+    return Client(request.environ.get("HTTP_USER_AGENT", ""), request.remote_addr or "")
+
+
+def start_session(
+    connection: Connection,
+    user_id: int,
+    public_id: str,
+    *,
+    event: str,
+    now: datetime,
+    ended: Sequence[str] = (),
+) -> Grant:
+    """Start a session; call it last in the transaction.
+
+    `event` is for the audit log, `ended` are sessions that the transaction ended; those that make room for
+    the new one come on top.
+    """
+    settings, where = current_app.extensions["settings"], client()
+    grant = lifecycle.start_session(connection, user_id, settings, client=where, now=now)
+    audit.record(connection, event, now=now, public_id=public_id, ip=where.ip, session_id=grant.session_id)
+    why = event if ended else "too many sessions"
+    publish_ends(connection, [*ended, *grant.displaced], why=why, now=now)
+    return grant
+
+
+def issue_tokens(public_id: str, grant: Grant, *, now: datetime) -> Tokens:
+    """Return the tokens of a session that was started or refreshed now."""
+    key = verifier().keys.current().signing
+    return Tokens(
+        token=issue(key, public_id=public_id, session_id=grant.session_id, now=now.timestamp()),
+        refresh_token=grant.refresh_token,
+        refresh_expires_in=int((grant.expires_at - now).total_seconds()),
+    )
