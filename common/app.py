@@ -8,10 +8,10 @@ from flask.sessions import NullSession, SessionInterface
 from common.client_address import ClientAddress
 from common.ops import logs, metrics
 from common.settings import Settings
-from common.web import docs, headers, old_openapi, openapi, paths, problems
+from common.web import docs, headers, openapi, paths, problems
 from common.web import guard as auth
 from common.web.body_errors import BodyErrors
-from common.web.routes import ApiBlueprint, Blueprint
+from common.web.routes import ApiBlueprint
 
 VERSION = "1.0.0"
 
@@ -46,12 +46,9 @@ def start(app: Flask, settings: Settings) -> None:
     auth.init_app(app, settings)
 
 
-def finish(app: Flask, *, blueprints: list[ApiBlueprint | Blueprint]) -> None:
+def finish(app: Flask, *, blueprints: list[ApiBlueprint]) -> None:
     """Register the routes and what must know them all."""
-    old = [each for each in blueprints if isinstance(each, Blueprint)]
-    old_document = old_openapi.init_app(app, version=VERSION, blueprints=old) if old else None
-    new = [each for each in blueprints if isinstance(each, ApiBlueprint)]
-    openapi.init_app(app, version=VERSION, blueprints=new, old=old_document)
+    openapi.init_app(app, version=VERSION, blueprints=blueprints)
     docs.init_app(app)
     problems.init_app(app)
     app.wsgi_app = BodyErrors(app.wsgi_app)  # type: ignore[method-assign] # the way Flask documents

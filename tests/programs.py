@@ -25,7 +25,6 @@ LIBRARIES = [
     "argon2",
     "flask.cli",
     "flask_migrate",
-    "flask_smorest",
     "flask_sqlalchemy",
     "flask_swagger_ui",
     "gunicorn.app.wsgiapp",

@@ -3,16 +3,14 @@
 import hashlib
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from itsdangerous import BadSignature, Signer, base64_decode, base64_encode
-from marshmallow import ValidationError
 from pydantic import MISSING, AfterValidator, Field
 
 from common.tokens.keys import KeySet
 from common.web.field_types import rule_error
-from common.web.fields import PlainText
 from common.web.problems import DETAILS, Problem
 
 NO_CURSOR = "is not a cursor of this list"
@@ -26,21 +24,6 @@ Listing = Sequence[str | None]
 
 class BadCursor(ValueError):
     """A cursor that this listing did not give out."""
-
-
-class Cursor(PlainText):
-    """Where a page begins: `next` of the page before; None, if it is left out."""
-
-    def __init__(self) -> None:
-        metadata = {"description": "`next` of the page before.", "pattern": "^[A-Za-z0-9._-]+$"}
-        super().__init__(load_default=None, allow_none=False, metadata=metadata)
-
-    def read(self, value: Any) -> str:
-        """Refuse what no list gives out, together with what else is wrong; the rest is for `page_start`."""
-        cursor = super().read(value)
-        if not SHAPE.fullmatch(cursor):
-            raise ValidationError(NO_CURSOR)
-        return cursor
 
 
 def _require_shape(cursor: str) -> str:

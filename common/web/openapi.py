@@ -51,28 +51,12 @@ HEADERS: Mapping[int, Json] = {
 }
 
 
-def init_app(
-    app: Flask, *, version: str, blueprints: Sequence[ApiBlueprint], old: Json | None = None
-) -> None:
+def init_app(app: Flask, *, version: str, blueprints: Sequence[ApiBlueprint]) -> None:
     """Register the blueprints, and write the document of all of them."""
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     written = document(app, version, blueprints)
-    if old:
-        written = _merged(old, written)
     app.extensions["openapi"] = json.dumps(written, ensure_ascii=False).encode()
-
-
-def _merged(old: Json, new: Json) -> Json:
-    """Return one document of two, while some routes are declared in the old way."""
-    components = {
-        name: old["components"].get(name, {}) | new["components"][name] for name in new["components"]
-    }
-    return new | {
-        "paths": new["paths"] | old["paths"],
-        "tags": [*new["tags"], *old.get("tags", [])],
-        "components": components,
-    }
 
 
 def document(app: Flask, version: str, blueprints: Sequence[ApiBlueprint]) -> Json:

@@ -58,9 +58,6 @@ class Problem(HTTPException):
         return [*super().get_headers(*args, **kwargs), *self.headers.items()]
 
 
-Refusal = Problem  # its name where routes are declared in the old way
-
-
 def init_app(app: Flask) -> None:
     """Answer every error of the application and of the framework as a problem document."""
     app.register_error_handler(HTTPException, answer)

@@ -11,7 +11,6 @@ from pydantic import TypeAdapter
 
 from common.errors import DomainError
 from common.web.field_types import Schema
-from common.web.old_routes import Blueprint as Blueprint  # of auth, until its routes are declared here
 from common.web.parsing import FieldError, load_json, load_query, load_strings, read_body
 from common.web.problems import DETAILS, Problem
 from common.web.responses import JSON, adapter
