@@ -180,7 +180,7 @@ def test_no_class_of_a_server_is_subclassed_but_its_logger(path: Path) -> None:
 
 # What makes or hands out a connection, and where it may: everything else has `db.read()` and `db.write()`.
 CONNECTING = {"connect", "begin", "raw_connection", "create_engine", "session", "Session", "sessionmaker"}
-CONNECTED_IN = {"common/db/connections.py", "common/db/migrations.py"}
+CONNECTED_IN = {"common/db/pool.py", "common/db/migrations.py"}
 
 
 @every_source

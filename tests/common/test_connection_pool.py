@@ -1,0 +1,143 @@
+"""The pool of connections: which is used next, which not again, and what is left to another process."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, NullPool, create_engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from common.db.connections import engine_options
+from common.db.pool import CONNECTIONS, ConnectionPool
+from common.ops import metrics
+from tests.postgres_server import PostgresServer
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    url = f"sqlite:///{tmp_path / 'books.db'}"
+    engine = create_engine(url, poolclass=NullPool, connect_args={"isolation_level": None})
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def pool(engine: Engine) -> ConnectionPool:
+    return ConnectionPool(engine, metrics.pool_in_use("test"))
+
+
+def use(pool: ConnectionPool) -> Connection:
+    """Return the connection that was used."""
+    with pool.connection() as connection:
+        return connection
+
+
+def use_at_once(pool: ConnectionPool, count: int) -> list[Connection]:
+    """Return `count` connections that were used at the same time, each given back."""
+    with ExitStack() as stack:
+        return [stack.enter_context(pool.connection()) for _ in range(count)]
+
+
+def test_the_last_one_that_was_used_is_the_next(pool: ConnectionPool) -> None:
+    first, second = use_at_once(pool, 2)  # the first is given back last
+
+    assert use(pool) is first
+    assert use_at_once(pool, 2) == [first, second]
+
+
+def test_a_broken_one_is_not_used_again(pool: ConnectionPool) -> None:
+    with pool.connection() as connection:
+        connection.invalidate()
+
+    assert connection.closed
+    assert use(pool) is not connection
+
+
+def test_a_transaction_that_failed_is_rolled_back(pool: ConnectionPool) -> None:
+    with pytest.raises(OperationalError):
+        begin_and_fail(pool)
+
+    with pool.connection() as again:
+        assert again.exec_driver_sql("SELECT count(*) FROM books").scalar_one() == 0
+
+
+def begin_and_fail(pool: ConnectionPool) -> None:
+    with pool.connection() as connection:
+        connection.exec_driver_sql("CREATE TABLE books (name)")
+        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql("INSERT INTO books VALUES ('Eric')")
+        connection.exec_driver_sql("no statement")
+
+
+def test_they_are_closed_with_the_engine(engine: Engine, pool: ConnectionPool) -> None:
+    connection = use(pool)
+    engine.dispose()
+
+    assert connection.closed
+    assert use(pool) is not connection
+
+
+def test_after_a_fork_they_are_left_to_the_parent(pool: ConnectionPool) -> None:
+    connection = use(pool)
+
+    child = os.fork()
+    if not child:
+        os._exit(0 if use(pool) is not connection else 1)
+    _, status = os.waitpid(child, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert use(pool) is connection
+
+
+def test_one_that_is_waited_for_goes_to_who_waits(pool: ConnectionPool) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        with ExitStack() as stack:
+            taken = [stack.enter_context(pool.connection()) for _ in range(CONNECTIONS)]
+            waiting = threads.submit(use, pool)
+            wait([waiting], timeout=0.1)
+            assert not waiting.done()
+
+        assert waiting.result() in taken
+
+
+def test_who_waits_in_vain_is_refused(pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("common.db.pool.POOL_WAIT", 0.01)
+    with ExitStack() as stack:
+        for _ in range(CONNECTIONS):
+            stack.enter_context(pool.connection())
+
+        with pytest.raises(PoolTimeout):
+            use(pool)
+
+
+def test_a_connect_that_fails_takes_no_place(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'nowhere' / 'books.db'}", poolclass=NullPool)
+    pool = ConnectionPool(engine, metrics.pool_in_use("test"))
+
+    for _ in range(CONNECTIONS + 1):
+        with pytest.raises(OperationalError):
+            use(pool)
+
+
+def test_every_connection_that_the_server_ended_is_noticed_at_once(postgres: PostgresServer) -> None:
+    url = postgres.url().replace("postgresql://", "postgresql+psycopg://")
+    engine = create_engine(url, **engine_options(url))
+    pool = ConnectionPool(engine, metrics.pool_in_use("test"))
+    ended = use_at_once(pool, 3)
+    with engine.connect() as operator:
+        operator.exec_driver_sql("SELECT pg_terminate_backend(%s, 5000)", [(pid(each),) for each in ended])
+
+    with pool.connection() as connection:
+        assert connection not in ended
+        assert connection.exec_driver_sql("SELECT 1").scalar_one() == 1
+    assert all(each.closed for each in ended)
+    engine.dispose()
+
+
+def pid(connection: Connection) -> int:
+    """Return the number of the server's process."""
+    return int(connection.connection.driver_connection.info.backend_pid)  # type: ignore[union-attr] # psycopg's
