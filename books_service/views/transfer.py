@@ -18,12 +18,12 @@ from books_service.transfer import importing
 from books_service.transfer.exporting import export
 from books_service.transfer.formats import BY_TYPE, CSV, FORMATS, Format
 from books_service.transfer.lines import Lines
+from books_service.transfer.memory import trim_heap
 from books_service.transfer.rows import RowErrors, Rows
 from books_service.views.blueprint import capacity, owner, shelf_blueprint
 from books_service.views.books import NewBook
 from books_service.views.files import is_long, read_file
 from common.ops.limits import ConcurrencyLimit
-from common.ops.memory import give_back
 from common.web.field_types import Digits, Schema
 from common.web.parsing import FieldError, load_query, load_value
 from common.web.problems import DETAILS, Problem
@@ -119,7 +119,7 @@ def import_books() -> Response:
     with ExitStack() as held:
         if is_long():
             held.enter_context(current_app.extensions["long_files"].slot())
-            held.callback(give_back)
+            held.callback(trim_heap)
         media_type, body = read_file(EXAMPLES)
         if is_long():
             held.enter_context(current_app.extensions["long_file_at_work"].slot())

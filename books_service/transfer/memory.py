@@ -1,11 +1,11 @@
-"""Owns giving memory back to the system after a request that took much of it."""
+"""Memory that a large request leaves behind."""
 
 import ctypes
 from contextlib import suppress
 
 
-def give_back() -> None:
-    """Give back what is free.
+def trim_heap() -> None:
+    """Give free memory back to the system.
 
     glibc keeps for a thread what that thread has freed, so each further thread with a large request would
     make the process grow by as much again.
