@@ -13,6 +13,7 @@ from common.client_address import Network, parse_network
 
 DATABASES = ("sqlite", "postgresql")
 SERVERS = ("gunicorn", "granian")
+CPU_MAX = Path("/sys/fs/cgroup/cpu.max")  # microseconds of each period, or "max"
 # As a browser writes it (RFC 6454 section 6.2): in lower case, and without the port that the scheme has.
 ORIGIN = re.compile(
     r"(?!https://.*:443$|http://.*:80$)"
@@ -151,10 +152,13 @@ def forget_variables_like_headers() -> None:
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many cores this process may use, by its affinity and the quota of its container."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = CPU_MAX.read_text().split()
+    except OSError:
+        return count
+    return count if quota == "max" else max(1, min(count, int(quota) // int(period)))
 
 
 def secret(environment: Environment) -> str:
