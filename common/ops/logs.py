@@ -1,9 +1,8 @@
-"""Owns what is written: JSON lines on standard output, one a request and one a security event.
+"""Log lines: JSON on standard output, one a request and one a security event.
 
 Never a password, token, hash, key or query string; what a client sends is escaped, so it cannot break a line.
 """
 
-import json
 import logging
 import os
 import re
@@ -12,7 +11,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from random import getrandbits
 
-import msgspec
 import structlog
 from flask import Flask, Response, current_app, g, has_app_context, has_request_context, request
 from flask.globals import app_ctx, request_ctx
@@ -22,16 +20,20 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 STDOUT = 1  # the file descriptor
 MAX_TEXT = 200  # characters of what a client sent that a line shows
 
-log = structlog.get_logger()
+# JSON escapes control characters and what is not ASCII.
+render = structlog.processors.JSONRenderer(default=str)
+# A server's own lines, as far as the dictionaries of gunicorn and of Granian are alike.
+SERVER_LOG = {"class": "logging.StreamHandler", "formatter": "json"}  # to standard error
+SERVER_FORMATTERS = {"json": {"()": "common.ops.logs.JsonLine"}}
 
 
 class StandardOutput:
     """Writes a line in one system call, so that lines of several threads and workers do not mix."""
 
-    def msg(self, line: bytes) -> None:
+    def msg(self, line: str) -> None:
         # A full disk or a reader that went away must not turn an answered request into an error.
         with suppress(OSError):
-            os.write(STDOUT, line + b"\n")
+            os.write(STDOUT, line.encode() + b"\n")
 
     debug = info = warning = error = critical = msg
 
@@ -55,7 +57,7 @@ class JsonLine(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return render(None, record.levelname, line).decode()
+        return str(render(None, record.levelname, line))
 
 
 def configure() -> None:
@@ -91,19 +93,6 @@ def add_context(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def render(_: WrappedLogger | None, __: str, event: EventDict) -> bytes:
-    """Return one line; JSON escapes control characters, and what is not ASCII is escaped here."""
-    with suppress(UnicodeEncodeError):  # half a character, which JSON can escape
-        line = msgspec.json.encode(event)
-        if line.isascii():
-            return line
-    return json.dumps(event, default=_plain).encode()
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
 def start() -> None:
     """Note when the request began, and its id: the client's own if it is well formed."""
     now, sent = app_ctx.g, request.environ.get("HTTP_X_REQUEST_ID", "")
@@ -123,7 +112,7 @@ def finish(response: Response) -> Response:
     line = {
         "event": "request",
         "level": "info",
-        "time": datetime.now(UTC),
+        "time": datetime.now(UTC).isoformat(),
         "service": current_app.name,
         "request_id": now.request_id,
         "client": this.remote_addr,
@@ -134,5 +123,5 @@ def finish(response: Response) -> Response:
         "status": response.status_code,
         "milliseconds": round((time.perf_counter() - now.started) * 1000, 2),
     }
-    StandardOutput().msg(render(None, "info", line))
+    StandardOutput().msg(str(render(None, "info", line)))
     return response

@@ -1,4 +1,4 @@
-"""Owns the numbers for Prometheus; `common.server` shows them on a port of their own."""
+"""The numbers for Prometheus, which `common.server` shows on a port of their own."""
 
 import time
 

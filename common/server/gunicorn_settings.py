@@ -6,10 +6,9 @@ import socket
 from typing import Any
 
 import gunicorn
-from gunicorn.glogging import Logger
 
 from common.ops import shutdown
-from common.ops.logs import JsonLine
+from common.ops.logs import SERVER_FORMATTERS, SERVER_LOG
 from common.server.metrics_folder import MEMORY
 from common.server.metrics_page import serve_metrics
 from common.server.stopping import refuse_first
@@ -42,16 +41,12 @@ accesslog = None
 loglevel = "error"  # a warning repeats what was no request, which can hold a secret
 
 
-class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types
-    """Writes gunicorn's own lines as JSON, like the application's, to standard error."""
-
-    def setup(self, cfg: Any) -> None:
-        super().setup(cfg)
-        for handler in self.error_log.handlers:
-            handler.setFormatter(JsonLine())
-
-
-logger_class = JsonLogger
+logconfig_dict = {
+    "formatters": SERVER_FORMATTERS,
+    "handlers": {"stderr": SERVER_LOG},
+    "root": {"level": "WARNING", "handlers": ["stderr"]},
+    "loggers": {"gunicorn.error": {"level": "ERROR", "handlers": ["stderr"], "propagate": False}},
+}
 
 
 def when_ready(server: Any) -> None:
