@@ -1,4 +1,4 @@
-"""Owns the access token: an HS256 JWS, the same for every service that verifies it.
+"""The access token: an HS256 JWS, the same for every service that verifies it.
 
 The corpus in `contract/` says in data what is accepted and what is not; no Flask in here.
 """
@@ -28,7 +28,7 @@ MAX_LENGTH = 4096  # bytes
 FORBIDDEN_PARAMETERS = frozenset({"crit", "jku", "jwk", "zip", "b64"})
 CANONICAL_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
-Rules = Mapping[str, Callable[[object], bool]]
+Rules = Mapping[str, Callable[[Mapping[str, Any]], bool]]  # of each claim, which sees them all
 
 _jws = jwt.PyJWS(algorithms=["HS256"], options={"verify_signature": True, "enforce_minimum_key_length": True})
 
@@ -46,18 +46,12 @@ class UnknownKey(InvalidToken):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
-    """When a verified token is good, in seconds since the epoch."""
+class Claims:
+    """What a verified access token says; times are in seconds since the epoch."""
 
     issued_at: float
     expires_at: float
     not_before: float  # -inf if the token does not say
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claims(Times):
-    """What a verified access token says."""
-
     public_id: str
     session_id: str
     token_id: str
@@ -81,13 +75,40 @@ def issue(key: Key, *, public_id: str, session_id: str, now: float) -> str:
 
 def verify(token: str, keys: KeySet, *, now: float) -> Claims:
     """Return the claims of the access token, or raise `InvalidToken`; `now` is in seconds since the epoch."""
-    claims = _claims(open_token(token, keys, TYPE))
-    check_times(claims, now=now)
-    return claims
+    members = read_token(token, keys, TYPE, _RULES, now=now)
+    return Claims(
+        public_id=members["public_id"],
+        session_id=members["sid"],
+        token_id=members["jti"],
+        issued_at=members["iat"],
+        expires_at=members["exp"],
+        not_before=members.get("nbf", -math.inf),
+    )
 
 
-def open_token(token: str, keys: KeySet, kind: str) -> Mapping[str, Any]:
-    """Return what a token of the type `kind` says, once its signature is verified."""
+def check_times(claims: Claims, *, now: float) -> None:
+    """Raise `InvalidToken` unless `now` lies within the token's times, give or take `LEEWAY`."""
+    _check_times(claims.issued_at, claims.expires_at, claims.not_before, now=now)
+
+
+def read_token(token: str, keys: KeySet, kind: str, rules: Rules, *, now: float) -> Mapping[str, Any]:
+    """Return the claims of a token of the type `kind` that is signed, keeps the rules and is good `now`."""
+    members = _open(token, keys, kind)
+    for name, is_right in rules.items():
+        if not is_right(members):
+            raise InvalidToken(f"claim_{name}")
+    _check_times(members["iat"], members["exp"], members.get("nbf", -math.inf), now=now)
+    return members
+
+
+def _check_times(issued_at: float, expires_at: float, not_before: float, *, now: float) -> None:
+    if now >= expires_at + LEEWAY:
+        raise InvalidToken("expired")
+    if now < not_before - LEEWAY or now < issued_at - LEEWAY:
+        raise InvalidToken("not_yet_valid")
+
+
+def _open(token: str, keys: KeySet, kind: str) -> Mapping[str, Any]:
     if len(token) > MAX_LENGTH:
         raise InvalidToken("size")
     header = _object(token.partition(".")[0])
@@ -101,14 +122,6 @@ def open_token(token: str, keys: KeySet, kind: str) -> Mapping[str, Any]:
     if token.count(".") != 2 or "=" in token:
         raise InvalidToken("malformed")
     return _parse(payload)
-
-
-def check_times(claims: Times, *, now: float) -> None:
-    """Raise `InvalidToken` unless `now` lies within the token's times, give or take `LEEWAY`."""
-    if now >= claims.expires_at + LEEWAY:
-        raise InvalidToken("expired")
-    if now < claims.not_before - LEEWAY or now < claims.issued_at - LEEWAY:
-        raise InvalidToken("not_yet_valid")
 
 
 def _object(segment: str) -> Mapping[str, Any]:
@@ -157,33 +170,6 @@ def _key(header: Mapping[str, Any], keys: KeySet, kind: str) -> Key:
     return keys.verifying[kid]
 
 
-def _claims(members: Mapping[str, Any]) -> Claims:
-    check_claims(members, _RULES)
-    if members["sub"] != members["public_id"]:
-        raise InvalidToken("claim_sub")
-    return Claims(
-        public_id=members["public_id"],
-        session_id=members["sid"],
-        token_id=members["jti"],
-        issued_at=members["iat"],
-        expires_at=members["exp"],
-        not_before=members.get("nbf", -math.inf),
-    )
-
-
-def check_claims(members: Mapping[str, Any], rules: Rules) -> None:
-    """Raise `InvalidToken` for a claim that is not there or breaks its rule; `nbf` need not be there."""
-    for name, is_right in rules.items():
-        if not is_right(members.get(name)):
-            raise InvalidToken(f"claim_{name}")
-    if "nbf" in members and not is_time(members["nbf"]):
-        raise InvalidToken("claim_nbf")
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
 def is_time(value: object) -> bool:
     """Tell whether the value is a finite number (RFC 7519 section 2, NumericDate)."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -194,28 +180,32 @@ def is_time(value: object) -> bool:
         return False
 
 
+def is_for(audience: str, value: object) -> bool:
+    """Tell whether an `aud` is `audience`, or a list with it."""
+    if isinstance(value, list):
+        return all(map(_is_text, value)) and audience in value
+    return value == audience
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
 def _is_user(value: object) -> bool:
     return isinstance(value, str) and CANONICAL_UUID4.fullmatch(value) is not None
 
 
-def holds(audience: str) -> Callable[[object], bool]:
-    """Return the rule of an `aud` that is `audience`, or a list with it."""
-
-    def is_right(value: object) -> bool:
-        if isinstance(value, list):
-            return all(_is_text(item) for item in value) and audience in value
-        return value == audience
-
-    return is_right
-
-
+TIMES: Rules = {  # of every token
+    "iat": lambda said: is_time(said.get("iat")),
+    "exp": lambda said: is_time(said.get("exp")),
+    "nbf": lambda said: is_time(said.get("nbf", 0)),
+}
 _RULES: Rules = {
-    "iss": lambda value: value == ISSUER,
-    "aud": holds(AUDIENCE),
-    "sub": _is_user,
-    "public_id": _is_user,
-    "sid": _is_text,
-    "jti": _is_text,
-    "iat": is_time,
-    "exp": is_time,
+    "iss": lambda said: said.get("iss") == ISSUER,
+    "aud": lambda said: is_for(AUDIENCE, said.get("aud")),
+    "public_id": lambda said: _is_user(said.get("public_id")),
+    "sub": lambda said: said.get("sub") == said["public_id"],
+    "sid": lambda said: _is_text(said.get("sid")),
+    "jti": lambda said: _is_text(said.get("jti")),
+    **TIMES,
 }

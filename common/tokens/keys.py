@@ -1,8 +1,7 @@
-"""Owns the signing keys: a JWK Set of `oct` keys (RFC 7517) in a file that is read again when it changes."""
+"""Signing keys: a JWK Set of `oct` keys (RFC 7517) in a file that is read again when it changes."""
 
 import base64
 import binascii
-import hashlib
 import hmac
 import json
 import os
@@ -64,9 +63,8 @@ class SingleKey:
 
     def __init__(self, secret: str) -> None:
         check_secret(secret.encode())
-        kid = hmac.digest(secret.encode(), b"kid", hashlib.sha256).hex()[:16]
-        key = Key(kid, secret.encode())
-        self._keys = KeySet(signing=key, verifying=MappingProxyType({kid: key}))
+        key = Key(hmac.digest(secret.encode(), b"kid", "sha256").hex()[:16], secret.encode())
+        self._keys = KeySet(signing=key, verifying=MappingProxyType({key.id: key}))
 
     def current(self) -> KeySet:
         return self._keys
@@ -83,17 +81,19 @@ class KeyFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        lock = self._lock = threading.Lock()
+        self._lock = threading.Lock()
         self._reloaded = time.monotonic() - RELOAD_EVERY
         self._seen = _version(path)
         self._keys = read(path)
         self.complaint: str | None = None
-        # A process is forked between two looks, never within one: the lock would stay locked in the new one.
-        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 
     def watch(self) -> None:
-        """Look from now on in a thread: one that verifies nothing, or forks, knows the last good set too."""
-        after_fork(self.watch)
+        """Look for changes in a thread from now on, and in one of each process that is forked."""
+        after_fork(self._start)
+        self._start()
+
+    def _start(self) -> None:
+        self._lock = threading.Lock()  # a fork may have copied one that is taken
         threading.Thread(target=self._watch_forever, name="keys", daemon=True).start()
 
     def _watch_forever(self) -> None:
@@ -121,22 +121,24 @@ class KeyFile:
             version = _version(self._path)
             if version == self._seen:
                 return False
+            try:
+                self._accept(read(self._path))
+            except Unreadable as error:  # which is tried again at every look, and logged once
+                if self.complaint != str(error):
+                    self._refuse(error)
+                return False
+            except BadKeys as error:
+                self._refuse(error)
             self._seen = version
-            return self._read()
+            return self.complaint is None
 
-    def _read(self) -> bool:
-        try:
-            self._keys = read(self._path)
-        except BadKeys as error:
-            before, self.complaint = self.complaint, str(error)
-            if isinstance(error, Unreadable):
-                self._seen = None
-            if self._seen or before != self.complaint:  # an unreadable file is tried each time, and told once
-                log.error("keys_refused", reason=self.complaint, in_use=sorted(self._keys.verifying))
-            return False
-        self.complaint = None
-        log.info("keys_loaded", signing=self._keys.signing.id, verifying=sorted(self._keys.verifying))
-        return True
+    def _accept(self, keys: KeySet) -> None:
+        self._keys, self.complaint = keys, None
+        log.info("keys_loaded", signing=keys.signing.id, verifying=sorted(keys.verifying))
+
+    def _refuse(self, error: BadKeys) -> None:
+        self.complaint = str(error)
+        log.error("keys_refused", reason=self.complaint, in_use=sorted(self._keys.verifying))
 
 
 Keys = SingleKey | KeyFile
@@ -158,13 +160,7 @@ def read(path: Path) -> KeySet:
 
 def read_jwks(path: Path) -> list[dict[str, Any]]:
     """Return the JWKs in the file as they stand there, or raise `BadKeys`."""
-    try:
-        check_mode(path, stat.S_IMODE(path.stat().st_mode))
-        text = path.read_bytes()
-    except FileNotFoundError as error:
-        raise BadKeys("the key file is missing; `flask --app auth_service keys init` makes one") from error
-    except OSError as error:
-        raise Unreadable("the key file cannot be read") from error
+    text = _read_private(path)
     if not text.strip():
         raise BadKeys("the key file is empty")
     try:
@@ -176,18 +172,23 @@ def read_jwks(path: Path) -> list[dict[str, Any]]:
     return jwks
 
 
+def _read_private(path: Path) -> bytes:
+    try:
+        check_mode(path, stat.S_IMODE(path.stat().st_mode))
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise BadKeys("the key file is missing; `flask --app auth_service keys init` makes one") from error
+    except OSError as error:
+        raise Unreadable("the key file cannot be read") from error
+
+
 def check_mode(path: Path, mode: int) -> None:
     """Raise `BadKeys` if others than its owner can read the file, or for a mounted secret, write to it."""
-    if is_mounted_secret(path):
+    if SECRETS in Path(os.path.normpath(path.absolute())).parents:  # by its path as it was given
         if mode & 0o022:
             raise BadKeys("the key file can be written by others; chmod it to 0444")
     elif mode & 0o077:
         raise BadKeys("the key file can be read by others; chmod it to 0600")
-
-
-def is_mounted_secret(path: Path) -> bool:
-    """Tell whether the path, as it was given, leads into the folder of secrets of a container."""
-    return SECRETS in Path(os.path.normpath(path.absolute())).parents
 
 
 def parse(jwks: list[dict[str, Any]]) -> KeySet:
