@@ -21,7 +21,7 @@ STDOUT = 1  # the file descriptor
 MAX_TEXT = 200  # characters of what a client sent that a line shows
 
 # JSON escapes control characters and what is not ASCII.
-render = structlog.processors.JSONRenderer(default=str)
+render = structlog.processors.JSONRenderer(default=str, separators=(",", ":"))
 # A server's own lines, as far as the dictionaries of gunicorn and of Granian are alike.
 SERVER_LOG = {"class": "logging.StreamHandler", "formatter": "json"}  # to standard error
 SERVER_FORMATTERS = {"json": {"()": "common.ops.logs.JsonLine"}}

@@ -16,7 +16,7 @@ from tests.pair import Pair
 from tests.people import Person, assert_problem, register
 from tests.waiting import wait_until
 
-BOOKS = 25_000
+BOOKS = 60_000  # more than the page cache of SQLite holds, so that it writes before the commit
 PATIENCE = 30  # seconds
 DELETE = "INSERT INTO deleted_users (public_id, position, deleted_at) VALUES (%s, 0, now())"
 

@@ -24,11 +24,12 @@ class Docs:
 
     def operations(self) -> set[tuple[str, str]]:
         """Return method and path of every operation that is shown."""
+        paths = ".opblock-summary-path, .opblock-summary-path__deprecated"
         shown = self.browser.find_elements(CSS, ".opblock-summary")
         return {
             (
                 block.find_element(CSS, ".opblock-summary-method").text.lower(),
-                block.find_element(CSS, ".opblock-summary-path").get_attribute("data-path") or "",
+                block.find_element(CSS, paths).get_attribute("data-path") or "",
             )
             for block in shown
         }
