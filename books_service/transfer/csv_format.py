@@ -25,25 +25,15 @@ QUOTES = "is no CSV record: a quote is not closed, or stands where none may be"
 NO_HEADER = f"must be a header: {','.join(MEMBERS)}"
 TOO_LONG = f"must be at most {MAX_RECORD} characters long"
 
+HEAD = f"{','.join(MEMBERS)}\r\n".encode()
+
 Cells = list[str] | str  # or what is wrong with the record
-
-
-def head() -> bytes:
-    """Return the header, with which a file begins."""
-    return _write([MEMBERS])
 
 
 def write(books: Iterable[Sequence[str | int | None]]) -> bytes:
     """Return books (their members in the order of `MEMBERS`) as records."""
-    return _write(
-        (_guarded(name), _guarded(author), _guarded(publisher), prize)
-        for name, author, publisher, prize in books
-    )
-
-
-def _write(records: Iterable[Sequence[object]]) -> bytes:
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerows(records)
+    csv.writer(text, lineterminator="\r\n").writerows(map(_guarded, book) for book in books)
     return text.getvalue().encode()
 
 

@@ -36,16 +36,12 @@ def export(owner: str, form: Format) -> Iterator[bytes]:
     """
     deadline = time.monotonic() + LONGEST
     rows = _next(owner, after=0)
-    yield form.head() + form.write(_members(rows))
+    yield form.head + form.write(row[1:] for row in rows)
     while len(rows) == BATCH:
         if time.monotonic() > deadline:
             raise TooSlow
         rows = _next(owner, after=rows[-1][0])
-        yield form.write(_members(rows))
-
-
-def _members(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Any]]:
-    return (row[1:] for row in rows)
+        yield form.write(row[1:] for row in rows)
 
 
 def _next(owner: str, *, after: int) -> Sequence[Sequence[Any]]:

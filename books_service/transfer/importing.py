@@ -5,7 +5,7 @@ up what is there already, and inserts the rest.
 """
 
 from collections.abc import Set
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.exc import OperationalError
@@ -34,7 +34,8 @@ class BadRows(InvalidRequest):
         self.errors, self.error_count = errors.listed, errors.count
 
 
-class Imported(NamedTuple):
+@dataclass(slots=True)
+class ImportResult:
     """How many books were put on the shelf, and how many were there, or in the file before."""
 
     created: int
@@ -43,16 +44,11 @@ class Imported(NamedTuple):
 
 def most_rows(owner: str, capacity: int) -> int:
     """Return how many different books a file may have without being too many in any case."""
-    return max(capacity, count_books(owner))
-
-
-def count_books(owner: str) -> int:
-    """Return how many books are on the shelf."""
     with db.read() as connection:
-        return connection.execute(SELECT_COUNT, {"owner": owner}).scalar() or 0
+        return max(capacity, connection.execute(SELECT_COUNT, {"owner": owner}).scalar() or 0)
 
 
-def put_books(owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool) -> Imported:
+def put_books(owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool) -> ImportResult:
     """Put the books of a file on the shelf, which may hold `capacity`; a dry run does all but that.
 
     Raises `BadRows`, `ShelfFull` and `OwnerDeleted`.
@@ -68,7 +64,7 @@ def put_books(owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: boo
     return _put_books(owner, rows, capacity=capacity, fail=fail, dry_run=dry_run)
 
 
-def _put_books(owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool) -> Imported:
+def _put_books(owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool) -> ImportResult:
     with db.write() as connection:
         take_room(connection, owner, 0, capacity=NO_LIMIT)  # locks the shelf
         with bulk.prepared(connection):
@@ -82,7 +78,7 @@ def _put_books(owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bo
 
 def _import(
     connection: Connection, owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool
-) -> Imported:
+) -> ImportResult:
     books = connection.execute(SELECT_COUNT, {"owner": owner}).scalar_one()
     known = _known(connection, owner, rows) if books else frozenset[str]()
     if fail:
@@ -92,7 +88,7 @@ def _import(
         raise ShelfFull
     if created and not dry_run:
         _put_rows(connection, owner, rows, known)
-    return Imported(created, len(known) + rows.repeated)
+    return ImportResult(created, len(known) + rows.repeated)
 
 
 def _known(connection: Connection, owner: str, rows: Rows) -> Set[str]:

@@ -9,12 +9,8 @@ from books_service.transfer.csv_format import TOO_LONG
 from books_service.transfer.lines import Lines, Record, TooLong
 from common.web.parsing import NotJson, parse_json
 
+HEAD = b""  # there is no header
 NOT_JSON = "is not JSON"
-
-
-def head() -> bytes:
-    """Return nothing: there is no header."""
-    return b""
 
 
 def write(books: Iterable[Sequence[str | int | None]]) -> bytes:

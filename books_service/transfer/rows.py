@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from books_service.shelf.put import new_row
 from books_service.transfer import bulk
 from books_service.transfer.lines import Record
 from common.errors import DomainError
-from common.web.parsing import FieldError
+from common.web.parsing import field_errors
 from common.web.problems import MAX_ERRORS
 
-# Returns the members of a book by its rules, and adds to the list what breaks one.
-Check = Callable[[Any, list[FieldError]], dict[str, Any]]
+# Returns a book, whose attributes are its members, or raises `ValidationError`.
+Check = Callable[[Any], object]
 
 MAX_RECORDS = 1_000_000  # in a file: more of them could keep a core busy for minutes
 MAX_BEYOND = 100_000  # books more than a shelf takes among which duplicates are looked for
@@ -44,6 +45,14 @@ class RowErrors:
         self.count += 1
         if len(self.listed) < MAX_ERRORS:
             self.listed.append({"line": line, "pointer": pointer, "detail": detail})
+
+    def add_invalid(self, line: int, error: ValidationError) -> None:
+        """Add what is wrong with the members of a row; the words only if they are listed, for they cost."""
+        if len(self.listed) == MAX_ERRORS:
+            self.count += error.error_count()
+            return
+        for each in field_errors(error, "pointer"):
+            self.add(line, each["pointer"], each["detail"])
 
     def merge(self, others: "RowErrors") -> None:
         """Add those of `others`, in the order of all lines."""
@@ -81,13 +90,14 @@ class Rows:
         for number, (line, value, wrong) in enumerate(records):
             if number == MAX_RECORDS:
                 raise TooManyRecords
-            errors: list[FieldError] = []
-            book = {} if wrong else check(value, errors)
-            found = wrong or [(each["pointer"], each["detail"]) for each in errors]
-            for pointer, detail in found:
+            for pointer, detail in wrong:
                 self.errors.add(line, pointer, detail)
-            if not found:
-                self._take_book(line, book)
+            if wrong:
+                continue
+            try:
+                self._take_book(line, vars(check(value)))
+            except ValidationError as error:
+                self.errors.add_invalid(line, error)
         self._pack()
 
     def _take_book(self, line: int, book: Mapping[str, Any]) -> None:

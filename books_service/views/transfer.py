@@ -3,9 +3,8 @@
 import io
 from codecs import BOM_UTF8
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import chain
-from typing import Annotated, Any, Literal, Never
+from typing import Annotated, Literal
 
 from flask import Flask, Response, current_app, request, stream_with_context
 from pydantic import MISSING, Field, TypeAdapter
@@ -19,13 +18,13 @@ from books_service.transfer.exporting import export
 from books_service.transfer.formats import BY_TYPE, CSV, FORMATS, Format
 from books_service.transfer.lines import Lines
 from books_service.transfer.memory import trim_heap
-from books_service.transfer.rows import RowErrors, Rows
+from books_service.transfer.rows import Rows
 from books_service.views.blueprint import capacity, owner, shelf_blueprint
 from books_service.views.books import NewBook
 from books_service.views.files import is_long, read_file
 from common.ops.limits import ConcurrencyLimit
 from common.web.field_types import Digits, Schema
-from common.web.parsing import FieldError, load_query, load_value
+from common.web.parsing import FieldError, load_query
 from common.web.problems import DETAILS, Problem
 from common.web.responses import json_response
 from common.web.routes import RawRequest
@@ -33,7 +32,7 @@ from common.web.routes import RawRequest
 blueprint = shelf_blueprint("transfer", "The whole shelf as a file, out and in")
 
 ERIC = ("Eric", "Terry Pratchett", "Gollancz", 12)
-EXAMPLES = {name: (form.head() + form.write([ERIC])).decode() for name, form in BY_TYPE.items()}
+EXAMPLES = {name: (form.head + form.write([ERIC])).decode() for name, form in BY_TYPE.items()}
 
 
 def init_app(app: Flask, settings: BooksSettings) -> None:
@@ -70,14 +69,6 @@ class Import(Schema):
 IMPORT, NEW_BOOK = TypeAdapter(Import), TypeAdapter(NewBook)
 
 
-@dataclass(slots=True)
-class ImportResult:
-    """How many books were put on the shelf, and how many were there, or in the file before."""
-
-    created: int
-    skipped: int
-
-
 @blueprint.operation(
     "GET /books/export",
     responses={200: EXAMPLES},
@@ -110,7 +101,7 @@ def preferred() -> Format:
 @blueprint.operation(
     "POST /books/import",
     raw=RawRequest(query=Import, files=EXAMPLES),
-    responses={200: ImportResult(99, 1)},
+    responses={200: importing.ImportResult(99, 1)},
     errors=[ShelfFull],
 )
 def import_books() -> Response:
@@ -124,10 +115,15 @@ def import_books() -> Response:
         if is_long():
             held.enter_context(current_app.extensions["long_file_at_work"].slot())
         query = load_query(IMPORT, request.environ.get("QUERY_STRING", ""), errors)
-        rows = read_rows(BY_TYPE[media_type], body, fail=query is not None and query.on_duplicate == "fail")
+        fail = query is not None and query.on_duplicate == "fail"
+        rows = read_rows(BY_TYPE[media_type], body, fail=fail)
         if query is None or errors:
-            refuse(errors, rows.errors)
-        return imported(rows, query)
+            count = len(errors) + rows.errors.count
+            raise Problem(422, DETAILS[422], errors=[*errors, *rows.errors.listed], error_count=count)
+        dry_run = bool(query.dry_run)
+        return json_response(
+            importing.put_books(owner(), rows, capacity=capacity(), fail=fail, dry_run=dry_run)
+        )
 
 
 def read_rows(form: Format, body: io.BytesIO, *, fail: bool) -> Rows:
@@ -137,26 +133,7 @@ def read_rows(form: Format, body: io.BytesIO, *, fail: bool) -> Rows:
         body.seek(0)
     try:
         with io.TextIOWrapper(body, "utf-8", newline="") as text:
-            rows.take(form.read(Lines(text)), check)
+            rows.take(form.read(Lines(text)), NEW_BOOK.validate_python)
     except UnicodeDecodeError as error:
         raise BadRequest("the body is not UTF-8") from error
     return rows
-
-
-def check(value: Any, errors: list[FieldError]) -> dict[str, Any]:
-    """Return the members of a new book by the rules of `POST /books`."""
-    book = load_value(NEW_BOOK, value, errors)
-    return vars(book) if book else {}
-
-
-def imported(rows: Rows, query: Import) -> Response:
-    """Store the rows, and answer."""
-    fail, dry_run = query.on_duplicate == "fail", bool(query.dry_run)
-    result = importing.put_books(owner(), rows, capacity=capacity(), fail=fail, dry_run=dry_run)
-    return json_response(ImportResult(*result))
-
-
-def refuse(errors: list[FieldError], of_rows: RowErrors) -> Never:
-    """Refuse a file with 422, for what is wrong with the query and with the rows."""
-    count = len(errors) + of_rows.count
-    raise Problem(422, DETAILS[422], errors=[*errors, *of_rows.listed], error_count=count)

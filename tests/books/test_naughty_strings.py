@@ -43,7 +43,7 @@ def test_what_is_taken_is_kept_in_whatever_way_it_comes_and_goes(pair: Pair, way
     assert shelf_of(person) == sent
     for form in FORMATS.values():
         other, file = somebody(pair), export(person, form.name)
-        assert import_file(other, file, form.media_type).json() == {"created": len(sent), "skipped": 0}
+        assert import_file(other, file, form.content_type).json() == {"created": len(sent), "skipped": 0}
         assert shelf_of(other) == sent
         assert export(other, form.name) == file
         assert import_file(person, file, form.content_type).json() == {"created": 0, "skipped": len(sent)}

@@ -34,14 +34,14 @@ def books_of(found: Sequence[Record]) -> list[tuple[Any, ...]]:
 @every_format
 @given(shelf=shelves)
 def test_what_is_written_is_read(form: Format, shelf: list[tuple[Any, ...]]) -> None:
-    file = (form.head() + form.write(shelf)).decode()
+    file = (form.head + form.write(shelf)).decode()
 
     assert books_of(records(form, file)) == shelf
 
 
 @given(shelf=shelves)
 def test_what_is_written_is_what_rfc_4180_says(shelf: list[tuple[Any, ...]]) -> None:
-    file = (CSV.head() + CSV.write(shelf)).decode()
+    file = (CSV.head + CSV.write(shelf)).decode()
 
     rows = list(csv.reader(io.StringIO(file, newline=""), strict=True))
     assert rows[0] == list(MEMBERS)

@@ -122,7 +122,7 @@ def write_as_book(case: Case[Any]) -> None:
     name = "".join(each for each in str(case.body) if unicodedata.category(each) not in ("Cc", "Cs"))[:190]
     book = (f"{secrets.token_hex(4)} {name}", "Ann", "Press", 12)
     form = BY_TYPE[str(case.media_type)]
-    case.body = (form.head() + form.write([book])).decode()
+    case.body = (form.head + form.write([book])).decode()
 
 
 @schemathesis.serializer(*BY_TYPE)
