@@ -5,18 +5,15 @@ which is changed first in the transaction of the effects, and only if it is as i
 changes nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql
 
 from books_service.models import Book, DeletedUser, EndedSession, Feed, IdempotencyKey, Shelf
 from common.db.engine import transaction
-
-Part = Callable[[Connection, str], int]  # deletes a batch of what an owner has, and returns its size
 
 SESSION_ENDED = "session.ended"
 USER_DELETED = "user.deleted"
@@ -79,7 +76,7 @@ def apply(connection: Connection, events: Sequence[Event], *, cursor: int, now: 
             elif event.type == USER_DELETED and _delete_user(connection, event.public_id, place, now=now):
                 full.append(event.public_id)
     for owner in full:
-        _erase(connection, owner, ERASE_NOW)
+        _erase(connection, owner, waits=False)
 
 
 def _advance(connection: Connection, events: Sequence[Event], *, cursor: int, now: datetime) -> int:
@@ -113,41 +110,32 @@ def _end_session(connection: Connection, event: Event, position: int, *, now: da
 def _delete_user(connection: Connection, public_id: str, position: int, *, now: datetime) -> bool:
     """Delete the user and the first batch of what they have; return whether they may have more."""
     connection.execute(INSERT_USER, {"public_id": public_id, "position": position, "deleted_at": now})
-    return BATCH in [delete_some(connection, public_id) for delete_some in ERASE_NOW]
+    return _delete_some(connection, public_id, waits=False)
 
 
-def _delete_some_books(connection: Connection, owner: str) -> int:
-    """Delete a batch of the owner's books, and return how many were found; fewer than `BATCH` are the last.
+def _delete_some(connection: Connection, owner: str, *, waits: bool) -> bool:
+    """Delete a batch of the owner's keys and of their books; return whether there may be more.
 
     It looks first: a single statement (`IN (SELECT … LIMIT …)`) may look anew for each book of the owner.
+    A request may hold the row of its key for seconds: if the follower does not wait, it leaves that key to
+    the sweep.
     """
-    found = connection.execute(FIND_BOOKS, {"owner": owner}).scalars().all()
-    if found:
-        connection.execute(DELETE_BOOKS, {"owner": owner, "first": found[0], "last": found[-1]})
-    return len(found)
+    find_keys = FIND_KEYS if waits else FIND_KEYS.with_for_update(skip_locked=True)
+    keys = connection.execute(find_keys, {"owner": owner}).scalars().all()
+    if keys:
+        connection.execute(DELETE_KEY, [{"owner": owner, "key": key} for key in keys])
+    books = connection.execute(FIND_BOOKS, {"owner": owner}).scalars().all()
+    if books:
+        connection.execute(DELETE_BOOKS, {"owner": owner, "first": books[0], "last": books[-1]})
+    return BATCH in (len(keys), len(books))
 
 
-def _delete_some_keys(connection: Connection, owner: str, *, waits: bool = False) -> int:
-    """Delete a batch of the owner's keys likewise, of those that no request holds if it does not wait."""
-    find = FIND_KEYS if waits else FIND_KEYS.with_for_update(skip_locked=True)
-    found = connection.execute(find, {"owner": owner}).scalars().all()
-    if found:
-        connection.execute(DELETE_KEY, [{"owner": owner, "key": key} for key in found])
-    return len(found)
-
-
-def _erase(connection: Connection, owner: str, parts: Sequence[Part]) -> None:
+def _erase(connection: Connection, owner: str, *, waits: bool) -> None:
     """Delete what `owner` has, a batch a transaction."""
-    for delete_some in parts:
-        found = BATCH
-        while found == BATCH:
-            with transaction(connection):
-                found = delete_some(connection, owner)
-
-
-# A request may hold the row of its key for seconds: the follower does not wait, and sweeps it away later.
-ERASE_NOW: Sequence[Part] = (_delete_some_keys, _delete_some_books)
-ERASE_IN_SWEEP: Sequence[Part] = (partial(_delete_some_keys, waits=True), _delete_some_books)
+    has_more = True
+    while has_more:
+        with transaction(connection):
+            has_more = _delete_some(connection, owner, waits=waits)
 
 
 def sweep(connection: Connection, *, now: datetime) -> int:
@@ -160,7 +148,7 @@ def sweep(connection: Connection, *, now: datetime) -> int:
     for owner in owners:
         # Putting a book there takes this row: what began before the deletion has ended once the row is gone.
         connection.execute(DELETE_SHELF, {"owner": owner})
-        _erase(connection, owner, ERASE_IN_SWEEP)
+        _erase(connection, owner, waits=True)
     if owners:
         connection.execute(update(DeletedUser).where(DeletedUser.public_id.in_(owners)).values(swept_at=now))
     return len(owners)

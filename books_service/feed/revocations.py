@@ -133,31 +133,25 @@ class RevocationCache:
     def _refresh_forever(self) -> None:
         """Go on whatever fails: without this thread no revocation would be noticed any more."""
         while True:
-            is_fresh = False
             with suppress(Exception):  # not even the failure could be logged
-                is_fresh = self._try_to_refresh()
+                self._try_to_refresh()
             self._has_tried.set()
-            time.sleep(REFRESH_EVERY if is_fresh else RETRY_AFTER)
+            time.sleep(RETRY_AFTER if self._failure else REFRESH_EVERY)
 
-    def _try_to_refresh(self) -> bool:
-        """Refresh, and return whether that went well."""
+    def _try_to_refresh(self) -> None:
+        """Refresh, and log a failure once, not each second: the age shows how long it lasts."""
+        before = self._failure
         try:
             _age.set(self._since_heard())
             with self._app.app_context():
                 self.refresh()
+            self._failure = ""
         except Exception as error:  # noqa: BLE001 - the thread has to go on
-            self._log_failure(type(error).__name__, str(getattr(error, "orig", error)))
-            return False
-        if self._failure:
+            self._failure = type(error).__name__
+            if self._failure != before:
+                log.error("ended_not_read", error=self._failure, reason=str(getattr(error, "orig", error)))
+        if before and not self._failure:
             log.info("ended_read_again")
-        self._failure = ""
-        return True
-
-    def _log_failure(self, failure: str, reason: str) -> None:
-        """Log a failure once, and not each second: the age shows how long it lasts."""
-        if failure != self._failure:
-            log.error("ended_not_read", error=failure, reason=reason)
-        self._failure = failure
 
 
 def _alive(known: dict[str, datetime], now: datetime) -> dict[str, datetime]:
