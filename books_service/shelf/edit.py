@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from books_service.models import Book, Shelf, db
-from books_service.shelf.find import SELECT_BOOK, BookNotFound, VersionedBook, find_book, versioned_book
+from books_service.shelf.find import SELECT_BOOK, VersionedBook, find_book, versioned_book
 from books_service.shelf.put import INSERT_COLUMNS, MEMBERS, duplicates_refused, folded_columns
 from common.errors import DomainError
 
-VersionCheck = Callable[[int], bool]  # whether a book of this version may be changed; None: always
+VersionCheck = Callable[[int], bool]  # whether a book of this version may be changed
 
 # `shelf`, not `owner`: SQLAlchemy takes a parameter that is named like a column for a value to be set.
 UPDATE = (
@@ -43,7 +43,7 @@ class PreconditionFailed(DomainError):
 
 
 def change_book(
-    owner: str, book_id: int, members: Mapping[str, Any], *, is_expected: VersionCheck | None = None
+    owner: str, book_id: int, members: Mapping[str, Any], is_expected: VersionCheck
 ) -> VersionedBook:
     """Give the book these members and return it; members that it has already make no new version.
 
@@ -66,26 +66,22 @@ def change_book(
         return changed
 
 
-def delete_book(owner: str, book_id: int, *, is_expected: VersionCheck | None = None) -> None:
+def delete_book(owner: str, book_id: int, is_expected: VersionCheck) -> None:
     """Delete the book; raises `BookNotFound` and `PreconditionFailed`."""
     with db.write() as connection:
         connection.execute(GIVE_ROOM, {"shelf": owner})
-        if is_expected is not None:
-            _lock_book(connection, owner, book_id, is_expected)
-        if connection.execute(DELETE, {"owner": owner, "book_id": book_id}).rowcount == 0:
-            raise BookNotFound
+        _lock_book(connection, owner, book_id, is_expected)
+        connection.execute(DELETE, {"owner": owner, "book_id": book_id})
 
 
-def _lock_book(
-    connection: Connection, owner: str, book_id: int, is_expected: VersionCheck | None
-) -> VersionedBook:
+def _lock_book(connection: Connection, owner: str, book_id: int, is_expected: VersionCheck) -> VersionedBook:
     """Return the book, which stays as it is until the transaction ends."""
     row = connection.execute(LOCK_BOOK, {"owner": owner, "book_id": book_id}).first()
     return _checked(versioned_book(row), is_expected)
 
 
-def _checked(found: VersionedBook, is_expected: VersionCheck | None) -> VersionedBook:
-    if is_expected is not None and not is_expected(found.version):
+def _checked(found: VersionedBook, is_expected: VersionCheck) -> VersionedBook:
+    if not is_expected(found.version):
         raise PreconditionFailed
     return found
 

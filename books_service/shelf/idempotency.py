@@ -8,11 +8,11 @@ a second request with the same key waits at it, on whatever replica, until that 
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
-from sqlalchemy import Connection, Delete, bindparam, delete, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 
@@ -44,13 +44,6 @@ class RequestInProgress(DomainError):
     headers: ClassVar = {"Retry-After": "1"}
 
 
-class IdempotentResult(NamedTuple):
-    """The book that was made, by this request or by the first of its key."""
-
-    book: BookPayload
-    is_replayed: bool
-
-
 _is_expired = IdempotencyKey.made_at <= bindparam("expired")
 _new = postgresql.insert(IdempotencyKey)  # the same words on SQLite
 CLAIM = _new.on_conflict_do_update(
@@ -68,23 +61,20 @@ STORE_RESPONSE = (
 )
 
 
-def _purge(limit: int) -> Delete:
-    found = (
-        select(IdempotencyKey.owner, IdempotencyKey.key)
-        .where(_is_expired)
-        .order_by(IdempotencyKey.made_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return delete(IdempotencyKey).where(tuple_(IdempotencyKey.owner, IdempotencyKey.key).in_(found))
+_found = (
+    select(IdempotencyKey.owner, IdempotencyKey.key)
+    .where(_is_expired)
+    .order_by(IdempotencyKey.made_at)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+PURGE = delete(IdempotencyKey).where(tuple_(IdempotencyKey.owner, IdempotencyKey.key).in_(_found))
 
 
-PURGE_BATCH = _purge(BATCH)
-PURGE_SOME = _purge(PURGED)
-
-
-def put_book_once(owner: str, key: str, book: Mapping[str, Any], *, capacity: int) -> IdempotentResult:
-    """Put a book on the shelf as `put_book` does, or return the one that the key has made.
+def put_book_once(
+    owner: str, key: str, book: Mapping[str, Any], *, capacity: int
+) -> tuple[BookPayload, bool]:
+    """Put a book on the shelf as `put_book` does, or return the one that the key has made, and True.
 
     Raises what that raises, `KeyReused` and `RequestInProgress`.
     """
@@ -97,15 +87,15 @@ def put_book_once(owner: str, key: str, book: Mapping[str, Any], *, capacity: in
         response = {"shelf": owner, "request_key": key, "response": BOOK.dump_json(created)}
         connection.execute(STORE_RESPONSE, response)
         # Last, for it never waits: a wait for a key while rows of others are held could be a deadlock.
-        connection.execute(PURGE_SOME, {"expired": row["created_at"] - KEPT})
-    return IdempotentResult(created, is_replayed=False)
+        connection.execute(PURGE, {"expired": row["created_at"] - KEPT, "limit": PURGED})
+    return created, False
 
 
 def forget(connection: Connection, *, now: datetime) -> int:
     """Delete, for the follower, the keys that no request has purged; return how many there were."""
     count, deleted = 0, BATCH
     while deleted == BATCH:
-        deleted = connection.execute(PURGE_BATCH, {"expired": now - KEPT}).rowcount
+        deleted = connection.execute(PURGE, {"expired": now - KEPT, "limit": BATCH}).rowcount
         count += deleted
     return count
 
@@ -126,8 +116,8 @@ def _claim(connection: Connection, owner: str, key: str, fingerprint: bytes, *, 
         raise
 
 
-def _replay(connection: Connection, owner: str, key: str, fingerprint: bytes) -> IdempotentResult:
+def _replay(connection: Connection, owner: str, key: str, fingerprint: bytes) -> tuple[BookPayload, bool]:
     stored, answer = connection.execute(SELECT_RESPONSE, {"owner": owner, "key": key}).one()
     if stored != fingerprint:
         raise KeyReused
-    return IdempotentResult(BOOK.validate_json(answer), is_replayed=True)
+    return BOOK.validate_json(answer), True

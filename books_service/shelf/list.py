@@ -6,7 +6,7 @@ change is in exactly one of them, whatever is put on the shelf or deleted meanwh
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from books_service.models import db
 from books_service.shelf.find import BookPayload, book_from_row
@@ -15,19 +15,17 @@ from books_service.shelf.sort import BY_ID, QueryShape, ranges, statement
 from common.web.cursors import Position
 
 
-class Page(NamedTuple):
-    """Some books, and where the next page begins: None on the last."""
+def find_page(
+    owner: str, *, sort: str, search: Search, start: Position | None, limit: int
+) -> tuple[list[BookPayload], Position | None]:
+    """Return up to `limit` books of `owner` that `search` finds, by `sort`, from behind `start`.
 
-    books: list[BookPayload]
-    end: Position | None
-
-
-def find_page(owner: str, *, sort: str, search: Search, start: Position | None, limit: int) -> Page:
-    """Return up to `limit` books of `owner` that `search` finds, by `sort`, from behind `start`."""
+    With them comes where the next page begins: None on the last.
+    """
     values = {"owner": owner, **parameters(search, sqlite=db.is_sqlite), **_place(sort, start)}
     rows = _rows(QueryShape(sort, search.members, len(search.words), db.is_sqlite), start, values, limit + 1)
     books = [book_from_row(row) for row in rows[:limit]]
-    return Page(books, _position(sort, rows[limit - 1]) if len(rows) > limit else None)
+    return books, _position(sort, rows[limit - 1]) if len(rows) > limit else None
 
 
 def cursor_scope(sort: str, search: Search) -> list[str | None]:

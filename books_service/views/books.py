@@ -84,9 +84,9 @@ def create_book(body: NewBook, headers: Idempotency) -> Response:
     """Put a book on the shelf; name and author together are there once, in any case."""
     if headers.key is MISSING:
         return created(put_book(owner(), body.model_dump(), capacity=capacity()))
-    result = put_book_once(owner(), headers.key, body.model_dump(), capacity=capacity())
-    response = created(result.book)
-    if result.is_replayed:
+    book, is_replayed = put_book_once(owner(), headers.key, body.model_dump(), capacity=capacity())
+    response = created(book)
+    if is_replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response
 
@@ -130,7 +130,7 @@ def headers_of(found: VersionedBook) -> dict[str, str]:
 )
 def replace_book(book_id: int, body: NewBook, headers: Preconditions) -> Response:
     """Give one book all its members anew; without a prize it has none."""
-    return shown(edit.change_book(owner(), book_id, body.model_dump(), is_expected=check(headers)))
+    return shown(edit.change_book(owner(), book_id, body.model_dump(), headers.allow_change))
 
 
 @blueprint.operation(
@@ -142,7 +142,7 @@ def replace_book(book_id: int, body: NewBook, headers: Preconditions) -> Respons
 )
 def change_book(book_id: int, body: BookChange, headers: Preconditions) -> Response:
     """Change some members of one book."""
-    return shown(edit.change_book(owner(), book_id, body.model_dump(), is_expected=check(headers)))
+    return shown(edit.change_book(owner(), book_id, body.model_dump(), headers.allow_change))
 
 
 @blueprint.operation(
@@ -150,12 +150,5 @@ def change_book(book_id: int, body: BookChange, headers: Preconditions) -> Respo
 )
 def delete_book(book_id: int, headers: Preconditions) -> Response:
     """Take one book off the shelf."""
-    edit.delete_book(owner(), book_id, is_expected=check(headers))
+    edit.delete_book(owner(), book_id, headers.allow_change)
     return json_response(Deleted())
-
-
-def check(preconditions: Preconditions) -> edit.VersionCheck | None:
-    """Return the check of the version of a book that is about to be changed; None if there is none."""
-    if not preconditions.model_fields_set:
-        return None
-    return lambda version: preconditions.allow_change(etag_of(version))

@@ -51,8 +51,9 @@ class Preconditions(Schema):
             return self.if_none_match == "*"
         return etag in [tag.removeprefix("W/") for tag in tags_of(self.if_none_match)]
 
-    def allow_change(self, etag: str) -> bool:
-        """Return whether what has this strong tag may be changed."""
+    def allow_change(self, version: int) -> bool:
+        """Return whether this version of a resource may be changed."""
+        etag = etag_of(version)
         return self.match(etag) and not self.know(etag)
 
 
