@@ -5,16 +5,7 @@ import unicodedata
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Index,
-    Integer,
-    LargeBinary,
-    String,
-    Text,
-    literal_column,
-)
+from sqlalchemy import BigInteger, ColumnElement, Index, Integer, LargeBinary, String, Text, literal_column
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from common.db.columns import CodePointText, RowId, UtcDateTime

@@ -10,21 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import (
-    Connection,
-    Integer,
-    Select,
-    Text,
-    bindparam,
-    cast,
-    column,
-    func,
-    insert,
-    select,
-    text,
-)
+from sqlalchemy import Connection, Integer, Text, bindparam, cast, column, func, insert, select, text
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.sql.expression import FromClause
 
 from books_service.models import Book, db
 from books_service.shelf.put import INSERT_COLUMNS
@@ -38,37 +25,26 @@ _owner = bindparam("owner", type_=_types["owner"])
 _batch = cast(bindparam("batch", type_=Text()), postgresql.JSON)
 
 
-def _rows() -> FromClause:
-    """Return the batch as PostgreSQL sees it: a table."""
-    columns = [column(name, Integer if name == "book_prize" else Text) for name in OWN]
-    return func.json_to_recordset(_batch).table_valued(*columns).render_derived("new", with_types=True)
-
-
-def _select_new() -> Select[Any]:
-    rows = _rows()
-    own = {name: rows.c[name] for name in OWN} | {"title": func.decode(rows.c.title, "hex")}
-    shared = {name: bindparam(name, type_=_types[name]) for name in SHARED}
-    return select(*[(own | shared)[name] for name in INSERT_COLUMNS])
-
-
-def _select_known() -> Select[Any]:
-    """Return what looks up title by title, whatever the planner believes of the owner's books.
-
-    It asks for the first title from there to there: one index has that order, and any other needs a sort (see
-    `PLAN`). Without an end it would walk over what was deleted and is not vacuumed yet.
-    """
-    given = func.json_array_elements_text(_batch).column_valued("given")
-    title = func.decode(given, "hex")
-    found = select(Book.title).where(Book.owner == _owner, Book.title.between(title, title))
-    return select(given).where(found.order_by(Book.title).limit(1).scalar_subquery().is_not(None))
-
-
 INSERT_ROWS = insert(Book)
-INSERT_BATCH = insert(Book).from_select(INSERT_COLUMNS, _select_new())
+_columns = [column(name, Integer if name == "book_prize" else Text) for name in OWN]
+_rows = func.json_to_recordset(_batch).table_valued(*_columns).render_derived("new", with_types=True)
+_shared = {name: bindparam(name, type_=_types[name]) for name in SHARED}
+_values = _shared | {name: _rows.c[name] for name in OWN} | {"title": func.decode(_rows.c.title, "hex")}
+INSERT_BATCH = insert(Book).from_select(INSERT_COLUMNS, select(*[_values[name] for name in INSERT_COLUMNS]))
+
 SELECT_TITLES = select(Book.title).where(
     Book.owner == _owner, Book.title.in_(bindparam("titles", type_=_types["title"], expanding=True))
 )
-SELECT_TITLES_OF_BATCH = _select_known()
+
+# Looks up title by title, whatever the planner believes of the owner's books: the first title from there to
+# there, for one index has that order, and any other needs a sort (see `PLAN`). Without an end it would walk
+# over what was deleted and is not vacuumed yet.
+_given = func.json_array_elements_text(_batch).column_valued("given")
+_title = func.decode(_given, "hex")
+_found = select(Book.title).where(Book.owner == _owner, Book.title.between(_title, _title))
+SELECT_TITLES_OF_BATCH = select(_given).where(
+    _found.order_by(Book.title).limit(1).scalar_subquery().is_not(None)
+)
 
 # A plan that was made while the table was small would go on reading all of it; one that sorts, the shelf.
 PLAN = text(

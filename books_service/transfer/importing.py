@@ -48,27 +48,27 @@ def most_rows(owner: str, capacity: int) -> int:
         return max(capacity, connection.execute(SELECT_COUNT, {"owner": owner}).scalar() or 0)
 
 
-def put_books(owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool) -> ImportResult:
+def put_books(owner: str, rows: Rows, *, capacity: int, dry_run: bool) -> ImportResult:
     """Put the books of a file on the shelf, which may hold `capacity`; a dry run does all but that.
 
     Raises `BadRows`, `ShelfFull` and `OwnerDeleted`.
     """
-    if rows.errors.count and not fail:
+    if rows.errors.count and not rows.fail:
         raise BadRows(rows.errors)
     for _ in range(ATTEMPTS - 1):
         try:
-            return _put_books(owner, rows, capacity=capacity, fail=fail, dry_run=dry_run)
+            return _put_books(owner, rows, capacity=capacity, dry_run=dry_run)
         except OperationalError as error:
             if not is_locked(error):
                 raise
-    return _put_books(owner, rows, capacity=capacity, fail=fail, dry_run=dry_run)
+    return _put_books(owner, rows, capacity=capacity, dry_run=dry_run)
 
 
-def _put_books(owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool) -> ImportResult:
+def _put_books(owner: str, rows: Rows, *, capacity: int, dry_run: bool) -> ImportResult:
     with db.write() as connection:
         take_room(connection, owner, 0, capacity=NO_LIMIT)  # locks the shelf
         with bulk.prepared(connection):
-            imported = _import(connection, owner, rows, capacity=capacity, fail=fail, dry_run=dry_run)
+            imported = _import(connection, owner, rows, capacity=capacity, dry_run=dry_run)
         # The last statement, for it fails if the owner was deleted meanwhile.
         take_room(connection, owner, imported.created, capacity=capacity if imported.created else NO_LIMIT)
         if dry_run:
@@ -76,12 +76,10 @@ def _put_books(owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bo
     return imported
 
 
-def _import(
-    connection: Connection, owner: str, rows: Rows, *, capacity: int, fail: bool, dry_run: bool
-) -> ImportResult:
+def _import(connection: Connection, owner: str, rows: Rows, *, capacity: int, dry_run: bool) -> ImportResult:
     books = connection.execute(SELECT_COUNT, {"owner": owner}).scalar_one()
     known = _known(connection, owner, rows) if books else frozenset[str]()
-    if fail:
+    if rows.fail:
         _refuse_known(rows, known)
     created = len(rows) - len(known)
     if created and books + created > capacity:

@@ -74,7 +74,7 @@ class Rows:
         self.kept = 0  # different books
         self.surplus = 0  # different books beyond `most`
         self.read_at = datetime.now(UTC)
-        self._fail = fail  # for a book that the file has twice, or the shelf already
+        self.fail = fail  # for a book that the file has twice, or the shelf already
         self._most = most
         self._titles: set[str] = set()
         self._batch: list[tuple[int, list[Any]]] = []
@@ -113,13 +113,13 @@ class Rows:
                 self._pack()
         else:
             self.surplus += 1
-            if self._fail and len(self._beyond) < MAX_BEYOND:
+            if self.fail and len(self._beyond) < MAX_BEYOND:
                 self._titles.add(title)
                 self._beyond.append((line, title))
 
     def _repeat(self, line: int) -> None:
         self.repeated += 1
-        if self._fail:
+        if self.fail:
             self.errors.add(line, "", TWICE)
 
     def _pack(self) -> None:

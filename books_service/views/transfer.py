@@ -121,9 +121,7 @@ def import_books() -> Response:
             count = len(errors) + rows.errors.count
             raise Problem(422, DETAILS[422], errors=[*errors, *rows.errors.listed], error_count=count)
         dry_run = bool(query.dry_run)
-        return json_response(
-            importing.put_books(owner(), rows, capacity=capacity(), fail=fail, dry_run=dry_run)
-        )
+        return json_response(importing.put_books(owner(), rows, capacity=capacity(), dry_run=dry_run))
 
 
 def read_rows(form: Format, body: io.BytesIO, *, fail: bool) -> Rows:
