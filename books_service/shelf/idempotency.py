@@ -27,6 +27,8 @@ PURGED = 20  # keys of any owner, by each request that stores one
 BATCH = 500  # keys, by each transaction of the follower
 BOOK = TypeAdapter(BookPayload)  # as it is stored beside its key
 
+Result = tuple[BookPayload, bool]  # the book, and whether an earlier request with the key made it
+
 
 class KeyReused(InvalidRequest):
     """The key came with another body before."""
@@ -116,7 +118,7 @@ def _claim(connection: Connection, owner: str, key: str, fingerprint: bytes, *, 
         raise
 
 
-def _replay(connection: Connection, owner: str, key: str, fingerprint: bytes) -> tuple[BookPayload, bool]:
+def _replay(connection: Connection, owner: str, key: str, fingerprint: bytes) -> Result:
     stored, answer = connection.execute(SELECT_RESPONSE, {"owner": owner, "key": key}).one()
     if stored != fingerprint:
         raise KeyReused

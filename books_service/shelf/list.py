@@ -23,17 +23,17 @@ def find_page(
     With them comes where the next page begins: None on the last.
     """
     values = {"owner": owner, **parameters(search, sqlite=db.is_sqlite), **_place(sort, start)}
-    rows = _rows(QueryShape(sort, search.members, len(search.words), db.is_sqlite), start, values, limit + 1)
+    shape = QueryShape(sort, tuple(search.filters), len(search.words), db.is_sqlite)
+    rows = _rows(shape, start, values, limit + 1)
     books = [book_from_row(row) for row in rows[:limit]]
     return books, _position(sort, rows[limit - 1]) if len(rows) > limit else None
 
 
 def cursor_scope(sort: str, search: Search) -> list[str | None]:
     """Return what a cursor is bound to: nothing in the order and with the filters that are usual."""
-    if sort == BY_ID and search == Search():
+    if sort == BY_ID and not any(search):
         return []
-    values = dict(search.filters)
-    return [sort, *(values.get(member) for member in FILTERED), *search.words]
+    return [sort, *(search.filters.get(member) for member in FILTERED), *search.words]
 
 
 def _rows(

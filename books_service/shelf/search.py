@@ -20,27 +20,17 @@ SPECIAL, ESCAPED = re.compile(r"[\\%_]"), r"\\\g<0>"  # to LIKE
 class Search(NamedTuple):
     """Which books a listing shows."""
 
-    filters: tuple[tuple[str, str], ...] = ()  # member and whole value, folded
-    words: tuple[str, ...] = ()  # folded; each occurs in one of the texts at least
-
-    @property
-    def members(self) -> tuple[str, ...]:
-        """Return the members whose whole value is given."""
-        return tuple(member for member, _ in self.filters)
+    filters: dict[str, str]  # whole values by member, folded
+    words: tuple[str, ...]  # folded; each occurs in one of the texts at least
 
 
 def search_for(q: str, **values: str | None) -> Search:
     """Return the search for the words of `q` and the whole `values` by member; None is any."""
-    filters = tuple((member, fold(value)) for member, value in values.items() if value is not None)
-    return Search(filters, words_of(q))
-
-
-def words_of(q: str) -> tuple[str, ...]:
-    """Return the words of `q`, without those that are part of another and so add nothing."""
+    filters = {member: fold(value) for member, value in values.items() if value is not None}
     words = sorted(set(fold(q).split()), key=lambda word: (-len(word), word))
-    return tuple(
-        word for place, word in enumerate(words) if not any(word in longer for longer in words[:place])
-    )
+    # A word that is part of another adds nothing.
+    needed = [word for place, word in enumerate(words) if not any(word in longer for longer in words[:place])]
+    return Search(filters, tuple(needed))
 
 
 def conditions(members: Sequence[str], words: int, *, sqlite: bool) -> list[ColumnElement[bool]]:
@@ -58,10 +48,9 @@ def conditions(members: Sequence[str], words: int, *, sqlite: bool) -> list[Colu
 
 def parameters(search: Search, *, sqlite: bool) -> dict[str, Any]:
     """Return the values of the parameters of `conditions`."""
-    values = dict(search.filters)
     words = {f"word{number}": word for number, word in enumerate(search.words)}
     if sqlite:
-        return values | words
-    if "Publisher" in values:
-        words["publisher_within"] = values["Publisher"]
-    return values | {name: f"%{SPECIAL.sub(ESCAPED, word)}%" for name, word in words.items()}
+        return search.filters | words
+    if "Publisher" in search.filters:
+        words["publisher_within"] = search.filters["Publisher"]
+    return search.filters | {name: f"%{SPECIAL.sub(ESCAPED, word)}%" for name, word in words.items()}
