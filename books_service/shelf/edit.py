@@ -53,7 +53,7 @@ def change_book(
     changed = _changed(found, members)
     if changed is found:
         return found
-    if _title(changed) == _title(found):
+    if (changed.book.name, changed.book.Author) == (found.book.name, found.book.Author):
         with db.read() as connection:
             if _update(connection, owner, changed):
                 return changed
@@ -92,10 +92,6 @@ def _changed(found: VersionedBook, members: Mapping[str, Any]) -> VersionedBook:
         return found
     book = replace(found.book, **members, updated_at=datetime.now(UTC))
     return VersionedBook(book, found.version + 1)
-
-
-def _title(found: VersionedBook) -> tuple[str, str]:
-    return found.book.name, found.book.Author
 
 
 def _update(connection: Connection, owner: str, changed: VersionedBook) -> bool:

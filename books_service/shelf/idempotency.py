@@ -61,8 +61,6 @@ STORE_RESPONSE = (
     .where(IdempotencyKey.owner == bindparam("shelf"), IdempotencyKey.key == bindparam("request_key"))
     .values(answer=bindparam("response"))
 )
-
-
 _found = (
     select(IdempotencyKey.owner, IdempotencyKey.key)
     .where(_is_expired)
@@ -73,15 +71,14 @@ _found = (
 PURGE = delete(IdempotencyKey).where(tuple_(IdempotencyKey.owner, IdempotencyKey.key).in_(_found))
 
 
-def put_book_once(
-    owner: str, key: str, book: Mapping[str, Any], *, capacity: int
-) -> tuple[BookPayload, bool]:
-    """Put a book on the shelf as `put_book` does, or return the one that the key has made, and True.
+def put_book_once(owner: str, key: str, book: Mapping[str, Any], *, capacity: int) -> Result:
+    """Put a book on the shelf as `put_book` does, or return the one that the key has made.
 
     Raises what that raises, `KeyReused` and `RequestInProgress`.
     """
     row = new_row(owner, book, datetime.now(UTC))
-    fingerprint = _fingerprint(book)
+    # The same for equal books, whatever the order and the spelling of their members.
+    fingerprint = hashlib.sha256(to_json([book[name] for name in MEMBERS])).digest()
     with duplicates_refused(), db.write() as connection:
         if not _claim(connection, owner, key, fingerprint, now=row["created_at"]):
             return _replay(connection, owner, key, fingerprint)
@@ -93,18 +90,10 @@ def put_book_once(
     return created, False
 
 
-def forget(connection: Connection, *, now: datetime) -> int:
-    """Delete, for the follower, the keys that no request has purged; return how many there were."""
-    count, deleted = 0, BATCH
-    while deleted == BATCH:
-        deleted = connection.execute(PURGE, {"expired": now - KEPT, "limit": BATCH}).rowcount
-        count += deleted
-    return count
-
-
-def _fingerprint(book: Mapping[str, Any]) -> bytes:
-    """Return what is the same for equal books, whatever the order and the spelling of their members."""
-    return hashlib.sha256(to_json([book[name] for name in MEMBERS])).digest()
+def forget(connection: Connection, *, now: datetime) -> None:
+    """Delete, for the follower, the keys that no request has purged."""
+    while connection.execute(PURGE, {"expired": now - KEPT, "limit": BATCH}).rowcount == BATCH:
+        pass
 
 
 def _claim(connection: Connection, owner: str, key: str, fingerprint: bytes, *, now: datetime) -> bool:

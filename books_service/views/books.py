@@ -82,19 +82,14 @@ class Deleted:
 )
 def create_book(body: NewBook, headers: Idempotency) -> Response:
     """Put a book on the shelf; name and author together are there once, in any case."""
+    fields = {}
     if headers.key is MISSING:
-        return created(put_book(owner(), body.model_dump(), capacity=capacity()))
-    book, is_replayed = put_book_once(owner(), headers.key, body.model_dump(), capacity=capacity())
-    response = created(book)
-    if is_replayed:
-        response.headers["Idempotency-Replayed"] = "true"
-    return response
-
-
-def created(book: BookPayload) -> Response:
-    """Return the answer for a new book."""
-    headers = {"Location": f"/books/{book.id}", "ETag": etag_of(1)}
-    return json_response(Created("new books created", book), 201, headers)
+        book = put_book(owner(), body.model_dump(), capacity=capacity())
+    else:
+        book, is_replayed = put_book_once(owner(), headers.key, body.model_dump(), capacity=capacity())
+        fields = {"Idempotency-Replayed": "true"} if is_replayed else {}
+    fields |= {"Location": f"/books/{book.id}", "ETag": etag_of(1)}
+    return json_response(Created("new books created", book), 201, fields)
 
 
 @blueprint.operation(

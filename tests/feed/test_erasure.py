@@ -234,6 +234,6 @@ def test_old_keys_of_requests_are_forgotten(own_shelves: Shelves) -> None:
 
     with own_shelves.connect() as connection:
         connection.execute(insert(IdempotencyKey), keys)
-        assert idempotency.forget(connection, now=NOW) == many
+        idempotency.forget(connection, now=NOW)
 
     assert own_shelves.execute("SELECT key FROM idempotency_keys") == [(str(many),)]
