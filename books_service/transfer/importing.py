@@ -85,7 +85,9 @@ def _import(connection: Connection, owner: str, rows: Rows, *, capacity: int, dr
     if created and books + created > capacity:
         raise ShelfFull
     if created and not dry_run:
-        _put_rows(connection, owner, rows, known)
+        for batch in rows.batches():
+            if new := [row for _, row in batch if row["title"] not in known]:
+                bulk.put_rows(connection, owner, new, rows.read_at)
     return ImportResult(created, len(known) + rows.repeated)
 
 
@@ -104,10 +106,3 @@ def _refuse_known(rows: Rows, known: Set[str]) -> None:
     errors.merge(rows.errors)
     if errors.count:
         raise BadRows(errors)
-
-
-def _put_rows(connection: Connection, owner: str, rows: Rows, known: Set[str]) -> None:
-    for batch in rows.batches():
-        new = [row for _, row in batch if row["title"] not in known]
-        if new:
-            bulk.put_rows(connection, owner, new, rows.read_at)

@@ -17,9 +17,6 @@ from common.errors import DomainError
 from common.web.parsing import field_errors
 from common.web.problems import MAX_ERRORS
 
-# Returns a book, whose attributes are its members, or raises `ValidationError`.
-Check = Callable[[Any], object]
-
 MAX_RECORDS = 1_000_000  # in a file: more of them could keep a core busy for minutes
 MAX_BEYOND = 100_000  # books more than a shelf takes among which duplicates are looked for
 TWICE = "is in the file twice"
@@ -85,8 +82,11 @@ class Rows:
         """Return how many different books there are."""
         return self.kept + self.surplus
 
-    def take(self, records: Iterable[Record], check: Check) -> None:
-        """Check the records of a file, and keep those that are books; raises `TooManyRecords`."""
+    def take(self, records: Iterable[Record], check: Callable[[Any], object]) -> None:
+        """Keep those records of a file that are books; raises `TooManyRecords`.
+
+        `check` returns a book, whose attributes are its members, or raises `ValidationError`.
+        """
         for number, (line, value, wrong) in enumerate(records):
             if number == MAX_RECORDS:
                 raise TooManyRecords
@@ -104,7 +104,9 @@ class Rows:
         row = new_row("", book, self.read_at)
         title = row["title"] = row["title"].hex()  # JSON has no bytes
         if title in self._titles:
-            self._repeat(line)
+            self.repeated += 1
+            if self.fail:
+                self.errors.add(line, "", TWICE)
         elif self.kept < self._most:
             self.kept += 1
             self._titles.add(title)
@@ -116,11 +118,6 @@ class Rows:
             if self.fail and len(self._beyond) < MAX_BEYOND:
                 self._titles.add(title)
                 self._beyond.append((line, title))
-
-    def _repeat(self, line: int) -> None:
-        self.repeated += 1
-        if self.fail:
-            self.errors.add(line, "", TWICE)
 
     def _pack(self) -> None:
         self._packed.append(to_json(self._batch))

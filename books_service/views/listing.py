@@ -9,7 +9,7 @@ from pydantic import MISSING, Field
 
 from books_service.shelf.find import BookPayload
 from books_service.shelf.list import cursor_scope, find_page
-from books_service.shelf.search import search_for
+from books_service.shelf.search import FILTERED, search_for
 from books_service.shelf.sort import Sort
 from books_service.views.blueprint import ERIC, owner, shelf_blueprint
 from books_service.views.books import BookText
@@ -26,7 +26,6 @@ WORDS = (
     "Words, separated by white space, all of which occur in the name, the author or the publisher, in any"
     " case, also inside other words. Every other character stands for itself."
 )
-FILTERS = {"name", "Author", "Publisher"}
 
 blueprint = shelf_blueprint("shelf", "All books of the user, a page at a time")
 
@@ -62,7 +61,8 @@ class BookList:
 )
 def list_books(query: Page) -> Response:
     """List the shelf, or what the query finds on it, a page at a time."""
-    keys, search = verifier().keys.current(), search_for(query.q, **query.model_dump(include=FILTERS))
+    keys = verifier().keys.current()
+    search = search_for(query.q, **query.model_dump(include=set(FILTERED)))
     listing = ["books", owner(), *cursor_scope(query.sort, search)]
     start = page_start(keys, listing, query.cursor)
     books, end = find_page(owner(), sort=query.sort, search=search, start=start, limit=query.limit)

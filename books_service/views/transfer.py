@@ -17,11 +17,10 @@ from books_service.transfer import importing
 from books_service.transfer.exporting import export
 from books_service.transfer.formats import BY_TYPE, CSV, FORMATS, Format
 from books_service.transfer.lines import Lines
-from books_service.transfer.memory import trim_heap
 from books_service.transfer.rows import Rows
 from books_service.views.blueprint import capacity, owner, shelf_blueprint
 from books_service.views.books import NewBook
-from books_service.views.files import is_long, read_file
+from books_service.views.files import is_long, read_file, trim_heap
 from common.ops.limits import ConcurrencyLimit
 from common.web.field_types import Digits, Schema
 from common.web.parsing import FieldError, load_query
