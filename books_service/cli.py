@@ -10,8 +10,6 @@ from books_service.feed import events, follower
 from books_service.models import Feed, db
 from common.cli import Commands
 
-COLUMNS = (Feed.cursor, Feed.heard_at, Feed.sessions_ended, Feed.users_deleted)
-
 feed_commands = Commands("feed", help="Show how far auth's feed is applied, or start it again.")
 
 
@@ -39,7 +37,7 @@ def reset_feed() -> None:
 def show_feed() -> None:
     """Show how far the feed is applied."""
     with db.read() as connection:
-        row = connection.execute(select(*COLUMNS)).one()
+        row = connection.execute(select(Feed.__table__)).one()
     age = f"{(datetime.now(UTC) - row.heard_at).total_seconds():.1f} s ago" if row.heard_at else "never"
     click.echo(f"cursor {row.cursor}, auth heard of {age}")
     click.echo(f"applied: {row.sessions_ended} session.ended, {row.users_deleted} user.deleted")

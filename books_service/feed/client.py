@@ -65,17 +65,14 @@ class FeedClient:
             )
         except requests.RequestException as error:
             raise AuthUnavailable(type(error).__name__) from error
-        was_restored = feed_was_restored(response.headers.get("Feed-End", ""), after=after)
+        end = response.headers.get("Feed-End", "")
+        # A feed that ends before the cursor was restored from a backup.
+        was_restored = end.isascii() and end.isdecimal() and int(end[:MAX_DIGITS]) < after
         if response.status_code == 410 or was_restored:
             raise NotInFeed(RESET)
         if response.status_code != 200:
             raise AuthUnavailable(f"status {response.status_code}")
         return parse_page(response.content, after=after)
-
-
-def feed_was_restored(end: str, *, after: int) -> bool:
-    """Return whether the feed ends, by its header, before the cursor: it was restored from a backup."""
-    return end.isascii() and end.isdecimal() and int(end[:MAX_DIGITS]) < after
 
 
 def parse_page(body: bytes, *, after: int) -> Sequence[Event]:

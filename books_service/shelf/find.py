@@ -5,7 +5,7 @@ entities (docs/design.md has the measurements).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
@@ -15,15 +15,21 @@ from sqlalchemy import bindparam, select
 from books_service.models import Book, db
 from common.errors import DomainError
 
-COLUMNS = (
-    Book.id,
-    Book.name,
-    Book.Author,
-    Book.Publisher,
-    Book.book_prize,
-    Book.created_at,
-    Book.updated_at,
-)
+
+@dataclass(slots=True)
+class BookPayload:
+    """A book, as its owner reads it."""
+
+    id: Annotated[int, Field(ge=1, json_schema_extra={"format": "int64"})]
+    name: str
+    Author: str
+    Publisher: str
+    book_prize: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+COLUMNS = tuple(getattr(Book, field.name) for field in fields(BookPayload))
 
 # The first book from there to there: PostgreSQL then takes the index of that order, whatever it believes of
 # the owner's books. By equality it may filter the whole shelf (docs/design.md).
@@ -33,20 +39,6 @@ SELECT_BOOK = (
     .order_by(Book.id)
     .limit(1)
 )
-
-
-@dataclass(slots=True)
-class BookPayload:
-    """A book, as its owner reads it."""
-
-    # In the order of `COLUMNS`.
-    id: Annotated[int, Field(ge=1, json_schema_extra={"format": "int64"})]
-    name: str
-    Author: str
-    Publisher: str
-    book_prize: int | None
-    created_at: datetime
-    updated_at: datetime
 
 
 class VersionedBook(NamedTuple):

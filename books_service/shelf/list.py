@@ -24,7 +24,12 @@ def find_page(
     """
     values = {"owner": owner, **parameters(search, sqlite=db.is_sqlite), **_place(sort, start)}
     shape = QueryShape(sort, tuple(search.filters), len(search.words), db.is_sqlite)
-    rows = _rows(shape, start, values, limit + 1)
+    rows: list[Sequence[Any]] = []  # the columns of a book, and the one it is sorted by
+    with db.read() as connection:
+        for part in ranges(shape, start):
+            rows += connection.execute(statement(shape, part), {**values, "limit": limit + 1 - len(rows)})
+            if len(rows) > limit:
+                break
     books = [book_from_row(row) for row in rows[:limit]]
     return books, _position(sort, rows[limit - 1]) if len(rows) > limit else None
 
@@ -34,19 +39,6 @@ def cursor_scope(sort: str, search: Search) -> list[str | None]:
     if sort == BY_ID and not any(search):
         return []
     return [sort, *(search.filters.get(member) for member in FILTERED), *search.words]
-
-
-def _rows(
-    shape: QueryShape, start: Position | None, values: dict[str, Any], limit: int
-) -> list[Sequence[Any]]:
-    """Return the first `limit` rows behind `start`: the columns of a book, and the one it is sorted by."""
-    rows: list[Sequence[Any]] = []
-    with db.read() as connection:
-        for part in ranges(shape, start):
-            rows += connection.execute(statement(shape, part), {**values, "limit": limit - len(rows)})
-            if len(rows) == limit:
-                break
-    return rows
 
 
 def _position(sort: str, row: Sequence[Any]) -> Position:
