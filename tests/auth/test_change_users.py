@@ -136,8 +136,6 @@ def test_users_are_changed_by_admins_alone(regular: Person, admin: Person, metho
     for public_id in (regular.public_id, admin.public_id, NOBODY):
         answer = regular.request(method, "auth", f"/users/{public_id}?x=1", data=b"x")
         assert_problem(answer, 403, ONLY_ADMINS)
-    answer = regular.request(method, "auth", f"/users/{regular.public_id}", headers={})
-    assert_problem(answer, 401, "a valid token is missing")
 
     assert regular.get("/me", "auth").json()["admin"] is False
 

@@ -11,7 +11,7 @@ from auth_service.models import Event
 from tests.auth.database import let_pass, rows, told_of
 from tests.auth.logins import Login, assert_refused, log_in, log_out, refresh
 from tests.pair import Pair
-from tests.people import Person, complaints
+from tests.people import Person
 
 
 def assert_logged_out(answer: requests.Response) -> None:
@@ -69,8 +69,3 @@ def test_a_logout_that_comes_after_the_session_expired_still_ends_its_last_token
     assert_logged_out(log_out(pair, login.refresh_token))
 
     assert told_of(pair, login.session_id) == 1
-
-
-@pytest.mark.parametrize("token", ["", " ", "a\x00b", None, 1, True, [], {}], ids=ascii)
-def test_what_can_be_no_token_is_told_so(pair: Pair, token: object) -> None:
-    assert complaints(log_out(pair, token)) == ["/refresh_token"]

@@ -17,6 +17,8 @@ from tests.people import Person, assert_problem
 USER = {"public_id", "name", "admin", "disabled", "created_at", "last_login_at"}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 NOBODY = "00000000-0000-4000-8000-000000000000"
+GUARDED = ["GET /me", "PUT /me/password", "GET /sessions", "DELETE /sessions", f"DELETE /sessions/{NOBODY}"]
+GUARDED += ["GET /users", *(f"{method} /users/{NOBODY}" for method in ("GET", "PATCH", "DELETE"))]
 
 
 def forge(pair: Pair, *, public_id: str, session_id: str) -> str:
@@ -37,9 +39,11 @@ def test_me_is_the_user_of_the_token(person: Person) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/me", "/users", f"/users/{NOBODY}"])
-def test_without_a_token_nothing_is_seen(pair: Pair, path: str) -> None:
-    answer = requests.get(pair.url("auth") + path, timeout=30)
+@pytest.mark.parametrize("route", GUARDED)
+def test_without_a_token_nothing_is_seen_or_changed(pair: Pair, route: str) -> None:
+    method, path = route.split()
+
+    answer = requests.request(method, f"{pair.url('auth')}{path}?x=1", timeout=30)
 
     assert_problem(answer, 401, "a valid token is missing")
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="bookstore"'

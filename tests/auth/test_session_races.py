@@ -66,15 +66,6 @@ def test_a_token_that_is_purged_while_it_waits_for_its_session_is_refused(pair: 
         assert_refused(answer.result())
 
 
-def test_what_came_of_many_refreshes_lets_one_go_on(pair: Pair, login: Login) -> None:
-    tokens = [answer.json()["refresh_token"] for answer in refresh_at_once(login, 20)]
-
-    outcomes = [refresh(pair, token).status_code for token in tokens]
-
-    assert outcomes.count(200) <= 1
-    assert not login.is_live
-
-
 def test_a_superseded_token_at_the_same_moment_leaves_nothing_alive(pair: Pair, login: Login) -> None:
     first = login.refresh_token
     login.successor(login.successor())
