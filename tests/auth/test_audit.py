@@ -209,12 +209,9 @@ def test_a_time_of_another_form_is_told_how_to_write_it(operator: Operator, sinc
     assert "write it as 2026-01-31" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["nobody at all", "a:b"])
-def test_who_is_not_in_it_has_no_lines(operator: Operator, name: str) -> None:
-    if ":" in name:
-        assert "colon" in operator.fail("audit", "--user", name)
-    else:
-        assert operator.succeed("audit", "--user", name) == ""
+def test_who_is_not_in_it_has_no_lines(operator: Operator) -> None:
+    assert operator.succeed("audit", "--user", "nobody at all") == ""
+    assert "colon" in operator.fail("audit", "--user", "a:b")
 
 
 def test_many_entries_are_read_in_pages_and_each_once(

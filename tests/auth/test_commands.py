@@ -164,20 +164,18 @@ def test_a_wrong_command_is_told_how_to_write_it(operator: Operator, words: list
     assert "Usage:" in done.output
 
 
-def test_a_schema_that_is_not_current_is_said_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({}, "the schema is not current; `db upgrade` makes it so"),
+        ({"AUTH_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x"}, "the database cannot be reached"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], line: str
 ) -> None:
-    with Operator({"DATA_DIR": str(tmp_path)}, monkeypatch) as operator:
-        assert operator.fail("users", "list") == "the schema is not current; `db upgrade` makes it so"
-
-
-def test_a_database_that_cannot_be_reached_is_said_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    environment = {"DATA_DIR": str(tmp_path), "AUTH_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
-
-    with Operator(environment, monkeypatch) as operator:
-        assert operator.fail("users", "list") == "the database cannot be reached"
+    with Operator({"DATA_DIR": str(tmp_path)} | settings, monkeypatch) as operator:
+        assert operator.fail("users", "list") == line
 
 
 def test_the_commands_are_there_at_a_real_command_line(pair: Pair, person: Person) -> None:
