@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.books.files import CSV, HEADER, NDJSON, as_csv, books, import_file, places, shelf_of
-from tests.people import Person, assert_problem, complaints
+from tests.people import Person, assert_problem
 
 LONG = "x" * 201
 Place = tuple[int, str]
@@ -145,7 +145,3 @@ def test_a_complaint_never_shows_the_value(person: Person) -> None:
         assert "1234" not in import_file(person, f"{HEADER}{row}").text
     for line in (secret, json.dumps(secret), json.dumps(GOOD | {"name": f"{secret}\n"})):
         assert "1234" not in import_file(person, line, NDJSON).text
-
-
-def test_rows_and_query_are_complained_about_together(person: Person) -> None:
-    assert complaints(import_file(person, f"{HEADER}a,b,c,x", query="?x=1")) == ["x", "/book_prize"]

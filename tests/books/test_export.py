@@ -11,7 +11,7 @@ import pytest
 from books_service import create_app
 from tests.books.files import HEADER, MEMBERS, as_csv, books, export, import_file
 from tests.pair import Pair
-from tests.people import Person, assert_problem, complaints, register
+from tests.people import Person, complaints, register
 
 OF_ONE_ANSWER = ("Date", "X-Request-ID", "Transfer-Encoding")
 CSV_TYPE = "text/csv; charset=utf-8; header=present"
@@ -135,10 +135,6 @@ def test_head_has_the_same_headers_and_no_body(person: Person) -> None:
     ]
     assert told[0] == told[1]
     assert (answers[1].status_code, answers[1].content) == (200, b"")
-
-
-def test_it_needs_a_token(person: Person) -> None:
-    assert_problem(person.get("/books/export", headers={}), 401, "a valid token is missing")
 
 
 def test_an_export_in_the_middle_of_which_the_owner_is_deleted_does_not_look_whole(own_pair: Pair) -> None:

@@ -28,16 +28,6 @@ def test_a_page_has_50_books_if_nobody_says_how_many(person: Person) -> None:
     assert [len(page) for page in pages(person)] == [50, 1]
 
 
-def test_the_link_leads_to_the_page_behind(person: Person) -> None:
-    made = [person.add_book() for _ in range(3)]
-
-    first = person.get("/books", params={"limit": 2})
-    second = person.get(first.links["next"]["url"])
-
-    assert second.json() == {"list_of_books": made[2:], "next": None}
-    assert "Link" not in second.headers
-
-
 def test_the_link_keeps_what_is_asked_for(person: Person) -> None:
     query = {"q": "ä&b=c %", "Author": 'Ann <ä> "\\; ß\U0001f600', "Publisher": "a+b", "sort": "-name"}
     names = ["ä&b=c% 3", "Ä&B=C% 2", "ä&b=c% 1"]
@@ -130,15 +120,6 @@ def test_a_cursor_of_somebody_else_is_refused(pair: Pair, person: Person) -> Non
     cursor = other.get("/books", params={"limit": 1}).json()["next"]
 
     assert complaints(person.get("/books", params={"cursor": cursor})) == ["cursor"]
-
-
-def test_a_cursor_cannot_be_changed(person: Person) -> None:
-    for _ in range(2):
-        person.add_book()
-    cursor = person.get("/books", params={"limit": 1}).json()["next"]
-
-    for each in (cursor[:-1], cursor + "A", cursor[1:], cursor.swapcase(), cursor + "=", f" {cursor}"):
-        assert complaints(person.get("/books", params={"cursor": each})) == ["cursor"], each
 
 
 LIMITS = ["0", "201", "-1", "%2B1", "01", "1.0", "1e1", "x", "", "+1", "1+"]

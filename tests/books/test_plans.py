@@ -48,6 +48,8 @@ BOOK = dict.fromkeys(put.INSERT_COLUMNS, "") | {
     "book_prize": 1,
     "version": 2,
     "known": 1,
+    "first": 30_001,
+    "last": 30_500,
     "shelf": "many",
     "updated_at": "2026-01-01T00:00:00+00:00",
 }
@@ -141,9 +143,15 @@ def test_a_sorted_page_is_read_from_where_it_begins(lopsided: Connection, sort: 
         assert "Filter" not in scan
 
 
-@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
-@pytest.mark.parametrize("hot", [find.SELECT_BOOK, edit.LOCK_BOOK])
-def test_a_book_of_who_has_many_now_is_looked_up_by_owner_and_id(
+BY_OWNER_AND_ID = [find.SELECT_BOOK, edit.LOCK_BOOK, edit.UPDATE, edit.DELETE, feed.DELETE_BOOKS]
+every_mode = pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+
+
+@every_mode
+@pytest.mark.parametrize(
+    "hot", [find.SELECT_BOOK, edit.LOCK_BOOK, edit.UPDATE, edit.DELETE, feed.DELETE_BOOKS]
+)
+def test_books_of_who_has_many_now_are_looked_up_by_owner_and_id(
     grown: Connection, hot: ClauseElement, mode: str
 ) -> None:
     node = nodes(plan(grown, hot, mode, **BOOK))[-1]
@@ -152,15 +160,7 @@ def test_a_book_of_who_has_many_now_is_looked_up_by_owner_and_id(
     assert "id" in node["Index Cond"]
 
 
-@pytest.mark.parametrize("hot", [edit.UPDATE, edit.DELETE])
-def test_a_book_of_who_has_many_now_is_changed_by_owner_and_id(grown: Connection, hot: ClauseElement) -> None:
-    node = nodes(plan(grown, hot, "force_generic_plan", **BOOK))[-1]
-
-    assert node["Index Name"] == "pk_books"
-    assert "id" in node["Index Cond"]
-
-
-@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+@every_mode
 def test_books_of_who_has_many_now_are_found_in_order_to_be_deleted(grown: Connection, mode: str) -> None:
     with grown.transaction():
         for setting in leader_lock.IN_ORDER:
@@ -170,14 +170,6 @@ def test_books_of_who_has_many_now_are_found_in_order_to_be_deleted(grown: Conne
     assert limit["Node Type"] == "Limit"
     assert scan["Index Name"] == "pk_books"
     assert "Filter" not in scan
-
-
-def test_books_of_who_has_many_now_are_deleted_by_owner_and_id(grown: Connection) -> None:
-    for mode in ("force_generic_plan", "force_custom_plan"):
-        node = nodes(plan(grown, feed.DELETE_BOOKS, mode, owner="many", first=30_001, last=30_500))[-1]
-
-        assert node["Index Name"] == "pk_books"
-        assert "id" in node["Index Cond"]
 
 
 @every_sort
