@@ -41,20 +41,20 @@ def folder(tmp_path: Path) -> Path:
 
 @every_server
 @pytest.mark.parametrize("service", SERVICES)
-def test_without_a_key_file_no_service_starts(service: str, server: str, tmp_path: Path) -> None:
-    line = start(service, tmp_path, SERVER=server)
+@pytest.mark.parametrize(("mode", "reason"), [(None, "missing"), (0o644, "0600")])
+def test_without_a_closed_key_file_no_service_starts(
+    service: str, server: str, mode: int | None, reason: str, folder: Path
+) -> None:
+    keys = folder / "keys.json"
+    if mode:
+        keys.chmod(mode)
+    else:
+        keys.unlink()
+
+    line = start(service, folder, SERVER=server)
 
     assert "JWT_KEYS_FILE" in line
-    assert "missing" in line
-
-
-def test_with_an_open_key_file_no_service_starts(folder: Path) -> None:
-    (folder / "keys.json").chmod(0o644)
-
-    line = start("books", folder)
-
-    assert "JWT_KEYS_FILE" in line
-    assert "0600" in line
+    assert reason in line
 
 
 @pytest.mark.parametrize(
