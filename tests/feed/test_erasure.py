@@ -139,17 +139,6 @@ def own_copy(shelves: Shelves, owner: str, written: dict[str, Any]) -> str:
     return f"INSERT INTO books ({columns}) SELECT {columns} FROM copies"  # noqa: S608 - names of ours
 
 
-def test_a_deleted_user_gets_no_further_book(own_shelves: Shelves) -> None:
-    owner, other = str(uuid.uuid4()), str(uuid.uuid4())
-    apply(own_shelves, deletion(owner))
-
-    with pytest.raises(OwnerDeleted):
-        put(own_shelves, owner, book())
-    put(own_shelves, other, book())
-
-    assert (own_shelves.count(owner), own_shelves.count(other)) == (0, 1)
-
-
 def test_a_worker_that_has_not_heard_of_it_refuses_the_token_all_the_same(
     own_pair: Pair, own_shelves: Shelves
 ) -> None:
