@@ -1,13 +1,13 @@
 """What auth tells reaches books between containers, also past a follower that is killed."""
 
 import pytest
-import requests
 
 from tests.e2e.stack import Stack
 from tests.e2e.test_kills import init_of, kill, wait_for_more
+from tests.feed.ends import leave
 from tests.people import Person
 from tests.resilience.writers import Writers
-from tests.waiting import TIME, wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.compose
 
@@ -15,12 +15,6 @@ pytestmark = pytest.mark.compose
 def sql(stack: Stack, statement: str) -> str:
     """Ask the books database."""
     return stack.execute("db", "psql", "--username=postgres", "--dbname=books", "-Atc", statement)
-
-
-def leave(person: Person) -> None:
-    credentials = (person.name, person.password)
-    answer = requests.delete(person.pair.url("auth") + "/me", auth=credentials, timeout=TIME)
-    assert answer.status_code == 204, answer.text
 
 
 def books_of(stack: Stack, people: list[Person]) -> int:

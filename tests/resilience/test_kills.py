@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -14,49 +15,43 @@ from tests.resilience.repeaters import Repeaters, titles
 from tests.resilience.writers import Writers
 
 KILLS = int(os.environ.get("BOOKSTORE_TEST_KILLS", "3"))  # one a second
-every_server = pytest.mark.parametrize("server", SERVERS)
 
 
-def kill_a_worker(pair: Pair) -> None:
-    """Kill the oldest worker, and wait for its successor; Granian gives up on one that dies twice in 6 s."""
-    victim = min(workers(pair), key=psutil.Process.create_time)
-    victim.kill()
-    wait_for_workers(pair, other_than=[victim])
+@pytest.fixture(params=SERVERS)
+def pair(request: pytest.FixtureRequest, databases: dict[str, str], tmp_path: Path) -> Iterator[Pair]:
+    """Return books, running, on each server and each database."""
+    with make_pair(tmp_path, "books", databases=databases, SERVER=request.param) as pair:
+        yield pair.start("books")
 
 
-@every_server
-def test_a_killed_worker_takes_no_promised_book_with_it(
-    databases: dict[str, str], tmp_path: Path, server: str
-) -> None:
-    with make_pair(tmp_path, "books", databases=databases, SERVER=server) as pair:
-        pair.start("books")
-        with Writers(somebody(pair)) as writers:
-            for _ in range(KILLS):
-                time.sleep(1)
-                kill_a_worker(pair)
-
-        assert set(writers.statuses) == {200, 201}
-        assert writers.refused == 0
-        assert writers.lost() == set()
+def kill_workers(pair: Pair) -> None:
+    """Kill the oldest worker now and then; Granian gives up on one that dies twice in 6 s."""
+    for _ in range(KILLS):
+        time.sleep(1)
+        victim = min(workers(pair), key=psutil.Process.create_time)
+        victim.kill()
+        wait_for_workers(pair, other_than=[victim])
 
 
-@every_server
-def test_a_key_makes_one_book_whatever_is_killed(
-    databases: dict[str, str], tmp_path: Path, server: str
-) -> None:
-    with make_pair(tmp_path, "books", databases=databases, SERVER=server) as pair:
-        pair.start("books")
-        with Repeaters(somebody(pair)) as repeaters:
-            for _ in range(KILLS):
-                time.sleep(1)
-                kill_a_worker(pair)
+def test_a_killed_worker_takes_no_promised_book_with_it(pair: Pair) -> None:
+    with Writers(somebody(pair)) as writers:
+        kill_workers(pair)
 
-        answers = repeaters.answers
-        assert {answer.status_code for _, _, answer in answers} == {201}
-        assert sorted(titles(repeaters.person)) == sorted(sent["name"] for _, sent, _ in answers)
-        for key, sent, answer in answers[:: len(answers) // 20]:
-            again = repeaters.send(key, sent)
-            assert (again.content, again.headers["Idempotency-Replayed"]) == (answer.content, "true")
+    assert set(writers.statuses) == {200, 201}
+    assert writers.refused == 0
+    assert writers.lost() == set()
+
+
+def test_a_key_makes_one_book_whatever_is_killed(pair: Pair) -> None:
+    with Repeaters(somebody(pair)) as repeaters:
+        kill_workers(pair)
+
+    answers = repeaters.answers
+    assert {answer.status_code for _, _, answer in answers} == {201}
+    assert sorted(titles(repeaters.person)) == sorted(sent["name"] for _, sent, _ in answers)
+    for key, sent, answer in answers[:: len(answers) // 20]:
+        again = repeaters.send(key, sent)
+        assert (again.content, again.headers["Idempotency-Replayed"]) == (answer.content, "true")
 
 
 def test_a_killed_postgresql_keeps_every_promised_book(own_postgres: PostgresServer, tmp_path: Path) -> None:
