@@ -54,7 +54,19 @@ def test_no_container_can_do_more_than_it_has_to(name: str) -> None:
     assert service["init"] is True
     assert not {"privileged", "cap_add"} & service.keys()
     assert {"mem_limit", "cpu_quota", "pids_limit", "restart"} <= service.keys()
+    assert mebibytes(default_of(service["mem_limit"])) <= 1024
+    assert int(default_of(service["cpu_quota"])) <= 2 * service["cpu_period"]
+    assert int(service["pids_limit"]) <= 512
     assert service["logging"]["driver"] == "json-file"
     assert set(service["logging"]["options"]) == {"max-size", "max-file"}
     assert "bookstore-" in service["image"] or service["user"] not in ("root", "0")
     assert service["restart"] == ("no" if name in ONCE else "unless-stopped")
+
+
+def default_of(value: object) -> str:
+    """Return what stands for `${NAME:-default}` if nobody sets it, or the value itself."""
+    return re.sub(r"\$\{[A-Z_]+:-(\w+)\}", r"\1", str(value))
+
+
+def mebibytes(size: str) -> int:
+    return int(size[:-1]) * {"m": 1, "g": 1024}[size[-1]]
