@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from flask import Flask
 
+from auth_service import create_app
+from auth_service.models import db
 from tests.auth.logins import Login, log_in
 from tests.auth.shell import Operator
 from tests.pair import Pair
@@ -48,3 +51,15 @@ def admins(operator: Operator) -> list[str]:
     """Return the names of those admins who can log in."""
     lines = operator.succeed("users", "list").splitlines()
     return [line.split(maxsplit=2)[2] for line in lines if line.split()[1] == "admin"]
+
+
+@pytest.fixture(scope="module")
+def app(pair: Pair, request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """Return auth in this process, on the database of the pair, with the SETTINGS of the module, if any."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in (pair.environment | getattr(request.module, "SETTINGS", {})).items():
+            environment.setenv(name, value)
+        app = create_app()
+    yield app
+    with app.app_context():
+        db.engine.dispose()

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Self
 
 import pytest
 from click.testing import Result
@@ -10,6 +9,7 @@ from flask import Flask
 
 from auth_service import create_app
 from auth_service.models import db
+from tests.feed.tellers import Side, environment_of_a_command
 
 
 @lru_cache(4)
@@ -18,21 +18,12 @@ def _make_app(**_environment: str) -> Flask:
     return create_app()
 
 
-class Operator:
+class Operator(Side):
     """Runs commands of auth in this process, with the environment of a service."""
 
     def __init__(self, environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("FLASK_RUN_FROM_CLI", "true")
-        self.app = _make_app(**environment)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self.app.app_context():
-            db.engine.dispose()
+        environment_of_a_command(environment, monkeypatch)
+        super().__init__(_make_app(**environment), db)
 
     def run(self, *words: str, typed: str = "") -> Result:
         """Run a command and return what became of it."""

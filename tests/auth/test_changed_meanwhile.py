@@ -1,14 +1,13 @@
 """What changes while a password is hashed counts: nobody acts by rights, or for a user, that are gone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from auth_service import create_app
-from auth_service.models import KnownNetwork, User, db
+from auth_service.models import KnownNetwork, User
 from auth_service.throttle.attempts import key_of
 from tests.auth.database import rows
 from tests.auth.hashers import while_hashing
@@ -17,17 +16,6 @@ from tests.pair import Pair
 from tests.people import PASSWORD, Person, register
 
 OTHER = "a cheese of another colour"
-
-
-@pytest.fixture
-def app(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
-    """Return auth in this process, whose hashing a test can watch, on the database of the pair."""
-    for name, value in pair.environment.items():
-        monkeypatch.setenv(name, value)
-    app = create_app()
-    yield app
-    with app.app_context():
-        db.engine.dispose()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -10,30 +9,17 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from auth_service import create_app
 from auth_service.models import db
 from auth_service.throttle import registrations
 from auth_service.throttle.limits import TooMany
 from common.ops.limits import ConcurrencyLimit
 from tests.auth.hashers import make_hasher
-from tests.pair import Pair
 from tests.people import PASSWORD, new_name
 
 LIMIT = 3
+SETTINGS = {"REGISTRATIONS_PER_HOUR": str(LIMIT)}
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture(scope="module")
-def app(pair: Pair) -> Iterator[Flask]:
-    """Return auth with a limit, in this process and on the database of the pair."""
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in (pair.environment | {"REGISTRATIONS_PER_HOUR": str(LIMIT)}).items():
-            environment.setenv(name, value)
-        app = create_app()
-    yield app
-    with app.app_context():
-        db.engine.dispose()
 
 
 @pytest.fixture

@@ -12,23 +12,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from auth_service.models import KnownNetwork, PasswordAttempt, db
 from auth_service.throttle import admission, attempts
-from auth_service.throttle.attempts import key_of
+from auth_service.throttle.attempts import Counts, key_of
 from auth_service.throttle.limits import TooMany, network_of
-from tests.auth.shell import Operator
-from tests.pair import Pair
 from tests.people import new_name
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "hours", "days"))
-
-
-@pytest.fixture(scope="module")
-def app(pair: Pair) -> Iterator[Flask]:
-    """Return auth in this process, on the database of the pair."""
-    with pytest.MonkeyPatch.context() as environment:
-        operator = Operator(pair.environment, environment)
-    with operator:
-        yield operator.app
 
 
 @pytest.fixture(autouse=True)
@@ -312,3 +301,28 @@ def test_old_rows_go_with_new_ones(network: str) -> None:
         known = connection.execute(select(KnownNetwork.network).where(KnownNetwork.network.in_(old))).all()
     assert [count(network=each) for each in old] == [0, 0, 0]
     assert known == []
+
+
+def test_the_limit_that_lasts_longest_is_the_one_told() -> None:
+    counts = Counts(failures=5, last_failure=NOW, name_attempts=100, name_oldest=NOW - HOUR + 5 * SECOND)
+
+    told = admission.refusal(counts, now=NOW)
+
+    assert told is not None
+    assert (told.limit, told.retry_after, told.message) == ("name", 5, "too many attempts")
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("a socket", ""),
+    ],
+)
+def test_a_network_is_an_ipv4_address_or_a_64_of_ipv6(address: str, network: str) -> None:
+    assert network_of(address) == network
