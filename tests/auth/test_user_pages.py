@@ -31,14 +31,6 @@ def test_pages_show_every_user_once_in_order(pair: Pair, admin: Person) -> None:
     assert [len(page) for page in pages] == [2, 2, 1]
     assert [user["public_id"] for page in pages for user in page] == made
     assert all(user.keys() == USER for page in pages for user in page)
-
-
-def test_a_page_that_ends_with_the_list_is_the_last(pair: Pair, admin: Person) -> None:
-    prefix = new_name()
-    for number in range(2):
-        register(pair, f"{prefix} {number}")
-
-    assert len(all_pages(admin, name=prefix, limit=2)) == 1
     assert all_pages(admin, name=f"{prefix} nobody") == [[]]
 
 
