@@ -107,13 +107,6 @@ def test_each_service_has_a_password_of_its_own(monkeypatch: pytest.MonkeyPatch)
         BooksSettings.read()
 
 
-def test_a_password_does_not_show_in_settings_that_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(URL_NAME, "postgresql://u@h/d")
-    monkeypatch.setenv(NAME, "private")
-
-    assert "private" not in repr(AuthSettings.read())
-
-
 def test_a_server_that_asks_for_the_password_takes_it(
     own_postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

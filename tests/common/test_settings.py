@@ -8,7 +8,6 @@ from auth_service.settings import AuthSettings
 from books_service.settings import BooksSettings
 from tests.common.bare import NUMBERS, refusal
 
-SECRET = "nBqJ3vY7pLw9sXc2zRt5uKm8hGd4fEa1"
 pytestmark = pytest.mark.usefixtures("no_settings")
 
 

@@ -16,7 +16,7 @@ from common.settings import Misconfigured
 from tests.common.log_lines import lines_of, new_id
 from tests.common.wire import send
 from tests.pair import SERVICES, Pair
-from tests.people import PASSWORD, Person, new_name
+from tests.people import PASSWORD, new_name
 
 CLIENT = "203.0.113.9"
 Kind = type[AuthSettings | BooksSettings]
@@ -82,10 +82,6 @@ def test_a_trusted_proxy_tells_no_scheme_and_no_host(behind_proxy: Pair) -> None
     answer = requests.get(url + "/", headers=forged, timeout=30)
 
     assert (answer.status_code, answer.text) == (plain.status_code, plain.text)
-
-
-def test_no_proxy_is_trusted_unless_a_setting_says_so(reader: Person) -> None:
-    assert client_of(reader.pair, "books", f"X-Forwarded-For: {CLIENT}") == "127.0.0.1"
 
 
 @of_each_service
