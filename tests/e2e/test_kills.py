@@ -64,17 +64,3 @@ def test_what_is_killed_comes_back_and_takes_nothing_promised_with_it(
     assert writers.lost() == set()
     assert newcomers.lost() == []
     assert (writers.broken, writers.refused, newcomers.broken) == ([], 0, 0), "nginx was not killed"
-
-
-def test_books_goes_on_while_auth_is_stopped(stack: Stack) -> None:
-    person = stack.register()
-    stack.compose("stop", "auth")
-    try:
-        made = person.add_book()
-        listed = person.get("/books").json()["list_of_books"]
-        assert not stack.is_ready("auth")
-    finally:
-        stack.compose("start", "auth")
-        stack.wait_healthy("auth")
-
-    assert [found["id"] for found in listed] == [made["id"]]

@@ -14,8 +14,7 @@ import requests
 
 from tests.people import Person, assert_problem, book
 from tests.resilience.alone import make_pair, somebody
-from tests.resilience.crowd import TIME_TO_REFUSE, Call, all_at_once, metric
-from tests.waiting import wait_until
+from tests.resilience.crowd import TIME_TO_REFUSE, Call, all_at_once
 
 WRITERS = 15  # more than there are connections, and fewer than threads
 
@@ -55,18 +54,6 @@ def test_a_crowd_that_goes_on_writing_is_refused_in_time(shelf: Person) -> None:
 
     assert {answer.status_code for answer in answers} == {503}
     assert max(answer.elapsed.total_seconds() for answer in answers) < TIME_TO_REFUSE
-
-
-def test_the_metrics_show_how_many_connections_are_in_use(shelf: Person) -> None:
-    in_use = partial(metric, shelf.pair, "books", "database_pool_connections{")
-    file = shelf.pair.folder / "books.db"
-    with closing(sqlite3.connect(file, isolation_level=None)) as other, ThreadPoolExecutor() as threads:
-        other.execute("BEGIN IMMEDIATE")
-        write = threads.submit(shelf.post, "/books", book())
-        wait_until(lambda: in_use() == 1, "no connection is shown as in use")
-        other.execute("ROLLBACK")
-        assert write.result().status_code == 201
-    wait_until(lambda: in_use() == 0, "a connection is shown as in use")
 
 
 def test_a_file_that_is_no_database_is_refused_until_it_is_one(shelf: Person) -> None:
