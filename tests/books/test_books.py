@@ -10,6 +10,17 @@ from tests.people import Person, assert_problem, book, register
 BOOK = {"id", "name", "Author", "Publisher", "book_prize", "created_at", "updated_at"}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 MAX_ID = 2**63 - 1
+ROUTES = ["POST /book", "POST /books", "GET /books", "GET /books/export", "POST /books/import"]
+ROUTES += [f"{method} /books/1" for method in ("GET", "PUT", "PATCH", "DELETE")]
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_without_a_token_nothing_is_seen_or_changed(person: Person, route: str) -> None:
+    method, path = route.split()
+
+    answer = person.request(method, "books", f"{path}?x=1", headers={}, data=b"x")
+
+    assert_problem(answer, 401, "a valid token is missing")
 
 
 @pytest.mark.parametrize("path", ["/book", "/books"])
