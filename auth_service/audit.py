@@ -5,7 +5,7 @@ It never holds what a stranger typed: a failed login for an unknown name is reco
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, literal, or_, select
@@ -104,7 +104,6 @@ def record(
     connection: Connection,
     event: str,
     *,
-    now: datetime,
     public_id: str | None = None,
     ip: str | None = None,
     session_id: str | None = None,
@@ -114,6 +113,7 @@ def record(
 
     `detail` is in our words: the reason of a failure, or who made the change.
     """
+    now = datetime.now(UTC)
     row = {"at": now, "event": event, "public_id": public_id or None, "of_user": public_id or ""}
     row |= {"ip": ip or None, "session_id": session_id, "detail": detail}
     entry_id = connection.execute(INSERT, row).scalar_one()
@@ -122,18 +122,18 @@ def record(
 
 
 def record_changes(
-    connection: Connection, public_id: str, changes: Mapping[str, object], *, by: Actor, now: datetime
+    connection: Connection, public_id: str, changes: Mapping[str, object], *, by: Actor
 ) -> None:
     """Add an entry for each column of a user that is set."""
     for change in changes.items():
         event = CHANGES.get(change, PASSWORD_CHANGED)
-        record(connection, event, now=now, public_id=public_id, ip=by.ip, detail=str(by))
+        record(connection, event, public_id=public_id, ip=by.ip, detail=str(by))
 
 
-def record_ends(connection: Connection, sessions: Sequence[str], *, why: str, now: datetime) -> None:
+def record_ends(connection: Connection, sessions: Sequence[str], *, why: str) -> None:
     """Add an entry for each session, while it has a row; the address is its last one."""
     if sessions:
-        connection.execute(INSERT_ENDS, {"now": now, "why": why, "sessions": sessions})
+        connection.execute(INSERT_ENDS, {"now": datetime.now(UTC), "why": why, "sessions": sessions})
 
 
 def entries(*, name: str | None, since: datetime) -> Iterator[Entry]:

@@ -52,16 +52,17 @@ class NotInFeed(DomainError):
     )
 
 
-def session_ended(connection: Connection, sessions: Sequence[str], *, now: datetime) -> None:
+def session_ended(connection: Connection, sessions: Sequence[str]) -> None:
     """Publish that these sessions ended; call it last in the transaction."""
+    now = datetime.now(UTC)
     until = now + ACCESS_LIFETIME + timedelta(seconds=LEEWAY)
     ended = {"type": SESSION_ENDED, "at": now, "until": until}
     _publish(connection, [{**ended, "session_id": each} for each in sessions])
 
 
-def user_deleted(connection: Connection, public_id: str, *, now: datetime) -> None:
+def user_deleted(connection: Connection, public_id: str) -> None:
     """Publish that this user was deleted; call it last in the transaction."""
-    _publish(connection, [{"type": USER_DELETED, "at": now, "public_id": public_id}])
+    _publish(connection, [{"type": USER_DELETED, "at": datetime.now(UTC), "public_id": public_id}])
 
 
 def find_events(*, after: int, limit: int) -> Sequence[EventRow]:
@@ -84,10 +85,10 @@ def end_of_feed(after: int) -> int:
         return int(last)
 
 
-def purge(connection: Connection, *, now: datetime) -> int:
+def purge(connection: Connection) -> int:
     """Delete up to `PURGE_BATCH` events that are kept no longer; return how many there were."""
     connection.execute(LOCK_FEED).all()  # first, as whatever publishes an event does
-    gone = connection.execute(DELETE_OLD, {"before": now - KEPT}).scalars().all()
+    gone = connection.execute(DELETE_OLD, {"before": datetime.now(UTC) - KEPT}).scalars().all()
     if gone:
         connection.execute(RECORD_PURGE, {"highest": max(gone)})
     return len(gone)
@@ -100,4 +101,4 @@ def _publish(connection: Connection, events: Sequence[dict[str, object]]) -> Non
     first = last - len(events) + 1
     connection.execute(INSERT, [{"id": id_, **event} for id_, event in enumerate(events, first)])
     if last // PURGE_EVERY != (first - 1) // PURGE_EVERY:
-        purge(connection, now=datetime.now(UTC))
+        purge(connection)

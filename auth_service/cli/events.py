@@ -1,7 +1,5 @@
 """`flask --app auth_service events …`."""
 
-from datetime import UTC, datetime
-
 import click
 
 from auth_service.events import purge
@@ -17,6 +15,6 @@ def purge_events() -> None:
     count, gone = 0, 1
     while gone:
         with db.write() as connection:
-            gone = purge(connection, now=datetime.now(UTC))
+            gone = purge(connection)
         count += gone
     click.echo(f"{count} deleted")

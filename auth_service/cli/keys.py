@@ -108,7 +108,7 @@ def _record(event: str, kid: str) -> None:
     try:
         _require_file()
         with db.write() as connection:
-            audit.record(connection, event, now=datetime.now(UTC), detail=kid)
+            audit.record(connection, event, detail=kid)
     except (SQLAlchemyError, SchemaNotCurrent):
         click.echo("this is not in the audit log: the database cannot be written to", err=True)
 

@@ -1,11 +1,9 @@
 """`flask --app auth_service sessions …`."""
 
-from datetime import UTC, datetime
-
 import click
 
 from auth_service.models import db
-from auth_service.sessions.purging import Purged, purge
+from auth_service.sessions.purging import purge
 from common.cli import Commands
 
 sessions = Commands("sessions", help="Look after the sessions of all users.")
@@ -14,9 +12,9 @@ sessions = Commands("sessions", help="Look after the sessions of all users.")
 @sessions.command("purge")
 def purge_sessions() -> None:
     """Delete sessions that ended or expired more than a day ago; new sessions do it too, a few at a time."""
-    count, purged = 0, Purged(1)
+    count, purged = 0, (1, 0)
     while any(purged):
         with db.write() as connection:
-            purged = purge(connection, now=datetime.now(UTC))
-        count += purged.sessions
+            purged = purge(connection)
+        count += purged[0]
     click.echo(f"{count} deleted")

@@ -1,7 +1,6 @@
 """`flask --app auth_service users …`."""
 
 import sys
-from datetime import UTC, datetime
 
 import click
 from flask import current_app
@@ -30,12 +29,11 @@ password_stdin = click.option(
 def create_user(name: str, admin: bool, password_stdin: bool) -> None:
     """Make a user."""
     normal = _normal_name(name)
-    password_hash, now = _hash(normal, password_stdin), datetime.now(UTC)
+    password_hash = _hash(normal, password_stdin)
     try:
         with db.write() as connection:
-            _, public_id = add_user(connection, normal, password_hash, admin=admin, now=now)
-            detail = str(audit.OPERATOR)
-            audit.record(connection, audit.USER_MADE, now=now, public_id=public_id, detail=detail)
+            _, public_id = add_user(connection, normal, password_hash, admin=admin)
+            audit.record(connection, audit.USER_MADE, public_id=public_id, detail=str(audit.OPERATOR))
     except DomainError as error:
         raise click.ClickException(error.message) from error
     click.echo(public_id)
@@ -107,11 +105,11 @@ def _hash(name: str, from_stdin: bool) -> str:
 
 
 def _change(name: str, **changes: object) -> None:
-    public_id, now = find_public_id(_normal_name(name)), datetime.now(UTC)
+    public_id = find_public_id(_normal_name(name))
     if public_id is None:
         raise click.ClickException("there is no user of this name")
     try:
-        change_user(public_id, changes, by=audit.OPERATOR, now=now)
+        change_user(public_id, changes, by=audit.OPERATOR)
     except DomainError as error:
         raise click.ClickException(error.message) from error
     click.echo("done")

@@ -1,7 +1,7 @@
 """How sessions end: in one transaction with their audit entries and their events."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, select, update
 
@@ -41,37 +41,34 @@ _of_user = Session.user_id == bindparam("of_user")
 END_ONE = end_where(Session.id == bindparam("of_session"))
 END_LIVE_ONE = end_where(and_(Session.id == bindparam("of_session"), _of_user, IS_LIVE))
 END_ALL = end_where(_of_user)
+END_OTHERS = end_where(and_(_of_user, Session.id != bindparam("of_session")))
 LOCK_USER = select(User.id).where(User.id == bindparam("user_id")).with_for_update()
 
 
 def end_sessions(
-    connection: Connection, statement: Update, *, now: datetime, **parameters: object
+    connection: Connection, statement: Update, *, why: str, **parameters: object
 ) -> Sequence[str]:
-    """End sessions; return their ids, which the caller has to pass to `publish_ends`."""
-    return connection.execute(statement, {"now": now, **parameters}).scalars().all()
+    """End sessions, publish it, and return their ids; `why` is for the audit log.
+
+    Call it late in the transaction, which holds the lock of the feed from then on.
+    """
+    ended = connection.execute(statement, {"now": datetime.now(UTC), **parameters}).scalars().all()
+    audit.record_ends(connection, ended, why=why)
+    events.session_ended(connection, ended)
+    security_log.count_ended(len(ended))
+    return ended
 
 
-def end_all_sessions(user_id: int, *, now: datetime) -> int:
+def end_all_sessions(user_id: int) -> int:
     """End every session of the user; return how many there were."""
     with db.write() as connection:
         connection.execute(LOCK_USER, {"user_id": user_id}).all()
-        ended = end_sessions(connection, END_ALL, of_user=user_id, now=now)
-        publish_ends(connection, ended, why=BY_USER, now=now)
-    return len(ended)
+        return len(end_sessions(connection, END_ALL, of_user=user_id, why=BY_USER))
 
 
-def end_own_session(user_id: int, session_id: str, *, now: datetime) -> None:
+def end_own_session(user_id: int, session_id: str) -> None:
     """End this live session of the user, or raise `SessionNotFound`."""
-    of_user = {"of_session": session_id, "of_user": user_id}
+    one = {"of_session": session_id, "of_user": user_id}
     with db.write() as connection:
-        ended = end_sessions(connection, END_LIVE_ONE, **of_user, now=now)
-        if not ended:
+        if not end_sessions(connection, END_LIVE_ONE, why=BY_USER, **one):
             raise SessionNotFound
-        publish_ends(connection, ended, why=BY_USER, now=now)
-
-
-def publish_ends(connection: Connection, ended: Sequence[str], *, why: str, now: datetime) -> None:
-    """Publish which sessions the transaction ended; call it last. `why` is for the audit log."""
-    audit.record_ends(connection, ended, why=why, now=now)
-    events.session_ended(connection, ended, now=now)
-    security_log.count_ended(len(ended))

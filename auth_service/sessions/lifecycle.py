@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping, bindparam, insert, select
 
+from auth_service import audit
 from auth_service.models import USER_COLUMNS, Session, User, UserRow, db
 from auth_service.sessions.ending import IS_LIVE, end_sessions, end_where
 from auth_service.sessions.purging import purge
@@ -30,10 +31,10 @@ class Client:
 class Grant:
     """What a session that starts or is refreshed yields, besides an access token."""
 
+    public_id: str
     session_id: str
     refresh_token: str = field(repr=False)
-    expires_at: datetime
-    displaced: Sequence[str] = ()  # sessions that ended to make room for it
+    expires_in: timedelta
 
 
 LIVE_USER = (
@@ -65,15 +66,22 @@ END_IDLEST = end_where(
 
 
 def start_session(
-    connection: Connection, user_id: int, settings: AuthSettings, *, client: Client, now: datetime
+    connection: Connection,
+    user_id: int,
+    public_id: str,
+    settings: AuthSettings,
+    *,
+    client: Client,
+    event: str,
 ) -> Grant:
     """Start a session of the user; the transaction holds the lock of the user's row, or has inserted it.
 
-    The caller has to pass the displaced sessions to `publish_ends`.
+    Call it last in the transaction. `event` is for the audit log.
     """
-    purge(connection, now=now)
-    displaced = end_sessions(connection, END_IDLEST, of_user=user_id, now=now)
-    session_id, expires_at = str(uuid.uuid4()), end_of(now, settings, now=now)
+    purge(connection)
+    end_sessions(connection, END_IDLEST, of_user=user_id, why="too many sessions")
+    now, session_id = datetime.now(UTC), str(uuid.uuid4())
+    expires_at = end_of(now, settings, now=now)
     row = {
         "id": session_id,
         "user_id": user_id,
@@ -84,7 +92,8 @@ def start_session(
     }
     connection.execute(INSERT, row)
     refresh_token, _ = add_refresh_token(connection, session_id, now=now)
-    return Grant(session_id, refresh_token, expires_at, displaced)
+    audit.record(connection, event, public_id=public_id, ip=client.ip, session_id=session_id)
+    return Grant(public_id, session_id, refresh_token, expires_at - now)
 
 
 def end_of(created_at: datetime, settings: AuthSettings, *, now: datetime) -> datetime:
@@ -109,7 +118,8 @@ def find_live_user(public_id: str, session_id: str) -> UserRow | None:
         return connection.execute(LIVE_USER, parameters).first()
 
 
-def list_sessions(user_id: int, *, now: datetime) -> Sequence[RowMapping]:
+def list_sessions(user_id: int) -> Sequence[RowMapping]:
     """Return the live sessions of the user, the one used last first."""
+    parameters = {"user_id": user_id, "now": datetime.now(UTC)}
     with db.read() as connection:
-        return connection.execute(LIVE_SESSIONS, {"user_id": user_id, "now": now}).mappings().all()
+        return connection.execute(LIVE_SESSIONS, parameters).mappings().all()

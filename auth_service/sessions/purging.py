@@ -1,8 +1,7 @@
 """The removal of sessions that are over, a few rows at a time."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, exists, select
 
@@ -36,17 +35,13 @@ DELETE_SESSIONS = delete(Session).where(
 )
 
 
-class Purged(NamedTuple):
-    """How many rows were deleted."""
+def purge(connection: Connection) -> tuple[int, int]:
+    """Delete some of what is over; return how many sessions and refresh tokens.
 
-    sessions: int = 0
-    refresh_tokens: int = 0
-
-
-def purge(connection: Connection, *, now: datetime) -> Purged:
-    """Delete some of what is over; a session goes with its last refresh token."""
-    sessions = connection.execute(OVER, {"before": now - KEPT}).scalars().all()
-    return _purge_sessions(connection, sessions) if sessions else Purged()
+    A session goes with its last refresh token.
+    """
+    sessions = connection.execute(OVER, {"before": datetime.now(UTC) - KEPT}).scalars().all()
+    return _purge_sessions(connection, sessions) if sessions else (0, 0)
 
 
 def has_few_rows(connection: Connection, user_id: int) -> bool:
@@ -59,7 +54,7 @@ def purge_user(connection: Connection, user_id: int) -> None:
     _purge_sessions(connection, connection.execute(ENDED, {"user_id": user_id}).scalars().all())
 
 
-def _purge_sessions(connection: Connection, sessions: Sequence[str]) -> Purged:
+def _purge_sessions(connection: Connection, sessions: Sequence[str]) -> tuple[int, int]:
     """Delete some refresh tokens of sessions, which the transaction has locked, and sessions without any."""
     tokens = connection.execute(DELETE_TOKENS, {"sessions": sessions}).rowcount
-    return Purged(connection.execute(DELETE_SESSIONS, {"sessions": sessions}).rowcount, tokens)
+    return connection.execute(DELETE_SESSIONS, {"sessions": sessions}).rowcount, tokens

@@ -4,14 +4,14 @@ A token stays good until its successor is first used. So a client whose answer w
 another successor, and a stolen token is noticed as soon as both, thief and owner, have used it.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Row, bindparam, select, update
 from sqlalchemy.orm import aliased
 
 from auth_service import security_log
 from auth_service.models import RefreshToken, Session, User, db
-from auth_service.sessions.ending import END_ONE, end_sessions, publish_ends
+from auth_service.sessions.ending import END_ONE, end_sessions
 from auth_service.sessions.lifecycle import Client, Grant, end_of, used_from
 from auth_service.sessions.refresh_tokens import IssuedToken, add_refresh_token, find_token
 from auth_service.settings import AuthSettings
@@ -33,8 +33,8 @@ USE_SESSION = update(Session).where(Session.id == bindparam("of_session"))
 USE_TOKEN = update(RefreshToken).where(RefreshToken.digest == bindparam("used"))
 
 
-def refresh(text: str, settings: AuthSettings, *, client: Client, now: datetime) -> tuple[Grant, str]:
-    """Use a refresh token; return its successor and the user's `public_id`, or raise `TokenRejected`.
+def refresh(text: str, settings: AuthSettings, *, client: Client) -> Grant:
+    """Use a refresh token; return its successor, or raise `TokenRejected`.
 
     The lock of the session decides which use comes first; use and successor are one transaction.
     """
@@ -42,7 +42,7 @@ def refresh(text: str, settings: AuthSettings, *, client: Client, now: datetime)
     if token is None:
         raise TokenRejected("refresh_unknown")
     with db.write() as connection:
-        session = _lock(connection, token)
+        session, now = _lock(connection, token), datetime.now(UTC)
         is_good, replaced = _inspect(connection, token)
         if is_good:
             expires_at = end_of(session.created_at, settings, now=now)
@@ -51,25 +51,20 @@ def refresh(text: str, settings: AuthSettings, *, client: Client, now: datetime)
             used = {"last_used_at": now, "expires_at": expires_at, **used_from(client)}
             connection.execute(USE_SESSION, {"of_session": token.session_id, **used})
             refresh_token = _add_successor(connection, token, replaced, now)
-            return Grant(token.session_id, refresh_token, expires_at), token.public_id
-        _end(connection, token, why="refresh token used again", now=now)
+            return Grant(token.public_id, token.session_id, refresh_token, expires_at - now)
+        end_sessions(connection, END_ONE, of_session=token.session_id, why="refresh token used again")
     security_log.warning("refresh_reused", public_id=token.public_id, session_id=token.session_id)
     raise TokenRejected("refresh_reused")
 
 
-def log_out(text: str, *, now: datetime) -> str | None:
+def log_out(text: str) -> str | None:
     """End the session for which the token was ever issued; return the user's `public_id`, or None."""
     token = find_token(text)
     if token is None:
         return None
     with db.write() as connection:
-        _end(connection, token, why="logout", now=now)
+        end_sessions(connection, END_ONE, of_session=token.session_id, why="logout")
     return str(token.public_id)
-
-
-def _end(connection: Connection, token: IssuedToken, *, why: str, now: datetime) -> None:
-    ended = end_sessions(connection, END_ONE, of_session=token.session_id, now=now)
-    publish_ends(connection, ended, why=why, now=now)
 
 
 def _lock(connection: Connection, token: IssuedToken) -> Row[datetime, datetime, datetime | None, bool]:

@@ -4,7 +4,7 @@ import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
@@ -30,7 +30,7 @@ _unchanged = and_(
     User.id == bindparam("user_id"), User.password_hash == bindparam("checked"), User.disabled.is_(False)
 )
 LOCK_UNCHANGED = select(User.id).where(_unchanged).with_for_update()
-RECORD_LOGIN = update(User).where(_unchanged).returning(User.id)
+UPDATE_UNCHANGED = update(User).where(_unchanged).returning(User.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,7 @@ class NameTaken(DomainError):
     message = "name is already taken"
 
 
-def add_user(
-    connection: Connection, name: str, password_hash: str, *, admin: bool, now: datetime
-) -> tuple[int, str]:
+def add_user(connection: Connection, name: str, password_hash: str, *, admin: bool) -> tuple[int, str]:
     """Insert a user of this normalised name; return its row id and `public_id`, or raise `NameTaken`.
 
     The insert itself decides a race, whatever was looked up before it.
@@ -89,7 +87,7 @@ def add_user(
         "folded_name": names.fold(name),
         "password_hash": password_hash,
         "admin": admin,
-        "created_at": now,
+        "created_at": datetime.now(UTC),
     }
     try:
         user_id = connection.execute(INSERT, row).scalar_one()
@@ -129,11 +127,10 @@ def stronger_hash(hasher: Hasher, user: Checked, password: str) -> str:
         return user.password_hash
 
 
-def record_login(connection: Connection, user: Checked, password_hash: str, *, now: datetime) -> bool:
-    """Set `last_login_at` and the hash; return False if the user was changed meanwhile."""
-    login = {"last_login_at": now, "password_hash": password_hash}
-    parameters = {"user_id": user.id, "checked": user.password_hash, **login}
-    return connection.execute(RECORD_LOGIN, parameters).first() is not None
+def update_unchanged(connection: Connection, user: Checked, **columns: object) -> bool:
+    """Set these columns of a user whose password was found right; return False if it was changed since."""
+    parameters = {"user_id": user.id, "checked": user.password_hash, **columns}
+    return connection.execute(UPDATE_UNCHANGED, parameters).first() is not None
 
 
 def lock_unchanged(connection: Connection, user: Checked) -> int | None:

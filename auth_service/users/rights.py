@@ -1,7 +1,7 @@
 """What is locked before a user is changed, and what must hold then: an admin acts, and one stays."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -60,7 +60,6 @@ def lock_user(
     *,
     by: Actor,
     removes_admin: bool,
-    now: datetime,
     checked: Checked | None = None,
 ) -> LockedUser | None:
     """Lock the user who is to be changed and return it, or None if there is none or it is not as `checked`.
@@ -71,7 +70,7 @@ def lock_user(
     statement = LOCK_WITH_ADMINS if removes_admin else LOCK
     concerned = [public_id, by.who] if by.session_id else [public_id]
     users = connection.execute(statement, {"concerned": concerned, "target": public_id}).all()
-    _require_rights(connection, users, by, now)
+    _require_rights(connection, users, by)
     target = next((user for user in users if user.public_id == public_id), None)
     if target is None or (checked and (target.disabled or target.password_hash != checked.password_hash)):
         return None
@@ -86,12 +85,12 @@ def is_active_admin(user: LockedUser) -> bool:
     return bool(user.admin and not user.disabled)
 
 
-def _require_rights(connection: Connection, users: Sequence[LockedUser], by: Actor, now: datetime) -> None:
+def _require_rights(connection: Connection, users: Sequence[LockedUser], by: Actor) -> None:
     """Refuse an admin who was demoted, disabled or logged out while the request was served."""
     if by.session_id is None:
         return
     actor = next((user for user in users if user.public_id == by.who and not user.disabled), None)
-    parameters = {"session_id": by.session_id, "user_id": actor and actor.id, "now": now}
+    parameters = {"session_id": by.session_id, "user_id": actor and actor.id, "now": datetime.now(UTC)}
     if actor is None or connection.execute(LIVE_SESSION, parameters).first() is None:
         raise TokenRejected("session")
     if not actor.admin:

@@ -1,6 +1,6 @@
 """The routes that begin and end a session: registration, login, refresh and logout."""
 
-from collections.abc import Sequence
+import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 from auth_service import audit, security_log
 from auth_service.models import db
 from auth_service.sessions import lifecycle, refreshing
-from auth_service.sessions.ending import publish_ends
 from auth_service.sessions.lifecycle import Client, Grant
 from auth_service.throttle import registrations
 from auth_service.throttle.admission import TooManyAttempts
@@ -23,8 +22,8 @@ from auth_service.users.accounts import (
     WrongCredentials,
     add_user,
     find_public_id,
-    record_login,
     stronger_hash,
+    update_unchanged,
 )
 from auth_service.views.guards import basic_credentials, checked_password, client_network, refuse_login
 from auth_service.views.schemas import (
@@ -89,19 +88,19 @@ def register(body: NewUser) -> Response:
     if find_public_id(body.name):  # before a core is taken to hash the password
         raise NameTaken
     password_hash = current_app.extensions["hasher"].hash(body.password)
-    registered = _register(body.name, password_hash, limit=limit, now=datetime.now(UTC))
+    registered = _register(body.name, password_hash, limit=limit)
     security_log.info("registered", public_id=registered.public_id)
     return json_response(registered, 201, {"Location": f"/users/{registered.public_id}"})
 
 
-def _register(name: str, password_hash: str, *, limit: int, now: datetime) -> Registered:
-    network = client_network()
+def _register(name: str, password_hash: str, *, limit: int) -> Registered:
+    network, now = client_network(), datetime.now(UTC)
     with db.write() as connection:
         registrations.admit(connection, network, limit=limit, now=now)
-        user_id, public_id = add_user(connection, name, password_hash, admin=False, now=now)
+        user_id, public_id = add_user(connection, name, password_hash, admin=False)
         know_network(connection, key_of(name), network, now=now)
-        grant = start_session(connection, user_id, public_id, event=audit.REGISTERED, now=now)
-    return Registered(public_id=public_id, **asdict(issue_tokens(public_id, grant, now=now)))
+        grant = start_session(connection, user_id, public_id, event=audit.REGISTERED)
+    return Registered(public_id=public_id, **asdict(issue_tokens(grant)))
 
 
 def has_only_a_body() -> bool:
@@ -137,12 +136,12 @@ def _log_in(name: str, password: str) -> Tokens | None:
         password_hash = stronger_hash(current_app.extensions["hasher"], user, password)
         now = datetime.now(UTC)
         with db.write() as connection:
-            if not record_login(connection, user, password_hash, now=now):
+            if not update_unchanged(connection, user, last_login_at=now, password_hash=password_hash):
                 return None
             attempt.succeeded(connection, now=now)
-            grant = start_session(connection, user.id, user.public_id, event=audit.LOGIN, now=now)
+            grant = start_session(connection, user.id, user.public_id, event=audit.LOGIN)
     security_log.info("login", public_id=user.public_id)
-    return issue_tokens(user.public_id, grant, now=now)
+    return issue_tokens(grant)
 
 
 @blueprint.operation("POST /refresh", responses={200: SOME_TOKENS}, errors=[TokenRejected])
@@ -151,16 +150,15 @@ def refresh(body: RefreshRequest) -> Response:
 
     Reusing an older token revokes the session (possible theft).
     """
-    settings, now = current_app.extensions["settings"], datetime.now(UTC)
-    grant, public_id = refreshing.refresh(body.refresh_token, settings, client=client(), now=now)
-    security_log.info("refresh", public_id=public_id)
-    return json_response(issue_tokens(public_id, grant, now=now))
+    grant = refreshing.refresh(body.refresh_token, current_app.extensions["settings"], client=client())
+    security_log.info("refresh", public_id=grant.public_id)
+    return json_response(issue_tokens(grant))
 
 
 @blueprint.operation("POST /logout", responses={200: LoggedOut()})
 def log_out(body: RefreshRequest) -> Response:
     """End the session that the refresh token was issued for, however long ago; an unknown one ends none."""
-    public_id = refreshing.log_out(body.refresh_token, now=datetime.now(UTC))
+    public_id = refreshing.log_out(body.refresh_token)
     if public_id:
         security_log.info("logout", public_id=public_id)
     return json_response(LoggedOut())
@@ -171,33 +169,17 @@ def client() -> Client:
     return Client(request.environ.get("HTTP_USER_AGENT", ""), request.remote_addr or "")
 
 
-def start_session(
-    connection: Connection,
-    user_id: int,
-    public_id: str,
-    *,
-    event: str,
-    now: datetime,
-    ended: Sequence[str] = (),
-) -> Grant:
-    """Start a session; call it last in the transaction.
-
-    `event` is for the audit log, `ended` are sessions that the transaction ended; those that make room for
-    the new one come on top.
-    """
-    settings, where = current_app.extensions["settings"], client()
-    grant = lifecycle.start_session(connection, user_id, settings, client=where, now=now)
-    audit.record(connection, event, now=now, public_id=public_id, ip=where.ip, session_id=grant.session_id)
-    why = event if ended else "too many sessions"
-    publish_ends(connection, [*ended, *grant.displaced], why=why, now=now)
-    return grant
+def start_session(connection: Connection, user_id: int, public_id: str, *, event: str) -> Grant:
+    """Start a session of the client; call it last in the transaction. `event` is for the audit log."""
+    settings = current_app.extensions["settings"]
+    return lifecycle.start_session(connection, user_id, public_id, settings, client=client(), event=event)
 
 
-def issue_tokens(public_id: str, grant: Grant, *, now: datetime) -> Tokens:
+def issue_tokens(grant: Grant) -> Tokens:
     """Return the tokens of a session that was started or refreshed now."""
-    key = verifier().keys.current().signing
+    key, now = verifier().keys.current().signing, time.time()
     return Tokens(
-        token=issue(key, public_id=public_id, session_id=grant.session_id, now=now.timestamp()),
+        token=issue(key, public_id=grant.public_id, session_id=grant.session_id, now=now),
         refresh_token=grant.refresh_token,
-        refresh_expires_in=int((grant.expires_at - now).total_seconds()),
+        refresh_expires_in=int(grant.expires_in.total_seconds()),
     )

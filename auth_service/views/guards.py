@@ -17,20 +17,16 @@ from auth_service.throttle.admission import Attempt, attempt
 from auth_service.throttle.limits import network_of
 from auth_service.users.accounts import Checked, WrongCredentials, check_password
 from auth_service.users.rights import AdminsOnly
-from common.web.guard import require
+from common.web.guard import refuse_token
 
 log = structlog.get_logger()
 
 
-def _check_session() -> str | None:
-    user = find_live_user(g.identity.public_id, g.identity.session_id)
-    if user is None:
-        return "session"
-    g.user = user
-    return None
-
-
-require_session = require(_check_session)
+def require_session() -> None:
+    """Set `g.user`, or refuse the token of a session that is over or of a user who is disabled."""
+    if request.method != "OPTIONS":
+        user = find_live_user(g.identity.public_id, g.identity.session_id)
+        g.user = user or refuse_token("session")
 
 
 def require_admin() -> None:
@@ -87,13 +83,12 @@ def checked_password(
 
 
 def _record_failure(admitted: Attempt, user: Checked, event: str) -> None:
-    now, identity = datetime.now(UTC), g.get("identity")
+    identity = g.get("identity")
     with db.write() as connection:
-        admitted.failed(connection, now=now)
+        admitted.failed(connection, now=datetime.now(UTC))
         audit.record(
             connection,
             event,
-            now=now,
             public_id=user.public_id,
             ip=request.remote_addr,
             session_id=identity.session_id if identity else None,

@@ -8,9 +8,10 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from auth_service import audit, security_log
 from auth_service.models import db
+from auth_service.sessions.ending import END_OTHERS, end_sessions
 from auth_service.throttle.admission import TooManyAttempts
 from auth_service.users import changes
-from auth_service.users.accounts import Checked, WrongCredentials, WrongPassword, lock_unchanged
+from auth_service.users.accounts import WrongCredentials, WrongPassword, lock_unchanged, update_unchanged
 from auth_service.users.rights import LastAdmin
 from auth_service.views.access import issue_tokens, start_session
 from auth_service.views.guards import checked_password, refuse_login, require_basic, require_session
@@ -80,16 +81,16 @@ def _change_password(current: str, new: str) -> Tokens | None:
     with checked_password(g.user.name, current, failure=audit.PASSWORD_REFUSED) as (user, attempt):
         if user.refusal:
             _refuse(user.refusal)
-        password_hash, now = current_app.extensions["hasher"].hash(new), datetime.now(UTC)
-        event = audit.PASSWORD_CHANGED
+        password_hash = current_app.extensions["hasher"].hash(new)
         with db.write() as connection:
-            ended = changes.replace_password(connection, user, password_hash, now=now)
-            if ended is None:
+            if not update_unchanged(connection, user, password_hash=password_hash):
                 return None
-            attempt.succeeded(connection, now=now)
-            grant = start_session(connection, user.id, user.public_id, event=event, now=now, ended=ended)
+            attempt.succeeded(connection, now=datetime.now(UTC))
+            grant = start_session(connection, user.id, user.public_id, event=audit.PASSWORD_CHANGED)
+            others = {"of_user": user.id, "of_session": grant.session_id}
+            ended = end_sessions(connection, END_OTHERS, why=audit.PASSWORD_CHANGED, **others)
     security_log.info("password_changed", sessions_ended=len(ended))
-    return issue_tokens(user.public_id, grant, now=now)
+    return issue_tokens(grant)
 
 
 def _refuse(reason: str) -> Never:
@@ -108,15 +109,6 @@ def delete_me() -> Response:
 
 def _delete_me() -> str | None:
     """Delete the user or refuse; return None if it was changed after its password was found right."""
-    by, user, now = audit.Actor("the user", request.remote_addr), _check_basic(), datetime.now(UTC)
-    return changes.delete_user(user.public_id, by=by, now=now, checked=user) if user else None
-
-
-def _check_basic() -> Checked | None:
-    """Return the user whose name and password HTTP Basic gives, or refuse with 401.
-
-    Return None if it was changed after its password was found right.
-    """
     with checked_password(*g.credentials) as (user, attempt):
         if user.refusal:
             refuse_login(user.public_id, user.refusal)
@@ -124,4 +116,5 @@ def _check_basic() -> Checked | None:
             if lock_unchanged(connection, user) is None:
                 return None
             attempt.succeeded(connection, now=datetime.now(UTC))
-    return user
+    by = audit.Actor("the user", request.remote_addr)
+    return changes.delete_user(user.public_id, by=by, checked=user)

@@ -1,7 +1,5 @@
 """The routes that show a user's sessions, and end them."""
 
-from datetime import UTC, datetime
-
 from flask import Response, g
 from sqlalchemy import RowMapping
 
@@ -27,7 +25,7 @@ blueprint = ApiBlueprint(
 @blueprint.operation("GET /sessions", responses={200: SessionList([A_SESSION])})
 def list_sessions() -> Response:
     """List the live sessions of the user."""
-    found = lifecycle.list_sessions(g.user.id, now=datetime.now(UTC))
+    found = lifecycle.list_sessions(g.user.id)
     return json_response(SessionList([_payload(session) for session in found]))
 
 
@@ -38,7 +36,7 @@ def _payload(session: RowMapping) -> SessionPayload:
 @blueprint.operation("DELETE /sessions", responses={204: None})
 def end_all_sessions() -> Response:
     """End every session of the user, this one too."""
-    ended = ending.end_all_sessions(g.user.id, now=datetime.now(UTC))
+    ended = ending.end_all_sessions(g.user.id)
     security_log.info("session_ended", count=ended)
     return no_content()
 
@@ -48,6 +46,6 @@ def end_all_sessions() -> Response:
 )
 def end_session(session_id: str) -> Response:
     """End one live session of the user."""
-    ending.end_own_session(g.user.id, session_id, now=datetime.now(UTC))
+    ending.end_own_session(g.user.id, session_id)
     security_log.info("session_ended", count=1)
     return no_content()

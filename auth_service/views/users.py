@@ -1,6 +1,5 @@
 """The routes with which admins read and change users."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from flask import Response, current_app, g, request
@@ -90,7 +89,7 @@ def _change(public_id: str, body: UserChange) -> UserRow:
     columns = dict(shown)
     if body.password is not MISSING:
         columns["password_hash"] = current_app.extensions["hasher"].hash(body.password)
-    user = changes.change_user(public_id, columns, by=_admin(), now=datetime.now(UTC))
+    user = changes.change_user(public_id, columns, by=_admin())
     has_new_password = "password_hash" in columns
     security_log.info("user_changed", user=public_id, has_new_password=has_new_password, **shown)
     return user
@@ -101,7 +100,7 @@ def _change(public_id: str, body: UserChange) -> UserRow:
 )
 def delete_user(public_id: str) -> Response:
     """Delete a user with everything there is of it, here and in the services that hear of it."""
-    if changes.delete_user(public_id, by=_admin(), now=datetime.now(UTC)) is None:
+    if changes.delete_user(public_id, by=_admin()) is None:
         raise UserNotFound
     security_log.info("user_deleted", user=public_id)
     return no_content()

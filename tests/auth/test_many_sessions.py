@@ -79,11 +79,11 @@ def test_all_sessions_end_with_an_event_and_an_entry_each(pair: Pair, route: str
 
 def test_many_sessions_end_in_one_transaction(operator: Operator, pair: Pair) -> None:
     person = register(pair)
-    login, now = login_of(person), datetime.now(UTC)
+    login = login_of(person)
     sessions = [login.session_id, *add_sessions(login, MANY, idle=HOUR)]
 
     with operator.app.app_context(), crash(before_transaction=2):
-        change_user(person.public_id, {"disabled": True}, by=OPERATOR, now=now)
+        change_user(person.public_id, {"disabled": True}, by=OPERATOR)
 
     assert unended(pair, user_of(login)) == 0
     assert published(pair, sessions) == once(sessions)
@@ -127,7 +127,7 @@ def test_the_networks_of_a_deleted_user_are_forgotten_however_many(operator: Ope
             for number in range(1100):
                 know_network(connection, key_of(person.name), f"2001:db8:0:{number:x}::/64", now=now)
 
-        delete_user(person.public_id, by=OPERATOR, now=now)
+        delete_user(person.public_id, by=OPERATOR)
 
     assert networks_of(person) == []
 
@@ -150,19 +150,19 @@ def test_a_refusal_ends_no_session_of_many(only_admin: Person) -> None:
 
 def test_a_crash_while_a_user_is_deleted_loses_nothing(operator: Operator, pair: Pair) -> None:
     person = register(pair)
-    login, now = login_of(person), datetime.now(UTC)
+    login = login_of(person)
     (session,) = add_sessions(login, 1, idle=HOUR, tokens=3000)
     sessions, user_id = [login.session_id, session], user_of(login)
 
     with operator.app.app_context(), crash(before_transaction=2), pytest.raises(Crash):
-        delete_user(person.public_id, by=OPERATOR, now=now)
+        delete_user(person.public_id, by=OPERATOR)
 
     assert published(pair, sessions) == once(sessions)
     assert unended(pair, user_id) == 0
     assert rows(pair, select(User.id).where(User.id == user_id)) == [(user_id,)]
 
     with operator.app.app_context():
-        delete_user(person.public_id, by=OPERATOR, now=now)
+        delete_user(person.public_id, by=OPERATOR)
 
     assert rows(pair, select(Session.id).where(Session.user_id == user_id)) == []
     assert published(pair, sessions) == once(sessions)

@@ -66,12 +66,12 @@ class Teller(Side):
     def end(self, *sessions: str) -> None:
         """Tell that sessions ended."""
         with self.app.app_context(), auth_db.write() as connection:
-            events.session_ended(connection, sessions, now=datetime.now(UTC))
+            events.session_ended(connection, sessions)
 
     def delete(self, public_id: str) -> None:
         """Tell that a user was deleted."""
         with self.app.app_context(), auth_db.write() as connection:
-            events.user_deleted(connection, public_id, now=datetime.now(UTC))
+            events.user_deleted(connection, public_id)
 
     def last(self) -> int:
         """Return the id of the last event."""

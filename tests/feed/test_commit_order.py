@@ -2,7 +2,6 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 
 import pytest
 
@@ -23,7 +22,7 @@ def read_all(teller: Teller, cursor: int = 0) -> list[int]:
 @pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
 def test_who_comes_second_waits_for_a_transaction_that_is_held_open(own_teller: Teller) -> None:
     with ThreadPoolExecutor() as threads, own_teller.app.app_context(), db.write() as connection:
-        events.session_ended(connection, ["first"], now=datetime.now(UTC))
+        events.session_ended(connection, ["first"])
         second = threads.submit(own_teller.end, "second")
         wait_until(lambda: own_teller.execute(WAITING)[0].count, "the second waits")
         assert read_all(own_teller) == []
@@ -35,7 +34,7 @@ def test_who_comes_second_waits_for_a_transaction_that_is_held_open(own_teller: 
 
 def test_a_transaction_that_is_rolled_back_leaves_no_gap(own_teller: Teller) -> None:
     with own_teller.app.app_context(), db.write() as connection:
-        events.session_ended(connection, ["lost"], now=datetime.now(UTC))
+        events.session_ended(connection, ["lost"])
         connection.rollback()
     own_teller.end("kept")
 
