@@ -60,19 +60,14 @@ class Session(Base):
     __tablename__ = "sessions"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime] = mapped_column(UtcDateTime)
     # The earlier of the idle and the absolute end, or when it was ended. Purged a day after it.
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     user_agent: Mapped[str] = mapped_column(Text)
     ip: Mapped[str] = mapped_column(Text)
-
-    __table_args__: tuple[Any, ...] = (
-        Index("ix_sessions_user_id", "user_id"),
-        Index("ix_sessions_expires_at", "expires_at"),
-    )
 
 
 class RefreshToken(Base):
@@ -81,12 +76,10 @@ class RefreshToken(Base):
     __tablename__ = "refresh_tokens"
 
     digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
     successor: Mapped[bytes | None] = mapped_column(LargeBinary)  # the digest issued when this one was used
     issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # without a successor: replaced unused
-
-    __table_args__: tuple[Any, ...] = (Index("ix_refresh_tokens_session_id", "session_id"),)
 
 
 class Event(Base):
@@ -122,13 +115,12 @@ class PasswordAttempt(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     name_key: Mapped[bytes] = mapped_column(LargeBinary)  # SHA-256 of the folded name
     network: Mapped[str] = mapped_column(Text)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)  # when it began, or failed
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)  # when it began, or failed
     failed: Mapped[bool]
 
     __table_args__: tuple[Any, ...] = (
         Index("ix_password_tries_name_key_at", "name_key", "at"),
         Index("ix_password_tries_network_at", "network", "at"),
-        Index("ix_password_tries_at", "at"),
         {"sqlite_autoincrement": True},
     )
 
@@ -141,11 +133,10 @@ class KnownNetwork(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     name_key: Mapped[bytes] = mapped_column(LargeBinary)  # as above
     network: Mapped[str] = mapped_column(Text)
-    last_login_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_login_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
     __table_args__: tuple[Any, ...] = (
         Index("ix_known_networks_name_key_network", "name_key", "network", unique=True),
-        Index("ix_known_networks_last_login_at", "last_login_at"),
     )
 
 
@@ -156,12 +147,9 @@ class Registration(Base):
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     network: Mapped[str] = mapped_column(Text)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
-    __table_args__: tuple[Any, ...] = (
-        Index("ix_registrations_network_at", "network", "at"),
-        Index("ix_registrations_at", "at"),
-    )
+    __table_args__: tuple[Any, ...] = (Index("ix_registrations_network_at", "network", "at"),)
 
 
 class AuditEntry(Base):
@@ -170,7 +158,7 @@ class AuditEntry(Base):
     __tablename__ = "audit"
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     event: Mapped[str] = mapped_column(String(40))
     public_id: Mapped[str | None] = mapped_column(String(36))
     name: Mapped[str | None] = mapped_column(Text)  # as it was then; None where nobody had the name
@@ -179,7 +167,4 @@ class AuditEntry(Base):
     session_id: Mapped[str | None] = mapped_column(String(36))
     detail: Mapped[str | None] = mapped_column(Text)  # our words, never a stranger's
 
-    __table_args__: tuple[Any, ...] = (
-        Index("ix_audit_at", "at"),
-        Index("ix_audit_folded_name_at", "folded_name", "at"),
-    )
+    __table_args__: tuple[Any, ...] = (Index("ix_audit_folded_name_at", "folded_name", "at"),)
