@@ -3,9 +3,8 @@
 from flask import Flask
 
 from auth_service.cli.audit import show_audit
-from auth_service.cli.events import events
 from auth_service.cli.keys import keys
-from auth_service.cli.sessions import sessions
+from auth_service.cli.purging import events, sessions
 from auth_service.cli.users import users
 
 
