@@ -7,7 +7,7 @@ import secrets
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 from argon2 import Parameters, PasswordHasher, Type, extract_parameters, low_level
 from argon2.exceptions import VerifyMismatchError
@@ -30,7 +30,6 @@ _hash_seconds = Histogram("password_hash_seconds", "Time to hash one password.")
 _wait_seconds = Histogram("password_hash_wait_seconds", "Time a password waited for a core.")
 _waiting = Gauge("password_hash_waiting", "Passwords that wait for a core now.", multiprocess_mode="livesum")
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -86,13 +85,13 @@ class Hasher:
         old, new = extract_parameters(stored), extract_parameters(self._dummy_hash)
         return old.type is not new.type or any(getattr(old, name) < getattr(new, name) for name in COSTS)
 
-    def _compute(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def _compute(self, function: Callable[..., T], *args: object) -> T:
         """Call the function in a thread of low priority, as soon as a slot is free."""
         with _waiting.track_inprogress(), _wait_seconds.time():
             self.slots.acquire()
         try:
             with _hash_seconds.time():
-                return self._threads.submit(function, *args, **kwargs).result()
+                return self._threads.submit(function, *args).result()
         finally:
             self.slots.release()
 

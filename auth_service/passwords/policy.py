@@ -28,17 +28,13 @@ def complaint(password: str, *, name: str, min_length: int) -> str | None:
         return f"the password must have at least {min_length} characters"
     if _is_name(composed, name):
         return "the password must not be the name"
-    if _fold(composed) in COMMON_PASSWORDS:
+    if _compose(composed.casefold()) in COMMON_PASSWORDS:
         return "the password is too common: it is among the first that attackers try"
     return None
 
 
 def _compose(text: str) -> str:
     return unicodedata.normalize("NFC", text)
-
-
-def _fold(password: str) -> str:
-    return _compose(password.casefold())
 
 
 def to_bytes(password: str) -> bytes:
@@ -63,10 +59,6 @@ def _is_name(password: str, name: str) -> bool:
         return False
 
 
-def _read_common_passwords() -> frozenset[str]:
-    packed = Path(__file__).parents[1] / "data" / "common_passwords.txt.gz"
-    return frozenset(gzip.decompress(packed.read_bytes()).decode().splitlines())
-
-
+_packed = Path(__file__).parents[1] / "data" / "common_passwords.txt.gz"
 # Read with the module, so that workers forked from a loaded service share it. In the form that is compared.
-COMMON_PASSWORDS = _read_common_passwords()
+COMMON_PASSWORDS = frozenset(gzip.decompress(_packed.read_bytes()).decode().splitlines())

@@ -103,18 +103,13 @@ def list_events(query: EventQuery) -> Response:
 
 
 def wait_for_event(after: int, wait: int) -> bool:
-    """Poll for `wait` seconds at most; no database connection is held between two looks."""
+    """Return whether an event comes in `wait` seconds; no database connection is held between two looks."""
+    until = time.monotonic() + wait
     with suppress(Busy), current_app.extensions["event_waits"].slot():
-        return _poll(after, until=time.monotonic() + wait)
-    return False
-
-
-def _poll(after: int, *, until: float) -> bool:
-    """Return whether there is an event, as soon as there is one or the time is over."""
-    while time.monotonic() < until and not shutdown.is_stopping():
-        time.sleep(POLL_EVERY)
-        if events.find_events(after=after, limit=1):
-            return True
+        while time.monotonic() < until and not shutdown.is_stopping():
+            time.sleep(POLL_EVERY)
+            if events.find_events(after=after, limit=1):
+                return True
     return False
 
 
