@@ -19,27 +19,15 @@ PURGE_EVERY = 50  # entries
 PURGE_BATCH = 200  # entries, more than are written between two purges
 PAGE = 1000  # entries read at a time
 
-LOGIN = "login"
 LOGIN_FAILED = "login.failed"
-REGISTERED = "registered"
 SESSION_ENDED = "session.ended"
-USER_MADE = "user.made"
-PROMOTED = "user.promoted"
-DEMOTED = "user.demoted"
-DISABLED = "user.disabled"
-ENABLED = "user.enabled"
-DELETED = "user.deleted"
 PASSWORD_CHANGED = "password.changed"  # noqa: S105 - what happened, and no password
-PASSWORD_REFUSED = "password.refused"  # noqa: S105 - the name of an event
-KEY_MADE = "key.made"
-KEY_ROTATED = "key.rotated"
-KEY_RETIRED = "key.retired"
 
 CHANGES: dict[tuple[str, object], str] = {
-    ("admin", True): PROMOTED,
-    ("admin", False): DEMOTED,
-    ("disabled", True): DISABLED,
-    ("disabled", False): ENABLED,
+    ("admin", True): "user.promoted",
+    ("admin", False): "user.demoted",
+    ("disabled", True): "user.disabled",
+    ("disabled", False): "user.enabled",
 }
 
 

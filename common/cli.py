@@ -5,6 +5,7 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import OperationalError
 
 from common.db.connections import SchemaNotCurrent
+from common.errors import DomainError
 
 
 class Command(click.Command):
@@ -15,6 +16,8 @@ class Command(click.Command):
             return super().invoke(context)
         except SchemaNotCurrent as error:
             raise click.ClickException("the schema is not current; `db upgrade` makes it so") from error
+        except DomainError as error:
+            raise click.ClickException(error.message) from error
         except OperationalError as error:
             raise click.ClickException("the database cannot be reached") from error
 

@@ -3,7 +3,6 @@
 import base64
 import fcntl
 import json
-import math
 import os
 import secrets
 import time
@@ -17,9 +16,9 @@ from common.tokens.keys import BadKeys, parse, read_jwks
 
 SECRET_LENGTH = 32  # bytes
 LATEST = 253402300800  # the year 10000, in seconds since the epoch
-FOLLOW = 2.0  # seconds after which every service has read a changed file
+FOLLOW = 2  # seconds after which every service has read a changed file
 # Seconds after which the last token of a key is dead: the key still signs until the new file is read.
-AGES = int(ACCESS_LIFETIME.total_seconds()) + LEEWAY + math.ceil(FOLLOW)
+AGES = int(ACCESS_LIFETIME.total_seconds()) + LEEWAY + FOLLOW
 
 Jwk = dict[str, Any]
 
@@ -46,11 +45,11 @@ def rotate(path: Path, *, follow: float = FOLLOW) -> str:
         jwks = read_jwks(path)
         parse(jwks)
         new = _new_key(["verify"])
-        _replace(path, [*jwks, new])
+        _write(path, _jwk_set([*jwks, new]))
         time.sleep(follow)
         now = int(time.time())
         old = [{**jwk, "key_ops": ["verify"], "exp": time_of(jwk, "exp") or now + AGES} for jwk in jwks]
-        _replace(path, [{**new, "key_ops": ["sign", "verify"]}, *old])
+        _write(path, _jwk_set([{**new, "key_ops": ["sign", "verify"]}, *old]))
         return str(new["kid"])
 
 
@@ -67,7 +66,7 @@ def retire(path: Path, kid: str, *, force: bool = False) -> None:
         remaining = AGES if dead_at is None else dead_at - now
         if remaining > 0 and not force:
             raise BadKeys(f"tokens of this key may live for {remaining} s more; --force retires it anyway")
-        _replace(path, [jwk for jwk in jwks if jwk not in found])
+        _write(path, _jwk_set([jwk for jwk in jwks if jwk not in found]))
 
 
 def time_of(jwk: Jwk, name: str) -> int | None:
@@ -95,11 +94,7 @@ def _make(path: Path, text: str, *, mode: int) -> bool:
         return True
 
 
-def _replace(path: Path, jwks: list[Jwk]) -> None:
-    _write(path, _jwk_set(jwks), mode=0o600)
-
-
-def _write(path: Path, text: str, *, mode: int) -> None:
+def _write(path: Path, text: str, *, mode: int = 0o600) -> None:
     """Put a new file in the place of the old one: a reader sees the one or the other, whole."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

@@ -33,7 +33,12 @@ def make_keys(passwords: tuple[Path, ...]) -> None:
     if current_app.extensions["settings"].secret:
         click.echo("the key is JWT_SECRET, so no key file is made")
     else:
-        _make_key_file()
+        with _key_file() as path:
+            is_new = key_file.make(path)
+            kid = parse(read_jwks(path)).signing.id
+        if is_new:
+            _record("key.made", kid)
+        click.echo(f"{'made' if is_new else 'kept'} {path}")
     for password in passwords:
         click.echo(f"{'made' if _make_password(password) else 'kept'} {password}")
 
@@ -56,7 +61,7 @@ def rotate_keys() -> None:
     with _key_file() as path:
         kid = key_file.rotate(path)
     click.echo(kid)
-    _record(audit.KEY_ROTATED, kid)
+    _record("key.rotated", kid)
 
 
 @keys.command("retire")
@@ -66,7 +71,7 @@ def retire_key(kid: str, force: bool) -> None:
     """Take an old key out, once every token that it signed is dead."""
     with _key_file() as path:
         key_file.retire(path, kid, force=force)
-    _record(audit.KEY_RETIRED, kid)
+    _record("key.retired", kid)
 
 
 @contextmanager
@@ -83,15 +88,6 @@ def _key_file() -> Iterator[Path]:
         raise click.ClickException(f"JWT_KEYS_FILE: cannot be written: {error.strerror}") from error
 
 
-def _make_key_file() -> None:
-    with _key_file() as path:
-        is_new = key_file.make(path)
-        signing = parse(read_jwks(path)).signing
-    if is_new:
-        _record(audit.KEY_MADE, signing.id)
-    click.echo(f"{'made' if is_new else 'kept'} {path}")
-
-
 def _make_password(path: Path) -> bool:
     try:
         is_new = key_file.make_password(path)
@@ -105,16 +101,11 @@ def _make_password(path: Path) -> bool:
 
 def _record(event: str, kid: str) -> None:
     """Add an entry to the audit log, if there is a database: the keys have changed by now."""
+    url = db.engine.url
     try:
-        _require_file()
+        if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+            raise SchemaNotCurrent  # `db upgrade` makes the file
         with db.write() as connection:
             audit.record(connection, event, detail=kid)
     except (SQLAlchemyError, SchemaNotCurrent):
         click.echo("this is not in the audit log: the database cannot be written to", err=True)
-
-
-def _require_file() -> None:
-    """Leave it to `db upgrade` to make the file of SQLite."""
-    url = db.engine.url
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        raise SchemaNotCurrent

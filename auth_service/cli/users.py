@@ -8,10 +8,9 @@ from flask import current_app
 from auth_service import audit, names
 from auth_service.models import db
 from auth_service.passwords.policy import complaint
-from auth_service.users.accounts import add_user, find_public_id, list_users
+from auth_service.users.accounts import add_user, find_credentials, list_users
 from auth_service.users.changes import change_user
 from common.cli import Commands
-from common.errors import DomainError
 
 PAGE = 500  # users read at a time
 
@@ -30,12 +29,9 @@ def create_user(name: str, admin: bool, password_stdin: bool) -> None:
     """Make a user."""
     normal = _normal_name(name)
     password_hash = _hash(normal, password_stdin)
-    try:
-        with db.write() as connection:
-            _, public_id = add_user(connection, normal, password_hash, admin=admin)
-            audit.record(connection, audit.USER_MADE, public_id=public_id, detail=str(audit.OPERATOR))
-    except DomainError as error:
-        raise click.ClickException(error.message) from error
+    with db.write() as connection:
+        _, public_id = add_user(connection, normal, password_hash, admin=admin)
+        audit.record(connection, "user.made", public_id=public_id, detail=str(audit.OPERATOR))
     click.echo(public_id)
 
 
@@ -50,32 +46,19 @@ def show_users() -> None:
         after = page[-1].id
 
 
-@users.command("promote")
-@click.argument("name")
-def promote_user(name: str) -> None:
-    """Make a user an admin."""
-    _change(name, admin=True)
+def add_change(command: str, description: str, **changes: bool) -> None:
+    """Add the command that makes these changes to a user."""
+
+    @users.command(command, help=description)
+    @click.argument("name")
+    def change(name: str) -> None:
+        _change(name, **changes)
 
 
-@users.command("demote")
-@click.argument("name")
-def demote_user(name: str) -> None:
-    """Make an admin an ordinary user."""
-    _change(name, admin=False)
-
-
-@users.command("disable")
-@click.argument("name")
-def disable_user(name: str) -> None:
-    """Log a user out everywhere and refuse further logins."""
-    _change(name, disabled=True)
-
-
-@users.command("enable")
-@click.argument("name")
-def enable_user(name: str) -> None:
-    """Let a disabled user log in again."""
-    _change(name, disabled=False)
+add_change("promote", "Make a user an admin.", admin=True)
+add_change("demote", "Make an admin an ordinary user.", admin=False)
+add_change("disable", "Log a user out everywhere and refuse further logins.", disabled=True)
+add_change("enable", "Let a disabled user log in again.", disabled=False)
 
 
 @users.command("set-password")
@@ -105,11 +88,8 @@ def _hash(name: str, from_stdin: bool) -> str:
 
 
 def _change(name: str, **changes: object) -> None:
-    public_id = find_public_id(_normal_name(name))
-    if public_id is None:
+    user = find_credentials(_normal_name(name))
+    if user is None:
         raise click.ClickException("there is no user of this name")
-    try:
-        change_user(public_id, changes, by=audit.OPERATOR)
-    except DomainError as error:
-        raise click.ClickException(error.message) from error
+    change_user(user.public_id, changes, by=audit.OPERATOR)
     click.echo("done")

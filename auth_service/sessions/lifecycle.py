@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping, bindparam, insert, select
@@ -16,7 +16,6 @@ from auth_service.settings import AuthSettings
 from common.tokens.access import CANONICAL_UUID4
 
 MAX_SESSIONS = 50  # live ones a user
-MAX_USER_AGENT = 200  # characters kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +81,8 @@ def start_session(
     end_sessions(connection, END_IDLEST, of_user=user_id, why="too many sessions")
     now, session_id = datetime.now(UTC), str(uuid.uuid4())
     expires_at = end_of(now, settings, now=now)
-    row = {
-        "id": session_id,
-        "user_id": user_id,
-        "created_at": now,
-        "last_used_at": now,
-        "expires_at": expires_at,
-        **used_from(client),
-    }
-    connection.execute(INSERT, row)
+    times = {"created_at": now, "last_used_at": now, "expires_at": expires_at}
+    connection.execute(INSERT, {"id": session_id, "user_id": user_id, **times, **asdict(client)})
     refresh_token, _ = add_refresh_token(connection, session_id, now=now)
     audit.record(connection, event, public_id=public_id, ip=client.ip, session_id=session_id)
     return Grant(public_id, session_id, refresh_token, expires_at - now)
@@ -102,11 +94,6 @@ def end_of(created_at: datetime, settings: AuthSettings, *, now: datetime) -> da
         now + timedelta(days=settings.session_idle_days),
         created_at + timedelta(days=settings.session_max_days),
     )
-
-
-def used_from(client: Client) -> dict[str, str]:
-    """Return the columns that say where a session was used from."""
-    return {"user_agent": client.user_agent[:MAX_USER_AGENT], "ip": client.ip}
 
 
 def find_live_user(public_id: str, session_id: str) -> UserRow | None:

@@ -4,6 +4,7 @@ A token stays good until its successor is first used. So a client whose answer w
 another successor, and a stolen token is noticed as soon as both, thief and owner, have used it.
 """
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Row, bindparam, select, update
@@ -12,7 +13,7 @@ from sqlalchemy.orm import aliased
 from auth_service import security_log
 from auth_service.models import RefreshToken, Session, User, db
 from auth_service.sessions.ending import END_ONE, end_sessions
-from auth_service.sessions.lifecycle import Client, Grant, end_of, used_from
+from auth_service.sessions.lifecycle import Client, Grant, end_of
 from auth_service.sessions.refresh_tokens import IssuedToken, add_refresh_token, find_token
 from auth_service.settings import AuthSettings
 from common.errors import TokenRejected
@@ -48,7 +49,7 @@ def refresh(text: str, settings: AuthSettings, *, client: Client) -> Grant:
             expires_at = end_of(session.created_at, settings, now=now)
             if session.disabled or min(session.expires_at, expires_at) <= now:
                 raise TokenRejected("refresh_expired")
-            used = {"last_used_at": now, "expires_at": expires_at, **used_from(client)}
+            used = {"last_used_at": now, "expires_at": expires_at, **asdict(client)}
             connection.execute(USE_SESSION, {"of_session": token.session_id, **used})
             refresh_token = _add_successor(connection, token, replaced, now)
             return Grant(token.public_id, token.session_id, refresh_token, expires_at - now)

@@ -21,7 +21,6 @@ CREDENTIALS = select(User.id, User.public_id, User.password_hash, User.disabled)
     User.folded_name == bindparam("folded_name")
 )
 ONE = select(*USER_COLUMNS).where(User.public_id == bindparam("public_id"))
-PUBLIC_ID = select(User.public_id).where(User.folded_name == bindparam("folded_name"))
 PAGE = select(*USER_COLUMNS).where(User.id > bindparam("after")).order_by(User.id).limit(bindparam("limit"))
 PAGE_BY_NAME = PAGE.where(User.folded_name.startswith(bindparam("prefix"), escape="/"))
 INSERT = insert(User).returning(User.id)
@@ -104,7 +103,7 @@ def check_password(hasher: Hasher, name: str, password: str) -> Checked:
     Takes the same time and work whether the name is unknown, the user disabled or the password wrong.
     No database connection is held while the password is hashed.
     """
-    row = _find_credentials(name)
+    row = find_credentials(name)
     if row is None:
         hasher.verify_dummy(password)
         return Checked(0, "", "", "unknown_name")
@@ -139,19 +138,14 @@ def lock_unchanged(connection: Connection, user: Checked) -> int | None:
     return connection.execute(LOCK_UNCHANGED, parameters).scalar()
 
 
-def _find_credentials(name: str) -> Row[int, str, str, bool] | None:
+def find_credentials(name: str) -> Row[int, str, str, bool] | None:
+    """Return the user of this name, in any case, with its hash, or None."""
     try:
         folded_name = names.fold(names.normalise(name))
     except names.InvalidName:
         folded_name = ""  # nobody's: the same statement runs for a name that cannot be
     with db.read() as connection:
         return connection.execute(CREDENTIALS, {"folded_name": folded_name}).first()
-
-
-def find_public_id(name: str) -> str | None:
-    """Return the public id of the user of this normalised name, in any case, or None."""
-    with db.read() as connection:
-        return connection.execute(PUBLIC_ID, {"folded_name": names.fold(name)}).scalar()
 
 
 def find_user(public_id: str) -> UserRow | None:

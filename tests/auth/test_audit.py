@@ -236,7 +236,7 @@ def test_entries_are_kept_for_90_days(pair: Pair, operator: Operator) -> None:
 
     with operator.app.app_context(), db.write() as connection:
         for _ in range(audit.PURGE_EVERY):
-            audit.record(connection, audit.KEY_MADE, detail="a test")
+            audit.record(connection, "key.made", detail="a test")
 
     of_name = select(func.min(AuditEntry.event), func.count()).where(AuditEntry.folded_name == name)
     assert rows(pair, of_name) == [("kept", 1)]
