@@ -1,22 +1,65 @@
-"""Changes of a user: roles, a new password, and deletion."""
+"""Changes of a user: roles, a new password, and deletion, by an admin who still is one; an admin stays."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, update
+import structlog
+from sqlalchemy import Connection, Row, and_, bindparam, delete, select, update
+from sqlalchemy.orm import aliased
 
 from auth_service import audit, events
-from auth_service.models import USER_COLUMNS, User, UserRow, db
-from auth_service.sessions.ending import END_ALL, end_sessions
+from auth_service.audit import Actor
+from auth_service.models import USER_COLUMNS, Session, User, UserRow, db
+from auth_service.sessions.ending import END_ALL, IS_LIVE, end_sessions
 from auth_service.sessions.purging import has_few_rows, purge_user
 from auth_service.throttle.attempts import forget_networks, key_of
 from auth_service.users.accounts import Checked, UserNotFound
-from auth_service.users.rights import LockedUser, lock_user
+from common.errors import DomainError, TokenRejected
 
+LockedUser = Row[*tuple[Any, ...]]  # of `LOCK`: nobody else can change the user until the transaction ends
+
+_target, _admin = aliased(User), aliased(User)
+_concerned = select(User.id).where(User.public_id.in_(bindparam("concerned", expanding=True)))
+_others = (  # admins, where the target is one: in a subquery, because SQLite reads no index for an OR of both
+    select(_admin.id)
+    .join(_target, and_(_target.admin.is_(True), _target.disabled.is_(False)))
+    .where(_target.public_id == bindparam("target"), _admin.admin.is_(True), _admin.disabled.is_(False))
+)
+_users = (
+    select(User.id, User.public_id, User.name, User.admin, User.disabled, User.password_hash)
+    # All in one order: of two admins who demote one another the second waits, and finds that it is none.
+    .order_by(User.id)
+    .with_for_update()
+)
+LOCK = _users.where(User.id.in_(_concerned))
+LOCK_WITH_ADMINS = _users.where(User.id.in_(_concerned.union_all(_others)))
+LIVE_SESSION = select(Session.id).where(
+    Session.id == bindparam("session_id"), Session.user_id == bindparam("user_id"), IS_LIVE
+)
 UPDATE = update(User).where(User.id == bindparam("user_id")).returning(*USER_COLUMNS)
 DELETE = delete(User).where(User.id == bindparam("user_id"))  # and its sessions, by their foreign keys
 
+log = structlog.get_logger()
 
-def change_user(public_id: str, changes: Mapping[str, object], *, by: audit.Actor) -> UserRow:
+
+class LastAdmin(DomainError):
+    """Without this user there would be no admin who can log in."""
+
+    status = 409
+    code = "last-admin"
+    message = "the last admin stays"
+
+
+class AdminsOnly(DomainError):
+    """The user who acts is not, or no longer, an admin."""
+
+    status = 403
+    code = "admins-only"
+    message = "only an admin may do this"
+
+
+def change_user(public_id: str, changes: Mapping[str, object], *, by: Actor) -> UserRow:
     """Set `admin`, `disabled` or `password_hash` of a user; return the user, or raise `UserNotFound`.
 
     Disabling and a new password log the user out everywhere. Raise what `lock_user` does.
@@ -34,7 +77,7 @@ def change_user(public_id: str, changes: Mapping[str, object], *, by: audit.Acto
     return changed
 
 
-def delete_user(public_id: str, *, by: audit.Actor, checked: Checked | None = None) -> str | None:
+def delete_user(public_id: str, *, by: Actor, checked: Checked | None = None) -> str | None:
     """Delete a user with all its data; return its `public_id`, or None if there is none.
 
     With `checked` it has to be as it was then. If there are very many refresh tokens, the sessions end first
@@ -53,8 +96,47 @@ def delete_user(public_id: str, *, by: audit.Actor, checked: Checked | None = No
             end_sessions(connection, END_ALL, of_user=user.id, why=str(by))
 
 
-def _delete(connection: Connection, user: LockedUser, *, by: audit.Actor) -> None:
+def _delete(connection: Connection, user: LockedUser, *, by: Actor) -> None:
     audit.record(connection, "user.deleted", public_id=user.public_id, ip=by.ip, detail=str(by))
     forget_networks(connection, key_of(user.name))
     connection.execute(DELETE, {"user_id": user.id})
     events.user_deleted(connection, user.public_id)
+
+
+def lock_user(
+    connection: Connection,
+    public_id: str,
+    *,
+    by: Actor,
+    removes_admin: bool,
+    checked: Checked | None = None,
+) -> LockedUser | None:
+    """Lock the user who is to be changed and return it, or None if there is none or it is not as `checked`.
+
+    Raise `TokenRejected` or `AdminsOnly` if the actor has lost the right to, and `LastAdmin` if the change
+    would leave no admin who can log in.
+    """
+    statement = LOCK_WITH_ADMINS if removes_admin else LOCK
+    concerned = [public_id, by.who] if by.session_id else [public_id]
+    users = connection.execute(statement, {"concerned": concerned, "target": public_id}).all()
+    _require_rights(connection, users, by)
+    target = next((user for user in users if user.public_id == public_id), None)
+    if target is None or (checked and (target.disabled or target.password_hash != checked.password_hash)):
+        return None
+    if removes_admin and [user for user in users if user.admin and not user.disabled] == [target]:
+        log.warning("last_admin_stays")
+        raise LastAdmin
+    return target
+
+
+def _require_rights(connection: Connection, users: Sequence[LockedUser], by: Actor) -> None:
+    """Refuse an admin who was demoted, disabled or logged out while the request was served."""
+    if by.session_id is None:
+        return
+    actor = next((user for user in users if user.public_id == by.who and not user.disabled), None)
+    parameters = {"session_id": by.session_id, "user_id": actor and actor.id, "now": datetime.now(UTC)}
+    if actor is None or connection.execute(LIVE_SESSION, parameters).first() is None:
+        raise TokenRejected("session")
+    if not actor.admin:
+        log.warning("forbidden", reason="not_admin")
+        raise AdminsOnly

@@ -16,7 +16,7 @@ from auth_service.sessions.lifecycle import find_live_user
 from auth_service.throttle.admission import Attempt, attempt
 from auth_service.throttle.limits import network_of
 from auth_service.users.accounts import Checked, WrongCredentials, check_password
-from auth_service.users.rights import AdminsOnly
+from auth_service.users.changes import AdminsOnly
 from common.web.guard import refuse_token
 
 Refuse = Callable[[str | None, str], Never]  # of a public id, if there is one, and a reason for the log

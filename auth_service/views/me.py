@@ -12,7 +12,7 @@ from auth_service.sessions.ending import END_OTHERS, end_sessions
 from auth_service.throttle.admission import TooManyAttempts
 from auth_service.users import changes
 from auth_service.users.accounts import WrongCredentials, WrongPassword, lock_unchanged, update_unchanged
-from auth_service.users.rights import LastAdmin
+from auth_service.users.changes import LastAdmin
 from auth_service.views.access import issue_tokens, start_session
 from auth_service.views.guards import checked_password, refuse_login, require_basic, require_session
 from auth_service.views.schemas import (
