@@ -58,7 +58,9 @@ class Attempt:
     def succeeded(self, connection: Connection, *, now: datetime) -> None:
         """Forget the failures of the name from the network, which is known from now on."""
         self.has_succeeded = True
-        attempts.clear(connection, self.id, self.name_key, self.network, now=now)
+        pair = {"name_key": self.name_key, "network": self.network}
+        before = {"abandoned_before": now - attempts.ABANDONED_AFTER}
+        connection.execute(attempts.CLEAR, {"attempt_id": self.id, **pair, **before})
         attempts.know_network(connection, self.name_key, self.network, now=now)
 
 

@@ -26,9 +26,7 @@ class Counts:
     last_failure: datetime | None = None
     under_way: int = 0
     name_under_way: int = 0  # from networks that are not known for the name
-    name_attempts: int = (
-        0  # failures and attempts under way in the last hour, from networks that are not known
-    )
+    name_attempts: int = 0  # failed and under way in the last hour, from networks that are not known
     name_oldest: datetime | None = None
     network_attempts: int = 0  # the same from the network, whatever the name
     network_oldest: datetime | None = None
@@ -113,12 +111,6 @@ def add(connection: Connection, name_key: bytes, network: str, *, now: datetime)
     attempt_id = connection.execute(INSERT, row).scalar_one()
     connection.execute(DELETE_OLD, {"before": now - IN_A_ROW})
     return attempt_id
-
-
-def clear(connection: Connection, attempt_id: int, name_key: bytes, network: str, *, now: datetime) -> None:
-    """Delete the attempt, which succeeded, and the failures before it."""
-    pair = {"name_key": name_key, "network": network, "abandoned_before": now - ABANDONED_AFTER}
-    connection.execute(CLEAR, {"attempt_id": attempt_id, **pair})
 
 
 def know_network(connection: Connection, name_key: bytes, network: str, *, now: datetime) -> None:
