@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from common.errors import InvalidRequest
+
 MAX_LENGTH = 50  # code points of the normalised form
 
 # No code point of NFKC stands for more than four others, and in a text with single inner spaces at most
@@ -14,12 +16,12 @@ _MAX_RAW_LENGTH = 2 * 4 * MAX_LENGTH
 _SPACES = re.compile("[ \u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 
 
-class InvalidName(ValueError):
-    """A name breaks a rule; `detail` says which, without repeating the name."""
+class InvalidName(InvalidRequest):
+    """A name breaks a rule; `message` says which, without repeating the name."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message  # type: ignore[misc] # each has its own
 
 
 def normalise(name: str) -> str:

@@ -27,7 +27,7 @@ password_stdin = click.option(
 @password_stdin
 def create_user(name: str, admin: bool, password_stdin: bool) -> None:
     """Make a user."""
-    normal = _normal_name(name)
+    normal = names.normalise(name)
     password_hash = _hash(normal, password_stdin)
     with db.write() as connection:
         _, public_id = add_user(connection, normal, password_hash, admin=admin)
@@ -66,14 +66,7 @@ add_change("enable", "Let a disabled user log in again.", disabled=False)
 @password_stdin
 def set_password(name: str, password_stdin: bool) -> None:
     """Give a user another password and log it out everywhere."""
-    _change(name, password_hash=_hash(_normal_name(name), password_stdin))
-
-
-def _normal_name(name: str) -> str:
-    try:
-        return names.normalise(name)
-    except names.InvalidName as error:
-        raise click.ClickException(error.detail) from error
+    _change(name, password_hash=_hash(names.normalise(name), password_stdin))
 
 
 def _hash(name: str, from_stdin: bool) -> str:
@@ -88,7 +81,7 @@ def _hash(name: str, from_stdin: bool) -> str:
 
 
 def _change(name: str, **changes: object) -> None:
-    user = find_credentials(_normal_name(name))
+    user = find_credentials(names.normalise(name))
     if user is None:
         raise click.ClickException("there is no user of this name")
     change_user(user.public_id, changes, by=audit.OPERATOR)

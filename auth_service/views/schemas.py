@@ -21,7 +21,7 @@ def _normalise(name: str) -> str:
     try:
         return names.normalise(name)
     except names.InvalidName as error:
-        raise rule_error(error.detail) from error
+        raise rule_error(error.message) from error
 
 
 UserName = Annotated[

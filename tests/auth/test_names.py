@@ -24,7 +24,7 @@ def complaint_of(raw: str) -> str:
     try:
         normalise(raw)
     except InvalidName as refused:
-        return refused.detail
+        return refused.message
     return ""
 
 
@@ -88,7 +88,7 @@ def test_a_name_that_breaks_a_rule_is_refused_with_the_reason(raw: str, reason: 
     with pytest.raises(InvalidName, match=reason) as refused:
         normalise(raw)
 
-    assert not raw.strip() or raw not in refused.value.detail
+    assert not raw.strip() or raw not in refused.value.message
 
 
 @given(TEXTS)
