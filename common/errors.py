@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+Errors = Sequence[Mapping[str, str | int]]  # what is wrong: `detail`, and where
+
 
 class DomainError(Exception):
     """A rule refused the request; each subclass says what the client reads."""
@@ -11,7 +13,7 @@ class DomainError(Exception):
     code: ClassVar[str]  # one word for one case, such as `shelf-full`
     message: ClassVar[str]
     headers: ClassVar[Mapping[str, str]] = {}
-    errors: Sequence[Mapping[str, str | int]] | None = None  # what is wrong with which part
+    errors: Errors | None = None  # what is wrong with which part
     error_count: int | None = None  # where `errors` are not all of them
 
     def __str__(self) -> str:
@@ -24,6 +26,11 @@ class InvalidRequest(DomainError):
     status = 422
     code = "invalid-request"
     message = "the request breaks the rules of this route"
+
+    def __init__(self, errors: Errors | None = None, error_count: int | None = None) -> None:
+        super().__init__(self.message)
+        self.errors = self.errors if errors is None else errors
+        self.error_count = error_count
 
 
 class TokenRejected(DomainError):

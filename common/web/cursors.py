@@ -5,13 +5,13 @@ import re
 from collections.abc import Sequence
 from typing import Annotated
 
-import msgspec
 from itsdangerous import BadSignature, Signer, base64_decode, base64_encode
 from pydantic import MISSING, AfterValidator, Field
+from pydantic_core import from_json, to_json
 
+from common.errors import InvalidRequest
 from common.tokens.keys import KeySet
 from common.web.field_types import rule_error
-from common.web.problems import DETAILS, Problem
 
 NO_CURSOR = "is not a cursor of this list"
 PURPOSE = b"page cursor\0"  # keeps these signatures apart from those of tokens
@@ -22,8 +22,10 @@ Position = list[int | str | None]
 Listing = Sequence[str | None]
 
 
-class BadCursor(ValueError):
+class BadCursor(InvalidRequest):
     """A cursor that this listing did not give out."""
+
+    errors = ({"parameter": "cursor", "detail": NO_CURSOR},)
 
 
 def _require_shape(cursor: str) -> str:
@@ -45,41 +47,36 @@ def write_cursor(keys: KeySet, listing: Listing, position: Position) -> str:
 
     `listing` is what the page depends on besides the position: the route, the owner, sort and filters.
     """
-    return _signer(keys, listing).sign(base64_encode(msgspec.json.encode(position))).decode()
+    return _signer(keys, listing).sign(base64_encode(to_json(position))).decode()
 
 
 def read_cursor(keys: KeySet, listing: Listing, cursor: str) -> Position:
-    """Return the position that `cursor` tells, or raise `BadCursor`; any key in use may have made it."""
+    """Return the position in `cursor`, or raise `BadCursor`; any key in use may have signed it."""
     if not SHAPE.fullmatch(cursor):
         raise BadCursor
     try:
         signed = _signer(keys, listing).unsign(cursor)
     except BadSignature as error:
         raise BadCursor from error
-    return msgspec.json.decode(base64_decode(signed), type=Position)
+    position: Position = from_json(base64_decode(signed))
+    return position
 
 
 def _signer(keys: KeySet, listing: Listing) -> Signer:
     """Return what signs for this listing alone, with the last of its keys, and verifies with all of them."""
     ordered = sorted(keys.verifying.values(), key=lambda key: key == keys.signing)
-    salt = PURPOSE + msgspec.json.encode(list(listing))
+    salt = PURPOSE + to_json(listing)
     secrets = [key.secret for key in ordered]
     return Signer(secrets, salt, key_derivation="hmac", digest_method=hashlib.sha256)
 
 
-def page_start(keys: KeySet, listing: Listing, cursor: str | MISSING | None) -> Position | None:
-    """Return the position behind which a page begins, None without a cursor, or refuse it with 422."""
-    if cursor is None or cursor is MISSING:
-        return None
-    try:
-        return read_cursor(keys, listing, cursor)
-    except BadCursor as error:
-        complaint = {"parameter": "cursor", "detail": NO_CURSOR}
-        raise Problem(422, DETAILS[422], errors=[complaint]) from error
+def page_start(keys: KeySet, listing: Listing, cursor: str | MISSING) -> Position | None:
+    """Return the position behind which a page begins, None without a cursor, or raise `BadCursor`."""
+    return None if cursor is MISSING else read_cursor(keys, listing, cursor)
 
 
-def page_after(keys: KeySet, listing: Listing, cursor: str | MISSING | None) -> int:
-    """Return the id behind which a page of a list by id begins, 0 without a cursor, or refuse it with 422."""
+def page_after(keys: KeySet, listing: Listing, cursor: str | MISSING) -> int:
+    """Return the id behind which a page of a list by id begins, 0 without a cursor, or raise `BadCursor`."""
     position = page_start(keys, listing, cursor)
     return int(position[0] or 0) if position else 0
 

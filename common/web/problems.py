@@ -1,18 +1,18 @@
-"""Owns what an error looks like: every one is answered as `application/problem+json` (RFC 9457)."""
+"""What an error looks like: each is answered as `application/problem+json` (RFC 9457)."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
 import structlog
 from flask import Flask, Response
+from pydantic_core import to_json
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from common.errors import DomainError
 
-MAX_ERRORS = 100  # listed in one 422; `error_count` tells how many there are
-RETRY_AFTER = {429: 1, 503: 1}  # seconds, where the place that refuses does not know better
+MAX_ERRORS = 100  # listed in one 422; `error_count` says how many there are
+RETRY_AFTER = {429: 1, 503: 1}  # seconds, unless the error itself says how long
 
 log = structlog.get_logger()
 
@@ -23,7 +23,7 @@ TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 DETAILS = {
     400: "the request cannot be understood",
     401: "a valid token is missing",
-    403: "you may not do this",
+    403: "forbidden",
     404: "there is nothing at this address",
     405: "this address does not take this method",
     408: "the request took too long to arrive",
@@ -31,7 +31,7 @@ DETAILS = {
     415: "the body must be application/json in UTF-8",
     422: "the request breaks the rules of this route",
     429: "too many requests",
-    500: "something went wrong here",
+    500: "internal server error",
     503: "the service cannot answer right now",
 }
 
@@ -68,7 +68,7 @@ def init_app(app: Flask) -> None:
 def answer(error: HTTPException) -> Response:
     """Render `error`, keeping the headers it brings (`Allow`, `Retry-After`, `WWW-Authenticate`)."""
     status = error.code or 500
-    response = Response(msgspec.json.encode(problem(error)), status=status)
+    response = Response(to_json(problem(error)), status=status)
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
@@ -79,7 +79,7 @@ def answer(error: HTTPException) -> Response:
 
 
 def answer_domain_error(error: DomainError) -> Response:
-    """Answer what a rule refused with the status, message and headers of its kind."""
+    """Answer with the status, message and headers of the error's class."""
     return answer(
         Problem(
             error.status,
@@ -92,7 +92,7 @@ def answer_domain_error(error: DomainError) -> Response:
 
 
 def answer_unexpected(error: Exception) -> Response:
-    """Answer what nobody foresaw with a 500 that says nothing, and log all of it."""
+    """Answer 500 without a reason, and log the error with its traceback."""
     log.error("unexpected_error", exc_info=error)
     return answer(default_exceptions[500]())
 

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 import pytest
+from pydantic import MISSING
 
 from common.tokens.keys import Key, KeySet
 from common.web.cursors import BadCursor, Position, page_after, page_end, read_cursor, write_cursor
-from common.web.problems import Problem
 
 LISTING = ["books", "somebody"]
 LETTERS = string.ascii_letters + string.digits + "-_."
@@ -111,12 +111,13 @@ def test_a_new_cursor_is_made_with_the_key_that_signs() -> None:
 
 
 def test_a_list_begins_at_its_start(keys: KeySet) -> None:
-    assert page_after(keys, LISTING, None) == 0
+    assert page_after(keys, LISTING, MISSING) == 0
 
 
 def test_a_page_goes_on_behind_the_last_row_shown(keys: KeySet) -> None:
     end = page_end(keys, LISTING, [4, 8, 9], limit=2)
 
+    assert end is not None
     assert page_after(keys, LISTING, end) == 8
 
 
@@ -126,8 +127,8 @@ def test_the_last_page_has_no_end(keys: KeySet, ids: list[int]) -> None:
 
 
 def test_a_bad_cursor_is_a_complaint_about_the_parameter(keys: KeySet) -> None:
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(BadCursor) as refused:
         page_after(keys, LISTING, "x")
 
-    assert refused.value.code == 422
-    assert [error["parameter"] for error in refused.value.errors or []] == ["cursor"]
+    assert refused.value.status == 422
+    assert [error["parameter"] for error in refused.value.errors] == ["cursor"]
