@@ -49,6 +49,6 @@ def start(app: Flask, settings: Settings) -> None:
 def finish(app: Flask, *, blueprints: list[ApiBlueprint]) -> None:
     """Register the routes and what must know them all."""
     openapi.init_app(app, version=VERSION, blueprints=blueprints)
-    docs.init_app(app)
+    app.register_blueprint(docs.blueprint)
     problems.init_app(app)
     app.wsgi_app = BodyErrors(app.wsgi_app)  # type: ignore[method-assign] # the way Flask documents
