@@ -1,4 +1,4 @@
-"""Owns the open routes that say what a service is and how it is: `/`, `/healthz`, `/readyz`."""
+"""The open routes that say what a service is and how it is: `/`, `/healthz`, `/readyz`."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,15 +17,16 @@ from common.web.guard import verifier
 from common.web.responses import json_response
 from common.web.routes import ApiBlueprint
 
-CHECK_WAIT = 1.5  # seconds, so that the whole answer takes less than 2
+DATABASE_TIMEOUT = 1.5  # seconds, so that the whole answer takes less than 2
 
 State = Literal["ok", "degraded", "failing"]
+STATES: list[State] = ["ok", "degraded", "failing"]  # the worst is the last
 Check = Callable[[], State]
-Figure = Callable[[], float]
+Figure = Callable[[], float]  # in seconds
 
 
 @dataclass(slots=True)
-class Service:
+class ServiceInfo:
     """What the service is and where its documents are."""
 
     service: str
@@ -50,13 +51,22 @@ class Readiness:
     checks: dict[str, State | float]  # a number is in seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What a service needs in order to answer."""
+
+    database: Database
+    checks: Mapping[str, Check]
+    figures: Mapping[str, Figure]
+
+
 READY = Readiness("ok", {"database": "ok", "schema": "ok", "keys": "ok"})
 NOT_READY = Readiness("failing", {"database": "ok", "schema": "failing", "keys": "ok"})
 
 blueprint = ApiBlueprint("service", __name__, description="What the service is and how it is")
 
-# One look at the database at a time: a database that hangs must not collect threads.
-_looks = ThreadPoolExecutor(max_workers=1, thread_name_prefix="readiness")
+# One thread: a database that hangs must not collect them.
+_database_checks = ThreadPoolExecutor(max_workers=1, thread_name_prefix="readiness")
 
 
 def init_app(
@@ -66,52 +76,52 @@ def init_app(
     checks: Mapping[str, Check] | None = None,
     figures: Mapping[str, Figure] | None = None,
 ) -> None:
-    """Let `/readyz` of `app` look at `db`, and ask `checks` and `figures`, which ask nobody else."""
-    app.extensions["readiness_database"] = db
-    app.extensions["readiness_checks"] = checks or {}
-    app.extensions["readiness_figures"] = figures or {}
+    """Let `/readyz` of `app` report the database, the keys, and what `checks` and `figures` return."""
+    app.extensions["dependencies"] = Dependencies(db, checks or {}, figures or {})
 
 
-@blueprint.operation("GET /", responses={200: Service("books_service")})
+@blueprint.operation("GET /", responses={200: ServiceInfo("books_service")})
 def show_service() -> Response:
     """Name the service and link its documents."""
-    return json_response(Service(current_app.name))
+    return json_response(ServiceInfo(current_app.name))
 
 
 @blueprint.operation("GET /healthz", responses={200: Health()})
 def show_health() -> Response:
-    """Say that the process lives; asks nobody."""
+    """Say that the process lives, without a look at anything else."""
     return json_response(Health())
 
 
 @blueprint.operation("GET /readyz", responses={200: READY, 503: NOT_READY})
 def show_readiness() -> Response:
     """Say whether the service can serve: the database answers, its schema is current, the keys are loaded."""
-    others: Mapping[str, Check] = current_app.extensions["readiness_checks"]
-    figures: Mapping[str, Figure] = current_app.extensions["readiness_figures"]
-    checks = {**_database_checks(), "keys": _keys_check()} | {name: check() for name, check in others.items()}
-    worst: State = max(checks.values(), key=["ok", "degraded", "failing"].index)
-    readiness = Readiness(worst, checks | {name: round(figure(), 1) for name, figure in figures.items()})
-    if worst == "failing":
+    needed: Dependencies = current_app.extensions["dependencies"]
+    checks = check_database(needed.database) | {"keys": check_keys()}
+    checks |= {name: check() for name, check in needed.checks.items()}
+    figures = {name: round(figure(), 1) for name, figure in needed.figures.items()}
+    status = max(checks.values(), key=STATES.index)
+    readiness = Readiness(status, {**checks, **figures})
+    if status == "failing":
         return json_response(readiness, 503, {"Retry-After": "1"})
     return json_response(readiness)
 
 
-def _keys_check() -> State:
+def check_keys() -> State:
+    """Return whether the keys are those of the file; with a broken file, the ones before are still in use."""
     return "degraded" if verifier().keys.complaint else "ok"
 
 
-def _database_checks() -> dict[str, State]:
-    db: Database = current_app.extensions["readiness_database"]
-    look = _looks.submit(_look, db.read(), current_app.extensions["schema_head"])
+def check_database(db: Database) -> dict[str, State]:
+    """Return whether the database answers in time, and has the schema of this version."""
+    check = _database_checks.submit(_check_schema, db.read(), current_app.extensions["schema_head"])
     try:
-        return look.result(timeout=CHECK_WAIT)
+        return check.result(timeout=DATABASE_TIMEOUT)
     except NotInTime:
-        look.cancel()
+        check.cancel()
         return {"database": "failing", "schema": "failing"}
 
 
-def _look(lent: AbstractContextManager[Connection], head: str) -> dict[str, State]:
+def _check_schema(lent: AbstractContextManager[Connection], head: str) -> dict[str, State]:
     try:
         with lent as connection:
             current = connection.exec_driver_sql(SCHEMA_VERSION).scalar()
