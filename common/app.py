@@ -1,52 +1,50 @@
-"""Owns the order in which the shared parts of a service are put together."""
+"""The Flask class of both services, and the order in which their common parts are put together."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask import Flask
-from flask.sessions import NullSession, SessionInterface
+from flask import Flask, Request
+from werkzeug.routing import MapAdapter
 
 from common.client_address import ClientAddress
 from common.ops import logs, metrics
 from common.settings import Settings
-from common.web import docs, headers, openapi, paths, problems
-from common.web import guard as auth
+from common.web import docs, guard, headers, openapi, problems, routes
 from common.web.body_errors import BodyErrors
 from common.web.routes import ApiBlueprint
 
 VERSION = "1.0.0"
 
 
-class NoSession(SessionInterface):
-    """There are no cookies, so there is no session to open and to look for in every request."""
+class Service(Flask):
+    """Flask without two things that cost each request 55 µs: nothing is async, nor depends on the host."""
 
-    _session = NullSession()
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
 
-    def open_session(self, *_: Any) -> NullSession:
-        return self._session
-
-    def save_session(self, *_: Any) -> None:
-        return
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Return what finds the route of `request`, whatever its `Host`."""
+        if request is None:
+            return None
+        return MapAdapter(self.url_map, "", "/", "", request.scheme, request.path, request.method)
 
 
 def start(app: Flask, settings: Settings) -> None:
-    """Prepare everything that stands around the routes; the first hook registered sees a request first."""
+    """Prepare what stands around the routes; the first hook registered sees a request first."""
     app.config["TITLE"] = settings.title
     app.extensions["settings"] = settings
-    app.session_interface = NoSession()
-    # Nothing here is asynchronous: Flask would look for it at every function of every request.
-    app.ensure_sync = lambda func: func  # type: ignore[method-assign] # cheaper than a subclass
     if settings.trusted_proxies:
         client_address = ClientAddress(app.wsgi_app, settings.trusted_proxies)
         app.wsgi_app = client_address  # type: ignore[method-assign] # the way Flask documents
     # What runs after a request runs in the opposite order: the log line is written last.
     logs.init_app(app)
-    paths.init_app(app)
+    routes.init_app(app)
     metrics.init_app(app)
     headers.init_app(app, settings)
-    auth.init_app(app, settings)
+    guard.init_app(app, settings)
 
 
-def finish(app: Flask, *, blueprints: list[ApiBlueprint]) -> None:
+def finish(app: Flask, *, blueprints: Sequence[ApiBlueprint]) -> None:
     """Register the routes and what must know them all."""
     openapi.init_app(app, version=VERSION, blueprints=blueprints)
     app.register_blueprint(docs.blueprint)

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from flask import current_app
 from pydantic import AfterValidator, Field
+from werkzeug.routing import BaseConverter
 
 from auth_service import names
 from auth_service.models import UserRow
@@ -44,6 +45,13 @@ NewPassword = Annotated[
     ),
 ]
 PublicId = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+
+
+class PublicIdConverter(BaseConverter):
+    """A UUID in lower case in a path, as the service gives it out; anything else is no address (404)."""
+
+    regex = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    schema: ClassVar = {"type": "string", "format": "uuid"}
 
 
 def check_new_password(password: str, *, name: str, current: str | None = None) -> str:

@@ -21,10 +21,10 @@ from books_service.transfer.rows import Rows
 from books_service.views.blueprint import capacity, owner, shelf_blueprint
 from books_service.views.books import NewBook
 from books_service.views.files import is_long, read_file, trim_heap
+from common.errors import InvalidRequest
 from common.ops.limits import ConcurrencyLimit
 from common.web.field_types import Digits, Schema
 from common.web.parsing import FieldError, load_query
-from common.web.problems import DETAILS, Problem
 from common.web.responses import json_response
 from common.web.routes import RawRequest
 
@@ -117,8 +117,7 @@ def import_books() -> Response:
         fail = query is not None and query.on_duplicate == "fail"
         rows = read_rows(BY_TYPE[media_type], body, fail=fail)
         if query is None or errors:
-            count = len(errors) + rows.errors.count
-            raise Problem(422, DETAILS[422], errors=[*errors, *rows.errors.listed], error_count=count)
+            raise InvalidRequest([*errors, *rows.errors.listed], len(errors) + rows.errors.count)
         dry_run = bool(query.dry_run)
         return json_response(importing.put_books(owner(), rows, capacity=capacity(), dry_run=dry_run))
 

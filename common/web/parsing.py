@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Never, TypeVar
 from urllib.parse import parse_qsl
 
@@ -12,15 +13,17 @@ from pydantic_core import from_json
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 
-from common.web.field_types import NO_CONTROLS, NOT_BLANK, RULE
+from common.web.field_types import NO_CONTROLS, NOT_BLANK, RULE, Schema
 from common.web.problems import Problem
-from common.web.responses import JSON
+from common.web.responses import JSON, adapter
 
 MERGE_PATCH = "application/merge-patch+json"  # RFC 7396
 MAX_BODY = 64 * 1024  # bytes
 MAX_DIGITS = 4300  # of an integer; more of them are a number all the same, but none that fits a rule
 
 FieldError = dict[str, str]  # what is wrong: `detail`, and where: `pointer`, `parameter` or `header`
+Condition = Callable[[], bool]
+Reader = Callable[[list[FieldError]], Any]  # adds to the list what is wrong
 T = TypeVar("T")
 
 # What a client reads, by the kind of pydantic's error: never pydantic's own words, and never the value.
@@ -91,32 +94,38 @@ def _refuse_type(types: Sequence[str]) -> Never:
     raise Problem(415, type_rule(types), headers=headers)
 
 
-def load_json(adapter: TypeAdapter[T], body: bytes, errors: list[FieldError]) -> T | None:
-    """Return the value that `body` is; add to `errors` what breaks a rule, or refuse with 400."""
+def load(validate: Callable[[Any], T], value: Any, where: str, errors: list[FieldError]) -> T | None:
+    """Return what `validate` makes of `value`; add to `errors` what breaks a rule."""
     try:
-        return adapter.validate_json(body)
+        return validate(value)
     except ValidationError as error:
-        value = _require_json(body)
+        errors += field_errors(error, where)
+        return None
+
+
+def body_reader(model: type[Schema], types: Sequence[str], body_if: Condition | None) -> Reader:
+    """Return what reads a JSON body of one of `types`, or None where `body_if` says that there is none."""
+    body = adapter(model)
+
+    def read(errors: list[FieldError]) -> Any:
+        return load_json(body, read_body(types), errors) if body_if is None or body_if() else None
+
+    return read
+
+
+def load_json(model: TypeAdapter[T], body: bytes, errors: list[FieldError]) -> T | None:
+    """Return the value of a body; add to `errors` what breaks a rule, or refuse with 400."""
+    try:
+        return model.validate_json(body)
+    except ValidationError as error:
+        try:
+            value = parse_json(body)
+        except NotJson as not_json:
+            raise BadRequest("the body is not JSON") from not_json
         if error.errors()[0]["type"] == "json_invalid":  # JSON all the same, but deep, or with a long number
-            return load_value(adapter, value, errors)
+            return load(model.validate_python, value, "pointer", errors)
         errors += field_errors(error, "pointer")
         return None
-
-
-def load_value(adapter: TypeAdapter[T], value: Any, errors: list[FieldError]) -> T | None:
-    """Return what `value`, read from JSON, stands for; add to `errors` what breaks a rule."""
-    try:
-        return adapter.validate_python(value)
-    except ValidationError as error:
-        errors += field_errors(error, "pointer")
-        return None
-
-
-def _require_json(body: bytes) -> Any:
-    try:
-        return parse_json(body)
-    except NotJson as error:
-        raise BadRequest("the body is not JSON") from error
 
 
 def parse_json(text: bytes) -> Any:
@@ -128,7 +137,7 @@ def parse_json(text: bytes) -> Any:
 
 
 def _parse_deep_json(text: bytes) -> Any:
-    """Parse JSON that is deeper than pydantic goes, or has a longer number, unless it is none."""
+    """Parse JSON that is deeper than pydantic goes or has a longer number, or raise `NotJson`."""
     try:
         value = json.loads(text.decode(), parse_int=_integer, parse_constant=_refuse_constant)
         json.dumps(value, ensure_ascii=False).encode()  # Python's parser lets half a character in
@@ -145,30 +154,36 @@ def _refuse_constant(name: str) -> Never:
     raise ValueError(f"{name} is not JSON")
 
 
-def load_query(adapter: TypeAdapter[T], query: str, errors: list[FieldError]) -> T | None:
+def query_reader(model: type[Schema]) -> Reader:
+    """Return what reads the parameters of a query."""
+    query = adapter(model)
+    return lambda errors: load_query(query, request.environ.get("QUERY_STRING", ""), errors)
+
+
+def load_query(model: TypeAdapter[T], query: str, errors: list[FieldError]) -> T | None:
     """Return the parameters of a query; add to `errors` what breaks a rule, and what is given twice."""
     # What is not UTF-8 becomes half a character, which no rule lets through.
     pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape") if query else []
     sent = {name.encode(errors="replace").decode(): value for name, value in pairs}
     if len(sent) < len(pairs):
-        errors += _repeated([name.encode(errors="replace").decode() for name, _ in pairs])
-    return load_strings(adapter, sent, "parameter", errors)
+        counts = Counter(name.encode(errors="replace").decode() for name, _ in pairs)
+        repeated = (name for name, count in counts.items() if count > 1)
+        errors += ({"parameter": name, "detail": "is given more than once"} for name in repeated)
+    return load(model.validate_strings, sent, "parameter", errors)
 
 
-def _repeated(names: Sequence[str]) -> Iterable[FieldError]:
-    repeated = dict.fromkeys(name for name in names if names.count(name) > 1)
-    return ({"parameter": name, "detail": "is given more than once"} for name in repeated)
+def header_reader(model: type[Schema]) -> Reader:
+    """Return what reads the headers that a model declares by their names."""
+    headers = adapter(model)
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    variables = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in names}
 
+    def read(errors: list[FieldError]) -> Any:
+        environ = request.environ
+        sent = {name: environ[variable] for name, variable in variables.items() if variable in environ}
+        return load(headers.validate_strings, sent, "header", errors)
 
-def load_strings(
-    adapter: TypeAdapter[T], sent: Mapping[str, str], where: str, errors: list[FieldError]
-) -> T | None:
-    """Return what parameters or headers stand for; add to `errors` what breaks a rule."""
-    try:
-        return adapter.validate_strings(sent)
-    except ValidationError as error:
-        errors += field_errors(error, where)
-        return None
+    return read
 
 
 def field_errors(error: ValidationError, where: str) -> Iterable[FieldError]:

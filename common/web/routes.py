@@ -1,23 +1,19 @@
 """How a route is declared: what it reads stands in its annotations, what it answers in its decorator."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, wraps
 from typing import Any, TypeAlias, get_args, get_type_hints
 
-import flask
-from flask import Response, request
-from pydantic import TypeAdapter
+from flask import Blueprint, Flask, Response, abort, request
 
-from common.errors import DomainError
+from common.errors import DomainError, InvalidRequest
 from common.web.field_types import Schema
-from common.web.parsing import FieldError, load_json, load_query, load_strings, read_body
-from common.web.problems import DETAILS, Problem
-from common.web.responses import JSON, adapter
+from common.web.parsing import Condition, FieldError, Reader, body_reader, header_reader, query_reader
+from common.web.responses import JSON
 
 View = Callable[..., Response]
 Guard = Callable[[], None]
-Reader = Callable[[list[FieldError]], Any]
 Example: TypeAlias = object  # a payload, texts by media type, or None for a response without a body
 
 
@@ -34,15 +30,15 @@ class Operation:
     """A route as it was declared."""
 
     view: View
+    name: str
     method: str
     rule: str
-    name: str
     responses: Mapping[int, Example]
     errors: Sequence[type[DomainError]]
     headers: Mapping[str, str]
     security: Sequence[str]
     body_types: Sequence[str]
-    body_if: Callable[[], bool] | None
+    body_if: Condition | None
     raw: RawRequest | None
     deprecated: bool = False
 
@@ -59,11 +55,11 @@ def _not_none(hint: Any) -> Any:
     return next((part for part in get_args(hint) if part is not type(None)), hint)
 
 
-class ApiBlueprint(flask.Blueprint):
+class ApiBlueprint(Blueprint):
     """A blueprint whose guards stand before every route, and whose routes read strictly.
 
     `security` names the OpenAPI security schemes of which one is needed; none means open routes. `errors` are
-    what each of its routes may refuse, besides what every route does.
+    those that any of its routes may raise.
     """
 
     def __init__(
@@ -93,24 +89,24 @@ class ApiBlueprint(flask.Blueprint):
         headers: Mapping[str, str] | None = None,
         security: Sequence[str] | None = None,
         body_types: Sequence[str] = (JSON,),
-        body_if: Callable[[], bool] | None = None,
+        body_if: Condition | None = None,
         legacy: str | None = None,
         raw: RawRequest | None = None,
     ) -> Callable[[View], View]:
         """Declare a route ("GET /books"), which may have a second, `legacy` address.
 
-        The view gets the variables of the path, and what its annotations say: `body`, `query` and `headers`,
-        each a `Schema`. A `body` is None unless `body_if` says that there is one to read. `responses` holds
-        an example by status, `headers` the headers that a success may have, with a description of each.
+        The view gets the variables of the path, and what its annotations name: `body`, `query` and `headers`,
+        each a `Schema`. A `body` is None unless `body_if` is true. `responses` holds an example by status,
+        `headers` the headers that a success may have, with a description of each.
         """
         method, rule = method_and_rule.split(" ")
 
         def declare(view: View) -> View:
             operation = Operation(
                 view=view,
+                name=view.__name__,
                 method=method,
                 rule=rule,
-                name=view.__name__,
                 responses=responses,
                 errors=[*self.errors, *errors],
                 headers=headers or {},
@@ -127,59 +123,52 @@ class ApiBlueprint(flask.Blueprint):
         return declare
 
     def _add(self, operation: Operation) -> None:
-        view, models = operation.view, operation.models
-        read = view if operation.raw else reading(view, models, operation.body_types, operation.body_if)
+        view = operation.view
+        read = view if operation.raw else reading(view, operation)
         self.add_url_rule(operation.rule, operation.name, read, methods=[operation.method])
         self.operations.append(operation)
 
 
-def reading(
-    view: View,
-    models: Mapping[str, Any] | None = None,
-    body_types: Sequence[str] = (JSON,),
-    body_if: Callable[[], bool] | None = None,
-) -> View:
-    """Return `view` behind the reading of what was sent, whose errors are answered all at once."""
-    models = models or {}
-    readers: dict[str, Reader] = {}
-    if "body" in models:
-        readers["body"] = _body_reader(adapter(models["body"]), body_types, body_if)
-    readers["query"] = _query_reader(adapter(models.get("query", Schema)))
-    if "headers" in models:
-        readers["headers"] = _header_reader(models["headers"])
+def reading(view: View, operation: Operation | None = None) -> View:
+    """Return `view` behind the reading of what was sent; all that is wrong with it is one 422."""
+    readers = dict(_readers(operation)) if operation else {}
+    # No query is read by a view that has no parameters, but what was sent all the same is refused.
+    refuse_query = None if "query" in readers else query_reader(Schema)
 
     @wraps(view)
     def read(**variables: Any) -> Response:
         errors: list[FieldError] = []
-        values = {name: reader(errors) for name, reader in readers.items()}
+        for name, read_part in readers.items():
+            variables[name] = read_part(errors)
+        if refuse_query:
+            refuse_query(errors)
         if errors:
-            raise Problem(422, DETAILS[422], errors=errors)
-        if "query" not in models:
-            del values["query"]
-        return view(**variables, **values)
+            raise InvalidRequest(errors)
+        return view(**variables)
 
     return read
 
 
-def _body_reader(body: TypeAdapter[Any], types: Sequence[str], is_there: Callable[[], bool] | None) -> Reader:
-    def read(errors: list[FieldError]) -> Any:
-        return load_json(body, read_body(types), errors) if is_there is None or is_there() else None
+def _readers(operation: Operation) -> Iterator[tuple[str, Reader]]:
+    """Yield what reads the arguments of a view, in the order in which errors are listed."""
+    models = operation.models
+    if "body" in models:
+        yield "body", body_reader(models["body"], operation.body_types, operation.body_if)
+    if "query" in models:
+        yield "query", query_reader(models["query"])
+    if "headers" in models:
+        yield "headers", header_reader(models["headers"])
 
-    return read
+
+def init_app(app: Flask) -> None:
+    """Give each address of `app` one spelling, and never redirect to it."""
+    app.url_map.strict_slashes = True
+    app.url_map.merge_slashes = False
+    app.url_map.redirect_defaults = False
+    app.before_request(refuse_double_slash)
 
 
-def _query_reader(query: TypeAdapter[Any]) -> Reader:
-    return lambda errors: load_query(query, request.environ.get("QUERY_STRING", ""), errors)
-
-
-def _header_reader(model: type[Schema]) -> Reader:
-    headers = adapter(model)
-    names = [field.alias or name for name, field in model.model_fields.items()]
-    variables = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in names}
-
-    def read(errors: list[FieldError]) -> Any:
-        environ = request.environ
-        sent = {name: environ[variable] for name, variable in variables.items() if variable in environ}
-        return load_strings(headers, sent, "header", errors)
-
-    return read
+def refuse_double_slash() -> None:
+    """Refuse what werkzeug would read as if it began with one slash."""
+    if request.environ["PATH_INFO"].startswith("//"):
+        abort(404)
