@@ -1,6 +1,6 @@
 """Bodies as a server hands them on: one that the client broke is 400 or 408, and none is left unread."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,6 @@ from werkzeug.wsgi import ClosingIterator
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-MESSAGE = "the body of the request is broken"
-BROKEN = (ParseException, OSError)  # a timeout is one of the latter
 MAX_DISCARDED = 32 * 1024 * 1024  # bytes: twice the longest body that any route takes
 PIECE = 64 * 1024  # bytes
 
@@ -43,26 +41,17 @@ class Body:
         self.missing = length  # bytes
 
     def read(self, size: int = -1) -> bytes:
+        """Return the next `size` bytes, or all that are left."""
         try:
             data = bytes(self.stream.read(size))
-        except BROKEN as error:
-            raise client_error(error) from error
-        self.count(data, ended=size < 0 or len(data) < size)
-        return data
-
-    def readline(self, size: int = -1) -> bytes:
-        try:
-            line = bytes(self.stream.readline(size))
-        except BROKEN as error:
-            raise client_error(error) from error
-        self.count(line, ended=line[-1:] != b"\n" and (size < 0 or len(line) < size))
-        return line
-
-    def count(self, data: bytes, *, ended: bool) -> None:
-        """Note that `data` came, and whether it is the last of the body."""
+        except TimeoutError as error:
+            raise RequestTimeout from error
+        except (ParseException, OSError) as error:
+            raise BadRequest("the body of the request is broken") from error
         self.missing -= len(data)
-        if ended and self.missing > 0:
+        if self.missing > 0 and (size < 0 or len(data) < size):
             raise BadRequest("the body of the request is cut off")
+        return data
 
     def discard_rest(self) -> None:
         """Read what the application left, behind the answer, unless it is longer than `MAX_DISCARDED`."""
@@ -72,14 +61,3 @@ class Body:
             for _ in range(MAX_DISCARDED // PIECE):
                 if not self.read(PIECE):
                     return
-
-    def readlines(self, _hint: int = -1) -> list[bytes]:
-        return list(self)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self.readline, b"")
-
-
-def client_error(error: Exception) -> HTTPException:
-    """Return what the client is told of what went wrong while it sent."""
-    return RequestTimeout() if isinstance(error, TimeoutError) else BadRequest(MESSAGE)
