@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from flask import Flask, Response, current_app
@@ -51,15 +52,6 @@ class Readiness:
     checks: dict[str, State | float]  # a number is in seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Dependencies:
-    """What a service needs in order to answer."""
-
-    database: Database
-    checks: Mapping[str, Check]
-    figures: Mapping[str, Figure]
-
-
 READY = Readiness("ok", {"database": "ok", "schema": "ok", "keys": "ok"})
 NOT_READY = Readiness("failing", {"database": "ok", "schema": "failing", "keys": "ok"})
 
@@ -77,7 +69,7 @@ def init_app(
     figures: Mapping[str, Figure] | None = None,
 ) -> None:
     """Let `/readyz` of `app` report the database, the keys, and what `checks` and `figures` return."""
-    app.extensions["dependencies"] = Dependencies(db, checks or {}, figures or {})
+    app.extensions["readiness"] = partial(find_readiness, db, checks or {}, figures or {})
 
 
 @blueprint.operation("GET /", responses={200: ServiceInfo("books_service")})
@@ -95,15 +87,17 @@ def show_health() -> Response:
 @blueprint.operation("GET /readyz", responses={200: READY, 503: NOT_READY})
 def show_readiness() -> Response:
     """Say whether the service can serve: the database answers, its schema is current, the keys are loaded."""
-    needed: Dependencies = current_app.extensions["dependencies"]
-    checks = check_database(needed.database) | {"keys": check_keys()}
-    checks |= {name: check() for name, check in needed.checks.items()}
-    figures = {name: round(figure(), 1) for name, figure in needed.figures.items()}
-    status = max(checks.values(), key=STATES.index)
-    readiness = Readiness(status, {**checks, **figures})
-    if status == "failing":
+    readiness: Readiness = current_app.extensions["readiness"]()
+    if readiness.status == "failing":
         return json_response(readiness, 503, {"Retry-After": "1"})
     return json_response(readiness)
+
+
+def find_readiness(db: Database, checks: Mapping[str, Check], figures: Mapping[str, Figure]) -> Readiness:
+    """Return what the service depends on: as ready as the worst of it."""
+    states = check_database(db) | {"keys": check_keys()} | {name: check() for name, check in checks.items()}
+    worst = max(states.values(), key=STATES.index)
+    return Readiness(worst, {**states, **{name: round(figure(), 1) for name, figure in figures.items()}})
 
 
 def check_keys() -> State:

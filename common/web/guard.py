@@ -1,4 +1,4 @@
-"""Owns the guard in front of a route: header to `g.identity`, or 401 (RFC 6750 section 3)."""
+"""The guard in front of a route: header to `g.identity`, or 401 (RFC 6750 section 3)."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from common.settings import Settings
 from common.tokens.access import Claims, InvalidToken, UnknownKey, check_times, verify
 from common.tokens.keys import Keys, KeySet, load_keys
 from common.tokens.service import verify_service_token
-from common.web.problems import Problem, answer_domain_error
+from common.web.problems import DETAILS, Problem, answer_domain_error
 
 CHALLENGE = 'Bearer realm="bookstore"'
 MAX_REMEMBERED = 4096  # verified tokens a worker, about 1 KiB each
@@ -24,10 +24,9 @@ log = structlog.get_logger()
 
 
 class Verifier:
-    """Verifies tokens and remembers those it found good, so that a signature is computed once a worker.
+    """Verifies tokens, and keeps the claims of good ones, so that a signature is computed once a worker.
 
-    Only what cannot change is remembered: the times of a token are looked at every time, and
-    whatever was remembered under a key set is forgotten when the set changes.
+    The times of a token are checked each time, and all claims are forgotten when the keys change.
     """
 
     def __init__(self, keys: Keys) -> None:
@@ -51,7 +50,7 @@ class Verifier:
         return claims
 
     def verify_service(self, token: str) -> None:
-        """Raise `InvalidToken` unless a service of ours made `token` for this one; it is shown once."""
+        """Raise `InvalidToken` unless a service of ours made `token` for this one; it is good once."""
         self._verify(verify_service_token, token, self.keys.current(), time.time())
 
     def _verify(self, rules: Callable[..., T], token: str, keys: KeySet, now: float) -> T:
@@ -75,6 +74,7 @@ class Verifier:
 def init_app(app: Flask, settings: Settings) -> None:
     """Load the keys, or raise `Misconfigured` naming the variable they come from."""
     app.register_error_handler(TokenRejected, answer_rejected)
+    app.register_error_handler(InvalidToken, lambda error: answer_rejected(TokenRejected(error.reason)))
     if settings.is_command:
         return
     keys = load_keys(settings)
@@ -91,24 +91,15 @@ def verifier() -> Verifier:
 def require_token() -> None:
     """Set `g.identity` from the request's token, or refuse with 401; a CORS preflight carries no token."""
     environ = request.environ
-    if environ["REQUEST_METHOD"] == "OPTIONS":
-        return
-    token = _token(environ) or _refuse_missing()
-    try:
-        g.identity = verifier().verify(token)
-    except InvalidToken as error:
-        refuse_token(error.reason)
+    if environ["REQUEST_METHOD"] != "OPTIONS":
+        g.identity = verifier().verify(_token(environ) or _refuse_missing())
 
 
 def require_service_token() -> None:
-    """Refuse with 401 whoever is no service of ours; its token comes as `Bearer` and in no other way."""
-    if request.method == "OPTIONS":
-        return
-    token = _bearer(request.environ) or _refuse_missing()
-    try:
-        verifier().verify_service(token)
-    except InvalidToken as error:
-        refuse_token(error.reason)
+    """Refuse with 401 what is no service of ours; its token comes as `Bearer` and in no other way."""
+    environ = request.environ
+    if environ["REQUEST_METHOD"] != "OPTIONS":
+        verifier().verify_service(_bearer(environ) or _refuse_missing())
 
 
 def require(check: Callable[[], str | None]) -> Callable[[], None]:
@@ -116,26 +107,9 @@ def require(check: Callable[[], str | None]) -> Callable[[], None]:
 
     def guard() -> None:
         if request.method != "OPTIONS" and (reason := check()):
-            refuse_token(reason)
+            raise TokenRejected(reason)
 
     return guard
-
-
-def _refuse_missing() -> Never:
-    metrics.token_rejected("missing")
-    raise Problem(401, "a valid token is missing", headers={"WWW-Authenticate": CHALLENGE})
-
-
-def refuse_token(reason: str) -> Never:
-    """Refuse the request's token with 401; `reason` goes to log and metrics, not to the client."""
-    raise TokenRejected(reason)
-
-
-def answer_rejected(error: TokenRejected) -> Response:
-    """Answer 401, and count and log the reason, which the client does not read."""
-    metrics.token_rejected(error.reason)
-    log.warning("token_rejected", reason=error.reason)
-    return answer_domain_error(error)
 
 
 def _token(environ: Mapping[str, Any]) -> str | None:
@@ -143,10 +117,22 @@ def _token(environ: Mapping[str, Any]) -> str | None:
     bearer = _bearer(environ)
     header = environ.get("HTTP_X_ACCESS_TOKENS", "").strip(" ")
     if bearer and header and bearer != header:
-        refuse_token("two_tokens")
+        raise TokenRejected("two_tokens")
     return bearer or header or None
 
 
 def _bearer(environ: Mapping[str, Any]) -> str:
     scheme, _, bearer = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     return bearer.strip(" ") if scheme.lower() == "bearer" else ""
+
+
+def _refuse_missing() -> Never:
+    metrics.token_rejected("missing")
+    raise Problem(401, DETAILS[401], headers={"WWW-Authenticate": CHALLENGE})
+
+
+def answer_rejected(error: TokenRejected) -> Response:
+    """Answer 401, and count and log the reason, which the client does not read."""
+    metrics.token_rejected(error.reason)
+    log.warning("token_rejected", reason=error.reason)
+    return answer_domain_error(error)
