@@ -41,7 +41,7 @@ class BookChange(Schema):
     name: BookText | MISSING = MISSING
     Author: BookText | MISSING = MISSING
     Publisher: BookText | MISSING = MISSING
-    book_prize: Prize | MISSING | None = MISSING
+    book_prize: Prize | MISSING | None = Field(MISSING, examples=[15])
 
 
 class Idempotency(Schema):
@@ -59,7 +59,7 @@ class Idempotency(Schema):
 
 
 @dataclass(slots=True)
-class Created:
+class BookCreated:
     """The book that was put on the shelf."""
 
     message: str
@@ -67,7 +67,7 @@ class Created:
 
 
 @dataclass(slots=True)
-class Deleted:
+class BookDeleted:
     """The book is gone."""
 
     message: str = "Book deleted"
@@ -76,7 +76,7 @@ class Deleted:
 @blueprint.operation(
     "POST /books",
     legacy="/book",  # where clients of the tutorial post
-    responses={201: Created("new books created", ERIC)},
+    responses={201: BookCreated("new books created", ERIC)},
     headers=ETAG | REPLAYED,
     errors=[DuplicateBook, ShelfFull, RequestInProgress],
 )
@@ -89,7 +89,7 @@ def create_book(body: NewBook, headers: Idempotency) -> Response:
         book, is_replayed = put_book_once(owner(), headers.key, body.model_dump(), capacity=capacity())
         fields = {"Idempotency-Replayed": "true"} if is_replayed else {}
     fields |= {"Location": f"/books/{book.id}", "ETag": etag_of(1)}
-    return json_response(Created("new books created", book), 201, fields)
+    return json_response(BookCreated("new books created", book), 201, fields)
 
 
 @blueprint.operation(
@@ -141,9 +141,9 @@ def change_book(book_id: int, body: BookChange, headers: Preconditions) -> Respo
 
 
 @blueprint.operation(
-    "DELETE /books/<row:book_id>", responses={200: Deleted()}, errors=[BookNotFound, PreconditionFailed]
+    "DELETE /books/<row:book_id>", responses={200: BookDeleted()}, errors=[BookNotFound, PreconditionFailed]
 )
 def delete_book(book_id: int, headers: Preconditions) -> Response:
     """Take one book off the shelf."""
     edit.delete_book(owner(), book_id, headers.allow_change)
-    return json_response(Deleted())
+    return json_response(BookDeleted())

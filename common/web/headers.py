@@ -1,4 +1,4 @@
-"""Owns the headers that every answer carries, and CORS for the origins that `CORS_ORIGINS` names."""
+"""The headers that every answer carries, and CORS for the origins of `CORS_ORIGINS`."""
 
 import re
 
@@ -17,7 +17,7 @@ EXPOSED_HEADERS = (
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Look at the `Host` of every request of `app`, and set the headers of every answer."""
+    """Check the `Host` of every request of `app`, and set the headers of every answer."""
     app.before_request(require_host)
     app.after_request(protect)
     if settings.cors_origins:
@@ -27,7 +27,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def require_host() -> None:
-    """Refuse a request without a good `Host` (RFC 9112 section 3.2); HTTP/1.0 knew none."""
+    """Refuse a request without a good `Host` (RFC 9112 section 3.2), which HTTP/1.0 may leave out."""
     environ = request.environ
     host = environ.get("HTTP_HOST", "none" if environ.get("SERVER_PROTOCOL") == "HTTP/1.0" else "")
     if not HOST.fullmatch(host):
@@ -35,14 +35,14 @@ def require_host() -> None:
 
 
 def protect(response: Response) -> Response:
-    """Keep caches and guessing browsers away, unless the route said otherwise."""
+    """Forbid caching, unless the route says otherwise, and guesses of the media type."""
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.add("X-Content-Type-Options", "nosniff")
     return response
 
 
 def order_methods(response: Response) -> Response:
-    """Name the methods of `Allow` alike in every process: werkzeug has a set of them."""
+    """Sort the methods of `Allow`, which werkzeug keeps in a set, so that all processes answer alike."""
     if "Allow" in response.headers:
         response.headers["Allow"] = ", ".join(sorted(response.allow))
     return response

@@ -16,6 +16,7 @@ References = Mapping[tuple[Any, JsonSchemaMode], Json]
 REFERENCE = "#/components/schemas/"
 TEXT = {"type": "string"}
 NUMBER = {"type": "integer"}
+FILE = {"type": "string", "format": "binary"}  # bytes to generated clients
 PROBLEM_SCHEMAS: Mapping[str, Json] = {
     "FieldError": {
         "type": "object",
@@ -86,9 +87,8 @@ def schemas_of(operations: Iterable[Operation]) -> tuple[References, Json]:
     """Return a reference to each body and payload, and the schemas that they refer to."""
     kinds = dict.fromkeys(kind for operation in operations for kind in _kinds(operation))
     inputs = [(kind, mode, adapter(kind)) for kind, mode in kinds]
-    template = REFERENCE + "{model}"
     references, schemas = TypeAdapter.json_schemas(
-        inputs, ref_template=template, schema_generator=PlainSchema
+        inputs, ref_template=REFERENCE + "{model}", schema_generator=PlainSchema
     )
     return references, {**PROBLEM_SCHEMAS, **schemas.get("$defs", {})}
 

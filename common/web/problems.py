@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 
 from common.errors import DomainError
 
+PROBLEM_JSON = "application/problem+json"
 MAX_ERRORS = 100  # listed in one 422; `error_count` says how many there are
 RETRY_AFTER = {429: 1, 503: 1}  # seconds, unless the error itself says how long
 
@@ -74,7 +75,7 @@ def answer(error: HTTPException) -> Response:
             response.headers[name] = value
     if status in RETRY_AFTER:
         response.headers.setdefault("Retry-After", str(RETRY_AFTER[status]))
-    response.mimetype = "application/problem+json"
+    response.mimetype = PROBLEM_JSON
     return response
 
 
