@@ -30,7 +30,6 @@ LIBRARIES = [
     "gunicorn.app.wsgiapp",
     "granian",
     "jwt",
-    "msgspec",
     "psycopg",
     "pydantic.json_schema",
     "requests",
