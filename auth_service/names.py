@@ -20,7 +20,7 @@ class InvalidName(InvalidRequest):
     """A name breaks a rule; `message` says which, without repeating the name."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
+        super().__init__()
         self.message = message  # type: ignore[misc] # each has its own
 
 

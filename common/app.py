@@ -8,9 +8,9 @@ from werkzeug.routing import MapAdapter
 
 from common.client_address import ClientAddress
 from common.ops import logs, metrics
+from common.server.body_errors import BodyErrors
 from common.settings import Settings
 from common.web import docs, guard, headers, openapi, problems, routes
-from common.web.body_errors import BodyErrors
 from common.web.routes import ApiBlueprint
 
 VERSION = "1.0.0"

@@ -50,9 +50,6 @@ SERVERS = ("gunicorn", "granian", "common.server")
 WITHOUT_FLASK = {"common.tokens", "common.client_address", "auth_service.passwords.policy"}
 
 MAX_FILES = 12  # in a folder
-# Allowances to be taken away: common/web holds two schema languages until auth is declared in the new one.
-CROWDED = {"common/web"}
-ALIKE = {("guard", "guards")}
 MAX_LINES = 250  # in a file
 
 ENVIRONMENT = {"common/settings.py"}
@@ -294,14 +291,14 @@ def large_or_silent(path: Path) -> Iterator[str]:
 def test_a_folder_holds_a_dozen_files_at_most() -> None:
     files = Counter(str(path.parent.relative_to(ROOT)) for path in SOURCES)
 
-    assert {folder for folder, count in files.items() if count > MAX_FILES} - CROWDED == set()
+    assert {folder for folder, count in files.items() if count > MAX_FILES} == set()
 
 
 def test_no_two_files_differ_by_a_letter() -> None:
     names = sorted({path.stem for path in SOURCES})
     alike = {pair for pair in combinations(names, 2) if differ_by_a_letter(*pair)}
 
-    assert alike - ALIKE == set()
+    assert alike == set()
 
 
 def differ_by_a_letter(one: str, other: str) -> bool:

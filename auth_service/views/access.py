@@ -25,7 +25,12 @@ from auth_service.users.accounts import (
     stronger_hash,
     update_unchanged,
 )
-from auth_service.views.guards import basic_credentials, checked_password, client_network, refuse_login
+from auth_service.views.authentication import (
+    basic_credentials,
+    checked_password,
+    client_network,
+    refuse_login,
+)
 from auth_service.views.schemas import (
     A_PASSWORD,
     A_REFRESH_TOKEN,

@@ -14,7 +14,7 @@ from auth_service.users import changes
 from auth_service.users.accounts import WrongCredentials, WrongPassword, lock_unchanged, update_unchanged
 from auth_service.users.changes import LastAdmin
 from auth_service.views.access import issue_tokens, start_session
-from auth_service.views.guards import checked_password, refuse_login, require_basic, require_session
+from auth_service.views.authentication import checked_password, refuse_login, require_basic, require_session
 from auth_service.views.schemas import (
     A_PASSWORD,
     ANN,

@@ -6,7 +6,7 @@ from sqlalchemy import RowMapping
 from auth_service import security_log
 from auth_service.sessions import ending, lifecycle
 from auth_service.sessions.ending import SessionNotFound
-from auth_service.views.guards import require_session
+from auth_service.views.authentication import require_session
 from auth_service.views.schemas import A_SESSION, SessionList, SessionPayload
 from common.web.guard import require_token
 from common.web.openapi import TOKEN

@@ -10,7 +10,7 @@ from auth_service.models import UserRow
 from auth_service.users import accounts, changes
 from auth_service.users.accounts import UserNotFound
 from auth_service.users.changes import AdminsOnly, LastAdmin
-from auth_service.views.guards import require_admin, require_session
+from auth_service.views.authentication import require_admin, require_session
 from auth_service.views.schemas import ANN, NewPassword, UserList, check_new_password, user_payload
 from common.web.cursors import PageCursor, page_after, page_end
 from common.web.field_types import PageSize, PlainText, Schema

@@ -9,7 +9,7 @@ from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, Limit
 from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout
 from werkzeug.wsgi import ClosingIterator
 
-from common.web.body_errors import BodyErrors
+from common.server.body_errors import BodyErrors
 
 
 class Broken:

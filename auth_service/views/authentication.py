@@ -17,7 +17,7 @@ from auth_service.throttle.admission import Attempt, attempt
 from auth_service.throttle.limits import network_of
 from auth_service.users.accounts import Checked, WrongCredentials, check_password
 from auth_service.users.changes import AdminsOnly
-from common.web.guard import refuse_token
+from common.errors import TokenRejected
 
 Refuse = Callable[[str | None, str], Never]  # of a public id, if there is one, and a reason for the log
 
@@ -27,8 +27,9 @@ log = structlog.get_logger()
 def require_session() -> None:
     """Set `g.user`, or refuse the token of a session that is over or of a user who is disabled."""
     if request.method != "OPTIONS":
-        user = find_live_user(g.identity.public_id, g.identity.session_id)
-        g.user = user or refuse_token("session")
+        g.user = find_live_user(g.identity.public_id, g.identity.session_id)
+        if g.user is None:
+            raise TokenRejected("session")
 
 
 def require_admin() -> None:
