@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 
-from flask import current_app, g
+from flask import current_app, g, request
 
 from books_service.settings import BooksSettings
 from books_service.shelf.find import BookPayload
-from common.web.guard import require, require_token
+from common.errors import TokenRejected
+from common.web.guard import require_token
 from common.web.openapi import TOKEN
 from common.web.routes import ApiBlueprint
 
@@ -14,14 +15,15 @@ MADE_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 ERIC = BookPayload(1, "Eric", "Terry Pratchett", "Gollancz", 12, MADE_AT, MADE_AT)
 
 
-def _check_revoked() -> str | None:
-    reason: str | None = current_app.extensions["revocations"].refusal(g.identity)
-    return reason
+def require_not_revoked() -> None:
+    """Refuse the token of a session that is over or of a user who was deleted."""
+    if request.method != "OPTIONS" and (reason := current_app.extensions["revocations"].refusal(g.identity)):
+        raise TokenRejected(reason)
 
 
 def shelf_blueprint(name: str, description: str) -> ApiBlueprint:
     """Return a blueprint whose routes are for the user of a token alone."""
-    guards = [require_token, require(_check_revoked)]
+    guards = [require_token, require_not_revoked]
     return ApiBlueprint(name, __name__, description=description, guards=guards, security=TOKEN)
 
 

@@ -102,16 +102,6 @@ def require_service_token() -> None:
         verifier().verify_service(_bearer(environ) or _refuse_missing())
 
 
-def require(check: Callable[[], str | None]) -> Callable[[], None]:
-    """Make a guard that refuses the token for the reason that `check` returns, if it returns one."""
-
-    def guard() -> None:
-        if request.method != "OPTIONS" and (reason := check()):
-            raise TokenRejected(reason)
-
-    return guard
-
-
 def _token(environ: Mapping[str, Any]) -> str | None:
     """Return the token of the request, or None; two that differ are no valid token (RFC 6750 section 2)."""
     bearer = _bearer(environ)
