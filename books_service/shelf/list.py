@@ -27,7 +27,8 @@ def find_page(
     rows: list[Sequence[Any]] = []  # the columns of a book, and the one it is sorted by
     with db.read() as connection:
         for part in ranges(shape, start):
-            rows += connection.execute(statement(shape, part), {**values, "limit": limit + 1 - len(rows)})
+            values["limit"] = limit + 1 - len(rows)
+            rows += connection.execute(statement(shape, part), values).all()
             if len(rows) > limit:
                 break
     books = [book_from_row(row) for row in rows[:limit]]

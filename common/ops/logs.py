@@ -3,6 +3,7 @@
 Never a password, token, hash, key or query string; what a client sends is escaped, so it cannot break a line.
 """
 
+import json
 import logging
 import os
 import re
@@ -21,7 +22,9 @@ STDOUT = 1  # the file descriptor
 MAX_TEXT = 200  # characters of what a client sent that a line shows
 
 # JSON escapes control characters and what is not ASCII.
-render = structlog.processors.JSONRenderer(default=str, separators=(",", ":"))
+# One encoder for all lines: json.dumps would make one for each.
+encode = json.JSONEncoder(default=str, separators=(",", ":")).encode
+render = structlog.processors.JSONRenderer(lambda event, **_: encode(event))
 # A server's own lines, as far as the dictionaries of gunicorn and of Granian are alike.
 SERVER_LOG = {"class": "logging.StreamHandler", "formatter": "json"}  # to standard error
 SERVER_FORMATTERS = {"json": {"()": "common.ops.logs.JsonLine"}}
@@ -123,5 +126,5 @@ def finish(response: Response) -> Response:
         "status": response.status_code,
         "milliseconds": round((time.perf_counter() - now.started) * 1000, 2),
     }
-    StandardOutput().msg(str(render(None, "info", line)))
+    StandardOutput().msg(encode(line))
     return response
