@@ -11,14 +11,14 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from books_service.models import Book, db
-from books_service.shelf.put import IS_DELETED, OwnerDeleted
+from books_service.shelf.put import IS_DELETED, MEMBERS, OwnerDeleted
 from books_service.transfer.formats import Format
 
 BATCH = 1000  # books
 LONGEST = 300.0  # seconds that a client may take to read all of it
 
 SELECT_BATCH = (
-    select(Book.id, Book.name, Book.Author, Book.Publisher, Book.book_prize)
+    select(Book.id, *(getattr(Book, member) for member in MEMBERS))
     .where(Book.owner == bindparam("owner"), Book.id > bindparam("after"))
     .order_by(Book.id)
     .limit(bindparam("limit"))

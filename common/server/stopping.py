@@ -29,6 +29,7 @@ def refuse_first(listeners: Sequence[socket.socket]) -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         if os.getpid() != process:
             os._exit(0)  # a fork that has no handler of its own yet, and no connections
+        signal.signal(signal.SIGTERM, handler)  # a second TERM may come when the listeners are closed
         for listener in listeners:
             _refuse_connections(listener)
         time.sleep(HANDSHAKE)

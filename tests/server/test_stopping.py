@@ -59,6 +59,7 @@ def test_a_stop_answers_what_was_sent(tmp_path: Path, server: str, waiting: int)
             others = [stack.enter_context(connect(pair, HEALTH)) for _ in range(waiting)]
             process.send_signal(signal.SIGTERM)
             wait_until(lambda: not is_open(pair.ports["books"]), "new connections are taken")
+            process.send_signal(signal.SIGTERM)  # once more, as supervisors do
             busy.sendall(BODY)
 
             assert status(busy) == 201
