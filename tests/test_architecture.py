@@ -8,6 +8,8 @@ from functools import cache
 from itertools import combinations
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 SERVICES = ("auth_service", "books_service")
 SOURCES = sorted(
@@ -61,11 +63,6 @@ CONNECTING = {"connect", "begin", "raw_connection", "create_engine", "session", 
 CONNECTED_IN = {"common/db/pool.py", "common/db/migrations.py"}
 
 
-def violations(rule: Callable[[Path], Iterator[str]]) -> list[str]:
-    """Return what breaks the rule, each with its file."""
-    return [f"{name_of(path)}: {found}" for path in SOURCES for found in rule(path)]
-
-
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
@@ -109,27 +106,18 @@ def test_there_is_something_to_read() -> None:
 
 
 def test_every_module_has_its_room() -> None:
-    modules = map(module_of, SOURCES)
+    roomless = [
+        module
+        for module in map(module_of, SOURCES)
+        if not any(room_of(module) in layer for layer in LAYERS[module.split(".")[0]])
+    ]
 
-    assert [module for module in modules if not has_layer(module)] == []
-
-
-def has_layer(module: str) -> bool:
-    package = module.split(".")[0]
-    return any(room_of(module) in layer for layer in LAYERS[package])
-
-
-def test_common_knows_no_service_and_no_service_the_other() -> None:
-    assert violations(foreign_services) == []
+    assert roomless == []
 
 
 def foreign_services(path: Path) -> Iterator[str]:
     foreign = {*SERVICES} - {path.relative_to(ROOT).parts[0]}
     return (module for module in imports(path) if module.split(".")[0] in foreign)
-
-
-def test_imports_point_inwards_or_beside_where_the_table_says() -> None:
-    assert violations(imports_outwards) == []
 
 
 def imports_outwards(path: Path) -> Iterator[str]:
@@ -144,18 +132,10 @@ def imports_outwards(path: Path) -> Iterator[str]:
             yield f"{room} imports {module}"
 
 
-def test_of_a_service_only_the_entrances_know_a_server() -> None:
-    assert violations(servers_in_services) == []
-
-
 def servers_in_services(path: Path) -> Iterator[str]:
     module = module_of(path)
     if module.split(".")[0] in SERVICES and room_of(module) not in ENTRANCES:
         yield from (name for name in imports(path) if name.startswith(SERVERS))
-
-
-def test_every_import_stands_at_the_top() -> None:
-    assert violations(imports_in_functions) == []
 
 
 def imports_in_functions(path: Path) -> Iterator[str]:
@@ -163,10 +143,6 @@ def imports_in_functions(path: Path) -> Iterator[str]:
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             inside = (node for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom))
             yield from map(ast.unparse, inside)
-
-
-def test_the_environment_is_read_in_one_place() -> None:
-    assert violations(uses_of_the_environment) == []
 
 
 def uses_of_the_environment(path: Path) -> Iterator[str]:
@@ -196,28 +172,16 @@ def is_use(node: ast.Subscript | ast.Call) -> bool:
     return ast.unparse(target) in ("os.environ", "os.environ.get")
 
 
-def test_rules_know_no_request() -> None:
-    """What a session or a shelf is stands apart from HTTP (docs/design.md)."""
-    assert violations(requests_in_rules) == []
-
-
 def requests_in_rules(path: Path) -> Iterator[str]:
+    """What a session or a shelf is stands apart from HTTP (docs/design.md)."""
     package, room = path.relative_to(ROOT).parts[0], room_of(module_of(path))
     if package in SERVICES and layer_of(package, room) > layer_of(package, "views"):
         yield from {"flask.request", "flask.g"} & set(imports(path))
 
 
-def test_what_can_be_used_without_flask_is() -> None:
-    assert violations(flask_where_it_is_not_needed) == []
-
-
 def flask_where_it_is_not_needed(path: Path) -> Iterator[str]:
     if module_of(path).startswith(tuple(WITHOUT_FLASK)):
         yield from (name for name in imports(path) if name.split(".")[0] == "flask")
-
-
-def test_private_names_of_other_packages_stay_private() -> None:
-    assert violations(private_names) == []
 
 
 def private_names(path: Path) -> Iterator[str]:
@@ -230,10 +194,6 @@ def private_names(path: Path) -> Iterator[str]:
             yield name
 
 
-def test_nothing_is_assigned_to_an_imported_module() -> None:
-    assert violations(assignments_to_others) == []
-
-
 def assignments_to_others(path: Path) -> Iterator[str]:
     imported = {name for name, module in imported_names(path).items() if module != "flask.g"}
     for node in nodes_of(path):
@@ -244,10 +204,6 @@ def assignments_to_others(path: Path) -> Iterator[str]:
             yield ast.unparse(node)
 
 
-def test_no_class_of_a_server_is_subclassed() -> None:
-    assert violations(subclasses_of_servers) == []
-
-
 def subclasses_of_servers(path: Path) -> Iterator[str]:
     imported = imported_names(path)
     for node in nodes_of(path):
@@ -256,12 +212,8 @@ def subclasses_of_servers(path: Path) -> Iterator[str]:
                 yield ast.unparse(base)
 
 
-def test_there_is_one_way_to_get_a_connection() -> None:
-    """Statements run on `db.read()` and `db.write()`; migrations have an engine of their own."""
-    assert violations(ways_to_connect) == []
-
-
 def ways_to_connect(path: Path) -> Iterator[str]:
+    """Statements run on `db.read()` and `db.write()`; migrations have an engine of their own."""
     if name_of(path) in CONNECTED_IN:
         return
     for module in imports(path):
@@ -274,10 +226,6 @@ def ways_to_connect(path: Path) -> Iterator[str]:
 
 def is_database(node: ast.expr) -> bool:
     return ast.unparse(node).split(".")[-1] in ("db", "engine", "_engine")
-
-
-def test_a_module_says_what_it_is_for_and_stays_small() -> None:
-    assert violations(large_or_silent) == []
 
 
 def large_or_silent(path: Path) -> Iterator[str]:
@@ -306,6 +254,27 @@ def differ_by_a_letter(one: str, other: str) -> bool:
     if len(short) == len(long):
         return sum(a != b for a, b in zip(short, long, strict=True)) == 1
     return any(short == long[:at] + long[at + 1 :] for at in range(len(long)))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        foreign_services,
+        imports_outwards,
+        servers_in_services,
+        imports_in_functions,
+        uses_of_the_environment,
+        requests_in_rules,
+        flask_where_it_is_not_needed,
+        private_names,
+        assignments_to_others,
+        subclasses_of_servers,
+        ways_to_connect,
+        large_or_silent,
+    ],
+)
+def test_no_file_breaks_the_rule(rule: Callable[[Path], Iterator[str]]) -> None:
+    assert [f"{name_of(path)}: {found}" for path in SOURCES for found in rule(path)] == []
 
 
 def is_private(name: str) -> bool:
