@@ -186,12 +186,10 @@ def two_entries(person: Person) -> str:
 @pytest.mark.parametrize(
     ("since", "found"),
     [
-        ("7d", ["days.2", "registered"]),
         ("169h", ["days.2", "registered"]),
         ("30m", ["registered"]),
         ("9d", ["days.8", "days.2", "registered"]),
         ("2026-01-01", ["days.8", "days.2", "registered"]),
-        ("2026-01-01T00:00:00Z", ["days.8", "days.2", "registered"]),
         ("2999-01-01T00:00:00+02:00", []),
     ],
 )

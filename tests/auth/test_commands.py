@@ -64,14 +64,9 @@ def test_the_end_of_the_line_is_not_part_of_a_password(pair: Pair, operator: Ope
     ("name", "password", "reason"),
     [
         ("a:b", PASSWORD, "colon"),
-        ("   ", PASSWORD, "empty"),
-        ("x" * 51, PASSWORD, "50 characters"),
         ("{}", "short", "8 characters"),
         ("{}", "password123", "too common"),
-        ("{}", "", "empty"),
-        ("{}", "x" * 257, "256 characters"),
         ("{}", "{}", "the name"),
-        ("{}", "tab\tin the middle", "control"),
     ],
 )
 def test_the_rules_hold_for_an_operator_too(

@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import Connection, event, func, select, update
 
 from auth_service.audit import OPERATOR, SESSION_ENDED
-from auth_service.models import AuditEntry, Event, KnownNetwork, RefreshToken, Session, User, db
+from auth_service.models import AuditEntry, Event, KnownNetwork, Session, User, db
 from auth_service.throttle.attempts import key_of, know_network
 from auth_service.users.changes import change_user, delete_user
 from tests.auth.database import add_sessions, execute, kept, rows, user_of
 from tests.auth.logins import Login
 from tests.auth.shell import Operator
 from tests.pair import Pair
-from tests.people import PASSWORD, Person, assert_problem, register, register_admin
+from tests.people import PASSWORD, Person, register, register_admin
 
 MANY = 49  # beside the first: as many as may live
 HOUR = timedelta(hours=1)
@@ -24,13 +24,6 @@ HOUR = timedelta(hours=1)
 
 def login_of(person: Person) -> Login:
     return Login(person.pair, person.token, person.refresh_token)
-
-
-def tokens_of(login: Login) -> int:
-    """Return how many refresh tokens there are of the user."""
-    of_user = select(func.count()).select_from(RefreshToken).join(Session)
-    ((count,),) = rows(login.pair, of_user.where(Session.user_id == user_of(login)))
-    return int(count)
 
 
 def unended(pair: Pair, user_id: int) -> int:
@@ -107,19 +100,6 @@ def test_a_user_of_very_many_sessions_is_deleted(pair: Pair) -> None:
     assert login_of(other).is_live
 
 
-def test_one_session_with_many_refresh_tokens_is_deleted(pair: Pair) -> None:
-    person = register(pair)
-    login = login_of(person)
-    (session,) = add_sessions(login, 1, idle=HOUR, tokens=7000)
-    assert tokens_of(login) == 7001
-
-    answer = person.session.delete(pair.url("auth") + "/me", auth=(person.name, PASSWORD), timeout=30)
-
-    assert answer.status_code == 204
-    assert kept(pair, session) == kept(pair, login.session_id) == (0, 0)
-    assert published(pair, [session]) == once([session])  # it ended before its tokens went
-
-
 def test_the_networks_of_a_deleted_user_are_forgotten_however_many(operator: Operator, pair: Pair) -> None:
     person, now = register(pair), datetime.now(UTC)
     with operator.app.app_context():
@@ -129,23 +109,8 @@ def test_the_networks_of_a_deleted_user_are_forgotten_however_many(operator: Ope
 
         delete_user(person.public_id, by=OPERATOR)
 
-    assert networks_of(person) == []
-
-
-def networks_of(person: Person) -> list[tuple[str]]:
     known = select(KnownNetwork.network).where(KnownNetwork.name_key == key_of(person.name))
-    return rows(person.pair, known)
-
-
-def test_a_refusal_ends_no_session_of_many(only_admin: Person) -> None:
-    login = login_of(only_admin)
-    add_sessions(login, MANY, idle=HOUR)
-
-    for method, body in (("PATCH", {"disabled": True}), ("PATCH", {"admin": False}), ("DELETE", None)):
-        answer = only_admin.request(method, "auth", f"/users/{only_admin.public_id}", json=body)
-        assert_problem(answer, 409, "the last admin stays")
-
-    assert unended(only_admin.pair, user_of(login)) == MANY + 1
+    assert rows(pair, known) == []
 
 
 def test_a_crash_while_a_user_is_deleted_loses_nothing(operator: Operator, pair: Pair) -> None:

@@ -31,16 +31,11 @@ HASHER = make_hasher()
     [
         "correct horse battery staple",
         "blaugrün",
-        "пароль-из-букв",
-        "春夏秋冬東西南北",
         "👩🏽‍🚀🚀🚀🚀🚀",
         " leading and trailing ",
         "aaaabbbbccccdddd!",
-        "zx9\u00a0qk2v",
-        "e\u0301" * 256,
         "α\u0313\u0300\u0345" * 256,
         "x" * 256,
-        "Ada Lovelace",
     ],
 )
 def test_a_long_enough_uncommon_password_may_be_chosen(password: str) -> None:
@@ -51,27 +46,16 @@ def test_a_long_enough_uncommon_password_may_be_chosen(password: str) -> None:
     ("password", "reason"),
     [
         ("", "empty"),
-        (" " * 20, "white space"),
         ("\u3000" * 20, "white space"),
         ("zx9qk2v", "at least 8"),
         ("e\u0301" * 7, "at least 8"),
         ("qz" * 128 + "q", "at most 256"),
         ("e\u0301" * 257, "at most 256"),
         ("\u0316\u0301" * 32_768, "at most 256"),
-        ("x" * 65_536, "at most 256"),
         ("zx9qk2vw\x00", "control"),
-        ("zx9qk2vw\n", "control"),
-        ("zx9\tqk2vw", "control"),
-        ("zx9qk2vw\x7f", "control"),
         ("zx9qk2vw\u0085", "control"),
         ("zx9qk2vw\ud800", "control"),
-        ("password", "common"),
         ("Password1", "common"),
-        ("PASSWORD123", "common"),
-        ("qwertyuiop", "common"),
-        ("iloveyou", "common"),
-        ("12345678", "common"),
-        ("1q2w3e4r", "common"),
     ],
 )
 def test_a_password_that_breaks_a_rule_is_refused_with_the_reason(password: str, reason: str) -> None:
@@ -84,12 +68,9 @@ def test_a_password_that_breaks_a_rule_is_refused_with_the_reason(password: str,
 @pytest.mark.parametrize(
     ("name", "password"),
     [
-        ("Ada Lovelace", "Ada Lovelace"),
-        ("Ada Lovelace", "aDA lOVELACE"),
         ("Ada Lovelace", " ada   lovelace "),
         ("Ada Lovelace", "Ａｄａ Ｌｏｖｅｌａｃｅ"),
         ("Großmutter", "GROSSMUTTER"),
-        ("Дмитрий Иванов", "дмитрий иванов"),
         ("Évangéline", "e\u0301vange\u0301line"),
     ],
 )
@@ -181,8 +162,6 @@ def test_a_broken_hash_is_an_error_and_not_a_wrong_password(stored: str) -> None
     ("old", "rehash"),
     [
         ((256, 2, 2), False),
-        ((512, 2, 2), False),
-        ((256, 3, 2), False),
         ((128, 2, 2), True),
         ((256, 1, 2), True),
         ((1024, 1, 2), True),
