@@ -41,11 +41,8 @@ def test_an_export_says_what_it_is(person: Person, query: str, content_type: str
 @pytest.mark.parametrize(
     ("accept", "ending"),
     [
-        ("text/csv", "csv"),
         ("application/x-ndjson", "ndjson"),
-        ("APPLICATION/X-NDJSON", "ndjson"),
         ("*/*", "csv"),
-        ("text/*", "csv"),
         ("application/*", "ndjson"),
         ("text/csv;q=0.1, application/x-ndjson", "ndjson"),
         ("application/x-ndjson;q=0.1, text/csv;q=0.2", "csv"),
@@ -53,7 +50,6 @@ def test_an_export_says_what_it_is(person: Person, query: str, content_type: str
         ("*/*;q=0.5, application/x-ndjson", "ndjson"),
         ("text/html", "csv"),
         ("", "csv"),
-        ("text/csv; charset=utf-8, application/x-ndjson;q=0.5", "csv"),
         ("application/x-ndjson;charset=utf-8", "ndjson"),
     ],
 )

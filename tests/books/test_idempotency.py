@@ -10,7 +10,6 @@ import requests
 from sqlalchemy import insert
 
 from books_service.models import IdempotencyKey
-from books_service.shelf import idempotency
 from tests.at_once import at_once
 from tests.books.conftest import somebody
 from tests.books.database import age_keys, counted, keys_of, transaction
@@ -63,22 +62,12 @@ def test_bodies_are_compared_by_value(person: Person) -> None:
         assert_replayed(post(person, key, other), first)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"book_prize": 13},
-        {"book_prize": None},
-        {"name": "another"},
-        {"Author": "ann"},
-        {"Publisher": "press"},
-    ],
-    ids=str,
-)
-def test_another_body_is_refused(person: Person, change: dict[str, Any]) -> None:
+@pytest.mark.parametrize("member", ["book_prize", "name", "Author", "Publisher"])
+def test_another_body_is_refused(person: Person, member: str) -> None:
     key, sent = new_key(), book()
     first = post(person, key, sent)
 
-    refused = post(person, key, sent | change)
+    refused = post(person, key, sent | {member: None if member == "book_prize" else "another"})
 
     assert complaints(refused) == ["Idempotency-Key"]
     assert counted(person) == (1, 1)
@@ -157,12 +146,6 @@ def test_a_refusal_is_not_kept(person: Person) -> None:
     assert "Idempotency-Replayed" not in first.headers
 
 
-def test_without_a_key_nothing_is_kept(person: Person) -> None:
-    person.add_book()
-
-    assert keys_of(person) == set()
-
-
 def test_after_a_day_a_key_is_new(person: Person) -> None:
     key, sent = new_key(), book()
     first = post(person, key, sent)
@@ -176,19 +159,6 @@ def test_after_a_day_a_key_is_new(person: Person) -> None:
 
     assert second.status_code == 201
     assert_replayed(post(person, key, another), second)
-
-
-def test_what_is_a_day_old_is_purged_a_few_at_a_time(person: Person) -> None:
-    old = [new_key() for _ in range(idempotency.PURGED + 3)]
-    for key in old:
-        post(person, key, book())
-    age_keys(person, DAY)
-    young = [new_key() for _ in range(3)]
-
-    for key in young:
-        post(person, key, book())
-
-    assert keys_of(person) == set(young)
 
 
 def post_at_once(person: Person, key: str, bodies: list[dict[str, Any]]) -> list[requests.Response]:

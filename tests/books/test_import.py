@@ -87,14 +87,12 @@ def test_the_same_is_so_for_ndjson(person: Person, end: str, mark: str) -> None:
     ("file", "row"),
     [
         ("Author,name,Publisher\nb,a,c", "a,b,c,"),
-        ("book_prize,Publisher,Author,name\n,c,b,a", "a,b,c,"),
         ('"name","Author","Publisher","book_prize"\n"a","b","c","1"', "a,b,c,1"),
         ("name,Author,Publisher,book_prize\n'a,''b,'=c,'12", "a,'b,=c,12"),
         ("name,Author,Publisher,book_prize\n=a,+b,-c,", "=a,+b,-c,"),
         ("name,Author,Publisher,book_prize\n'a,b,c,'", "a,b,c,"),
-        ("name,Author,Publisher,book_prize\na,b,c,00012", "a,b,c,12"),
+        ("name,Author,Publisher,book_prize\na,b,c,02147483647", "a,b,c,2147483647"),
         (f"name,Author,Publisher,book_prize\na,b,c,{'0' * 5000}", "a,b,c,0"),
-        ("name,Author,Publisher,book_prize\na,b,c,2147483647", "a,b,c,2147483647"),
         ('name,Author,Publisher\n"a,""b""",x\'y, c ', 'a,"b",x\'y, c ,'),
     ],
 )
@@ -242,10 +240,8 @@ def test_what_is_not_utf_8_is_400(person: Person, kind: str, write: Any, bad: by
     ("query", "wrong"),
     [
         ("dry_run=2", ["dry_run"]),
-        ("dry_run=true", ["dry_run"]),
         ("dry_run=", ["dry_run"]),
         ("on_duplicate=replace", ["on_duplicate"]),
-        ("on_duplicate=", ["on_duplicate"]),
         ("format=csv&x=1", ["format", "x"]),
         ("dry_run=0&dry_run=0", ["dry_run"]),
     ],

@@ -120,13 +120,6 @@ def nodes(whole: Plan) -> list[Plan]:
     return [whole, *(node for inner in whole.get("Plans", []) for node in nodes(inner))]
 
 
-def test_a_book_is_looked_up_by_owner_and_id(lopsided: Connection) -> None:
-    node = nodes(plan(lopsided, find.SELECT_BOOK, "force_generic_plan", owner="few", book_id=1))[-1]
-
-    assert node["Index Name"] == "pk_books"
-    assert "Filter" not in node
-
-
 @every_sort
 def test_a_sorted_page_is_read_from_where_it_begins(lopsided: Connection, sort: str, part: Range) -> None:
     page = statement(QueryShape(sort, (), 0, False), part)
@@ -148,9 +141,7 @@ every_mode = pytest.mark.parametrize("mode", ["force_generic_plan", "force_custo
 
 
 @every_mode
-@pytest.mark.parametrize(
-    "hot", [find.SELECT_BOOK, edit.LOCK_BOOK, edit.UPDATE, edit.DELETE, feed.DELETE_BOOKS]
-)
+@pytest.mark.parametrize("hot", BY_OWNER_AND_ID)
 def test_books_of_who_has_many_now_are_looked_up_by_owner_and_id(
     grown: Connection, hot: ClauseElement, mode: str
 ) -> None:
