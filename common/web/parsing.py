@@ -50,6 +50,9 @@ PATTERN_MESSAGES = {
     NOT_BLANK: "must not be blank, nor hold control characters",
 }
 
+# How pydantic's parser begins to say that it goes no further, where Python's does.
+BEYOND_PYDANTIC = ("recursion limit exceeded", "number out of range")
+
 
 class NotJson(ValueError):
     """A text that is no JSON."""
@@ -115,13 +118,14 @@ def body_reader(model: type[Schema], types: Sequence[str], body_if: Condition | 
 
 def load_json(model: TypeAdapter[T], body: bytes, errors: list[FieldError]) -> T | None:
     """Return the value of a body; add to `errors` what breaks a rule, or refuse with 400."""
+    # Strictly first: pydantic's own parser takes NaN where a later member of the same name replaces it.
+    try:
+        value = parse_json(body)
+    except NotJson as error:
+        raise BadRequest("the body is not JSON") from error
     try:
         return model.validate_json(body)
     except ValidationError as error:
-        try:
-            value = parse_json(body)
-        except NotJson as not_json:
-            raise BadRequest("the body is not JSON") from not_json
         if error.errors()[0]["type"] == "json_invalid":  # JSON all the same, but deep, or with a long number
             return load(model.validate_python, value, "pointer", errors)
         errors += field_errors(error, "pointer")
@@ -132,7 +136,9 @@ def parse_json(text: bytes) -> Any:
     """Return the JSON value that `text` is, or raise `NotJson`."""
     try:
         return from_json(text, allow_inf_nan=False)
-    except ValueError:
+    except ValueError as error:
+        if not str(error).startswith(BEYOND_PYDANTIC):
+            raise NotJson from error
         return _parse_deep_json(text)
 
 
@@ -162,7 +168,8 @@ def query_reader(model: type[Schema]) -> Reader:
 
 def load_query(model: TypeAdapter[T], query: str, errors: list[FieldError]) -> T | None:
     """Return the parameters of a query; add to `errors` what breaks a rule, and what is given twice."""
-    # What is not UTF-8 becomes half a character, which no rule lets through.
+    # WSGI hands on bytes as Latin-1; what is not UTF-8 becomes half a character, which no rule lets through.
+    query = query.encode("latin-1").decode(errors="surrogateescape")
     pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape") if query else []
     sent = {name.encode(errors="replace").decode(): value for name, value in pairs}
     if len(sent) < len(pairs):

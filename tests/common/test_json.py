@@ -126,3 +126,13 @@ def test_a_refusal_never_shows_the_value(route: Route, reader: Person) -> None:
         {"password": value, "book_prize": value},
     ):
         assert "1234" not in post_json(route, reader, json.dumps(body).encode()).text
+
+
+@pytest.mark.parametrize("value", [b"NaN", b"-Infinity", b'"\\ud800"'])
+def test_what_is_no_json_is_400_though_its_member_stands_twice(person: Person, value: bytes) -> None:
+    body = b'{"name":%s,"name":"Eric","Author":"Terry Pratchett","Publisher":"Gollancz"}' % value
+
+    headers = person.with_token(Content_Type="application/json")
+    answer = person.request("POST", "books", "/books", data=body, headers=headers)
+
+    assert_problem(answer, 400, "the body is not JSON")
