@@ -1,4 +1,4 @@
-"""The auth service: it owns the users and issues the tokens that other services verify."""
+"""The auth service: users, and the tokens that other services verify."""
 
 from pathlib import Path
 

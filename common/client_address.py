@@ -1,4 +1,4 @@
-"""Owns whose address a request has: its peer's, or that of the client whom trusted proxies name."""
+"""The address of a client: the peer's, or the one that trusted proxies report."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-MAX_HOPS = 20  # of X-Forwarded-For, from the right; whoever sends more gets no further
+MAX_HOPS = 20  # of X-Forwarded-For, from the right; further ones are ignored
 
 # What a proxy may write: an address, alone or with a port (RFC 7239 section 6). A zone (fe80::1%eth0) means
 # nothing on another machine.

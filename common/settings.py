@@ -1,4 +1,4 @@
-"""Owns the reading of the environment: nothing else in the services looks at `os.environ`."""
+"""Settings from the environment: nothing else in the services reads `os.environ`."""
 
 import os
 import re
@@ -38,7 +38,7 @@ class Environment:
             raise Misconfigured(f"{name}_FILE does not name a readable text file") from error
 
     def has(self, name: str) -> bool:
-        """Tell whether the setting is given, be it empty."""
+        """Return whether the setting is given, even if empty."""
         return name in os.environ or f"{name}_FILE" in os.environ
 
     def secret(self, name: str) -> str:
@@ -82,7 +82,7 @@ class Environment:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What both services are told. `secret` and `database_url` never show in a representation."""
+    """The settings of both services. `secret` and `database_url` never show in a representation."""
 
     service: str  # "auth" or "books"
     data_dir: Path

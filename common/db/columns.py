@@ -1,4 +1,4 @@
-"""Owns the column types that must give the same values on SQLite and on PostgreSQL."""
+"""Column types that must give the same values on SQLite and on PostgreSQL."""
 
 from datetime import UTC, datetime
 

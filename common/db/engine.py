@@ -33,7 +33,7 @@ from common.db.pool import ConnectionPool
 from common.errors import Unavailable
 from common.ops import metrics
 
-# To the letter: what is derived from them, such as IntegrityError, tells of a mistake of ours.
+# To the letter: what is derived from them, such as IntegrityError, is a mistake of ours.
 NOT_SERVED = (DatabaseError, InternalError, OperationalError)
 
 TURN = 0.5  # seconds; after it SQLite is asked all the same, which refuses in under 5 in all
@@ -108,14 +108,14 @@ def turn() -> Iterator[None]:
 
 
 def is_duplicate(error: IntegrityError) -> bool:
-    """Tell whether a unique index refused the row, rather than another rule of the table."""
+    """Return whether a unique index refused the row, rather than another rule of the table."""
     if isinstance(error.orig, psycopg.errors.UniqueViolation):
         return True
     return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_UNIQUE
 
 
 def is_locked(error: OperationalError) -> bool:
-    """Tell whether the database was there, and somebody else held what was waited for."""
+    """Return whether the database answered, but another transaction held the lock."""
     if isinstance(error.orig, psycopg.errors.LockNotAvailable):
         return True
     return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY

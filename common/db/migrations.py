@@ -1,4 +1,4 @@
-"""Owns how a migration runs: alone, however many start at once, and all or nothing."""
+"""How a migration runs: alone, however many start at once, and all or nothing."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a forked process has to do anew, whoever forks it."""
+"""What a forked process has to do again, under any server."""
 
 import os
 import weakref

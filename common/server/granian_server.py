@@ -36,7 +36,7 @@ LOGS: dict[str, Any] = {
 
 
 def serve(service: str) -> None:
-    """Serve a service until the process is told to stop."""
+    """Serve a service until the process gets a signal to stop."""
     forget_variables_like_headers()
     settings: Settings = make(service).extensions["settings"]  # here, so that a refusal is one line
     address = check_address(settings)
@@ -75,7 +75,7 @@ def load(service: str) -> "WSGIApplication":
 def answer(
     app: "WSGIApplication", environ: "WSGIEnvironment", start_response: "StartResponse"
 ) -> "Iterable[bytes]":
-    """Answer in the name of no software; admit that nobody can tell where a body without a length ends."""
+    """Answer in the name of no software; admit that it is unknown where a body without a length ends."""
     environ["wsgi.input_terminated"] = False
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Owns the folder in which the workers of a service count together.
+"""The folder in which the workers of a service count together.
 
 prometheus_client looks for it when it is imported, so `share_metrics` is called before anything that counts.
 """

@@ -171,7 +171,7 @@ def _key(header: Mapping[str, Any], keys: KeySet, kind: str) -> Key:
 
 
 def is_time(value: object) -> bool:
-    """Tell whether the value is a finite number (RFC 7519 section 2, NumericDate)."""
+    """Return whether the value is a finite number (RFC 7519 section 2, NumericDate)."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:
@@ -181,7 +181,7 @@ def is_time(value: object) -> bool:
 
 
 def is_for(audience: str, value: object) -> bool:
-    """Tell whether an `aud` is `audience`, or a list with it."""
+    """Return whether an `aud` is `audience`, or a list with it."""
     if isinstance(value, list):
         return all(map(_is_text, value)) and audience in value
     return value == audience
