@@ -100,8 +100,8 @@ def test_of_two_followers_one_is_at_work(
     followers.kill(first)
     own_teller.end("another-session")
 
-    wait_until(lambda: own_shelves.feed().cursor == 2, "it is applied")
-    assert "feed_applied" in followers.events("second")
+    wait_until(lambda: "feed_applied" in followers.events("second"), "the second applies it")
+    assert own_shelves.feed().cursor == 2
 
 
 @pytest.mark.slow
