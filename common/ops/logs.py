@@ -25,9 +25,6 @@ MAX_TEXT = 200  # characters of what a client sent that a line shows
 # One encoder for all lines: json.dumps would make one for each.
 encode = json.JSONEncoder(default=str, separators=(",", ":")).encode
 render = structlog.processors.JSONRenderer(lambda event, **_: encode(event))
-# A server's own lines, as far as the dictionaries of gunicorn and of Granian are alike.
-SERVER_LOG = {"class": "logging.StreamHandler", "formatter": "json"}  # to standard error
-SERVER_FORMATTERS = {"json": {"()": "common.ops.logs.JsonLine"}}
 
 
 class StandardOutput:

@@ -15,7 +15,6 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from common.ops import shutdown
-from common.ops.logs import SERVER_FORMATTERS, SERVER_LOG
 from common.server.addresses import check_address, metrics_listener
 from common.server.metrics_page import serve_metrics
 from common.settings import Settings, forget_variables_like_headers
@@ -29,9 +28,10 @@ HTTP = HTTP1Settings(
     header_read_timeout=75_000,  # milliseconds, between two requests too: longer than common load balancers'
     max_buffer_size=64 * 1024,  # bytes of a head
 )
+LINES = {"class": "logging.StreamHandler", "formatter": "json"}  # to standard error
 LOGS: dict[str, Any] = {
-    "formatters": SERVER_FORMATTERS,
-    "handlers": {"console": SERVER_LOG, "access": SERVER_LOG},
+    "formatters": {"json": {"()": "common.ops.logs.JsonLine"}},
+    "handlers": {"console": LINES, "access": LINES},
 }
 
 

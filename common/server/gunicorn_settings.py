@@ -1,6 +1,7 @@
 """gunicorn's settings that both services share; each `gunicorn_conf.py` adds its own."""
 
 import gc
+import logging
 import os
 import socket
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import gunicorn
 
 from common.ops import shutdown
-from common.ops.logs import SERVER_FORMATTERS, SERVER_LOG
+from common.ops.logs import JsonLine
 from common.server.metrics_folder import MEMORY
 from common.server.metrics_page import serve_metrics
 from common.server.stopping import refuse_first
@@ -16,6 +17,8 @@ from common.server.stopping import refuse_first
 ONE_VALUE = "IDEMPOTENCY-KEY"  # a header that may be there once, in gunicorn's spelling
 
 gunicorn.SERVER = "bookstore"  # there is no setting for the `Server` header, which must not name software
+
+GARBAGE = 20_000, 20, 50  # objects made between two searches for garbage, which Python makes after 700
 
 # Workers
 worker_class = "gthread"
@@ -41,17 +44,22 @@ accesslog = None
 loglevel = "error"  # a warning repeats what was no request, which can hold a secret
 
 
-logconfig_dict = {
-    "formatters": SERVER_FORMATTERS,
-    "handlers": {"stderr": SERVER_LOG},
-    "root": {"level": "WARNING", "handlers": ["stderr"]},
-    "loggers": {"gunicorn.error": {"level": "ERROR", "handlers": ["stderr"], "propagate": False}},
-}
+def on_starting(_server: Any) -> None:
+    """Write gunicorn's own lines as JSON, like the application's.
+
+    `logconfig_dict` could say so, but has gunicorn prepare an access line for each request.
+    """
+    for handler in logging.getLogger("gunicorn.error").handlers:
+        handler.setFormatter(JsonLine())
+
+
+on_reload = on_starting
 
 
 def when_ready(server: Any) -> None:
     """Leave what was loaded out of every search for garbage, so that workers share it; prepare the stop."""
     gc.freeze()
+    gc.set_threshold(*GARBAGE)
     refuse_first(server.LISTENERS)
 
 
