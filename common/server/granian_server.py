@@ -15,6 +15,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from common.ops import shutdown
+from common.server import garbage
 from common.server.addresses import check_address, metrics_listener
 from common.server.metrics_page import serve_metrics
 from common.settings import Settings, forget_variables_like_headers
@@ -68,6 +69,7 @@ def make(service: str) -> Flask:
 def load(service: str) -> "WSGIApplication":
     """Return what Granian calls in a worker."""
     app = make(service)
+    garbage.search_less()
     shutdown.watch()
     return functools.partial(answer, app.wsgi_app)
 

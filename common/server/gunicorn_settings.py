@@ -1,6 +1,5 @@
 """gunicorn's settings that both services share; each `gunicorn_conf.py` adds its own."""
 
-import gc
 import logging
 import os
 import socket
@@ -10,6 +9,7 @@ import gunicorn
 
 from common.ops import shutdown
 from common.ops.logs import JsonLine
+from common.server import garbage
 from common.server.metrics_folder import MEMORY
 from common.server.metrics_page import serve_metrics
 from common.server.stopping import refuse_first
@@ -17,8 +17,6 @@ from common.server.stopping import refuse_first
 ONE_VALUE = "IDEMPOTENCY-KEY"  # a header that may be there once, in gunicorn's spelling
 
 gunicorn.SERVER = "bookstore"  # there is no setting for the `Server` header, which must not name software
-
-GARBAGE = 20_000, 20, 50  # objects made between two searches for garbage, which Python makes after 700
 
 # Workers
 worker_class = "gthread"
@@ -57,9 +55,8 @@ on_reload = on_starting
 
 
 def when_ready(server: Any) -> None:
-    """Leave what was loaded out of every search for garbage, so that workers share it; prepare the stop."""
-    gc.freeze()
-    gc.set_threshold(*GARBAGE)
+    """Prepare the workers, which are forks of this process, and the stop."""
+    garbage.search_less()
     refuse_first(server.LISTENERS)
 
 
