@@ -20,7 +20,7 @@ def section(title: str) -> str:
 
 def walk(*, auth: str, books: str) -> None:
     """Run the lines of the walk against services without users; fail unless they end with the book listed."""
-    (lines, _) = re.findall(r"```sh\n(.*?)```", section("## A walk"), re.S)
+    (lines, _) = re.findall(r"```sh\n(.*?)```", section("## Quick tour"), re.S)
     environment = {"PATH": os.environ["PATH"], "AUTH": auth, "BOOKS": books}
     done = subprocess.run(
         ["bash", "-eu"], input=lines, env=environment, capture_output=True, text=True, check=True
