@@ -21,7 +21,7 @@ class InvalidName(InvalidRequest):
 
     def __init__(self, message: str) -> None:
         super().__init__()
-        self.message = message  # type: ignore[misc] # each has its own
+        self.message = message
 
 
 def normalise(name: str) -> str:

@@ -21,7 +21,7 @@ def create_app(settings: BooksSettings | None = None) -> Flask:
     start(app, settings)
     db.init_database(app, url=settings.database_url, migrations=Path(__file__).parent / "migrations")
     cache = revocations.init_app(app, settings)
-    health.init_app(app, db, checks={"feed": cache.state}, figures={"feed_age": cache.age})
+    health.init_app(app, db, checks={"feed": cache.state, "feed_age": cache.age})
     transfer.init_app(app, settings)
     cli.init_app(app)
     app.url_map.converters["row"] = RowId

@@ -1,7 +1,6 @@
 """Refusals by a rule: HTTP answers them in one place, a command prints them."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 Errors = Sequence[Mapping[str, str | int]]  # what is wrong: `detail`, and where
 
@@ -9,10 +8,10 @@ Errors = Sequence[Mapping[str, str | int]]  # what is wrong: `detail`, and where
 class DomainError(Exception):
     """A rule refused the request; each subclass says what the client reads."""
 
-    status: ClassVar[int]  # of HTTP
-    code: ClassVar[str]  # one word for one case, such as `shelf-full`
-    message: ClassVar[str]
-    headers: ClassVar[Mapping[str, str]] = {}
+    status: int  # of HTTP
+    code: str  # one word for one case, such as `shelf-full`
+    message: str
+    headers: Mapping[str, str] = {}
     errors: Errors | None = None  # what is wrong with which part
     error_count: int | None = None  # where `errors` are not all of them
 
@@ -39,7 +38,7 @@ class TokenRejected(DomainError):
     status = 401
     code = "token-invalid"
     message = "token is invalid"
-    headers: ClassVar = {"WWW-Authenticate": 'Bearer realm="bookstore", error="invalid_token"'}
+    headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="bookstore", error="invalid_token"'}
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -52,4 +51,4 @@ class Unavailable(DomainError):
     status = 503
     code = "unavailable"
     message = "the service cannot answer right now"
-    headers: ClassVar = {"Retry-After": "1"}  # seconds
+    headers: Mapping[str, str] = {"Retry-After": "1"}  # seconds

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotInTime
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +11,7 @@ from flask import Flask, Response, current_app
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from common.db.connections import SCHEMA_VERSION, SchemaNotCurrent
+from common.db.connections import SchemaNotCurrent, check_schema
 from common.db.engine import Database
 from common.web.guard import verifier
 from common.web.responses import json_response
@@ -22,8 +21,7 @@ DATABASE_TIMEOUT = 1.5  # seconds, so that the whole answer takes less than 2
 
 State = Literal["ok", "degraded", "failing"]
 STATES: list[State] = ["ok", "degraded", "failing"]  # the worst is the last
-Check = Callable[[], State]
-Figure = Callable[[], float]  # in seconds
+Check = Callable[[], State | float]  # a number is in seconds
 
 
 @dataclass(slots=True)
@@ -61,15 +59,9 @@ blueprint = ApiBlueprint("service", __name__, description="What the service is a
 _database_checks = ThreadPoolExecutor(max_workers=1, thread_name_prefix="readiness")
 
 
-def init_app(
-    app: Flask,
-    db: Database,
-    *,
-    checks: Mapping[str, Check] | None = None,
-    figures: Mapping[str, Figure] | None = None,
-) -> None:
-    """Let `/readyz` of `app` report the database, the keys, and what `checks` and `figures` return."""
-    app.extensions["readiness"] = partial(find_readiness, db, checks or {}, figures or {})
+def init_app(app: Flask, db: Database, *, checks: Mapping[str, Check] | None = None) -> None:
+    """Let `/readyz` of `app` report the database, the keys, and what `checks` return."""
+    app.extensions["readiness"] = partial(find_readiness, db, checks or {})
 
 
 @blueprint.operation("GET /", responses={200: ServiceInfo("books_service")})
@@ -93,34 +85,28 @@ def show_readiness() -> Response:
     return json_response(readiness)
 
 
-def find_readiness(db: Database, checks: Mapping[str, Check], figures: Mapping[str, Figure]) -> Readiness:
+def find_readiness(db: Database, checks: Mapping[str, Check]) -> Readiness:
     """Return what the service depends on: as ready as the worst of it."""
-    states = check_database(db) | {"keys": check_keys()} | {name: check() for name, check in checks.items()}
-    worst = max(states.values(), key=STATES.index)
-    return Readiness(worst, {**states, **{name: round(figure(), 1) for name, figure in figures.items()}})
+    # With a broken file, the keys before it are still in use.
+    keys: State = "degraded" if verifier().keys.complaint else "ok"
+    found = check_database(db) | {"keys": keys} | {name: check() for name, check in checks.items()}
+    return Readiness(max((state for state in found.values() if state in STATES), key=STATES.index), found)
 
 
-def check_keys() -> State:
-    """Return whether the keys are those of the file; with a broken file, the ones before are still in use."""
-    return "degraded" if verifier().keys.complaint else "ok"
-
-
-def check_database(db: Database) -> dict[str, State]:
+def check_database(db: Database) -> dict[str, State | float]:
     """Return whether the database answers in time, and has the schema of this version."""
-    check = _database_checks.submit(_check_schema, db.read(), current_app.extensions["schema_head"])
+    check = _database_checks.submit(_find_schema, db.read(), current_app.extensions["schema_head"])
     try:
-        return check.result(timeout=DATABASE_TIMEOUT)
-    except NotInTime:
+        return {"database": "ok", "schema": "ok" if check.result(timeout=DATABASE_TIMEOUT) else "failing"}
+    except (TimeoutError, SQLAlchemyError):
         check.cancel()
         return {"database": "failing", "schema": "failing"}
 
 
-def _check_schema(lent: AbstractContextManager[Connection], head: str) -> dict[str, State]:
+def _find_schema(lent: AbstractContextManager[Connection], head: str) -> bool:
     try:
         with lent as connection:
-            current = connection.exec_driver_sql(SCHEMA_VERSION).scalar()
+            check_schema(connection, head)
     except SchemaNotCurrent:
-        return {"database": "ok", "schema": "failing"}
-    except SQLAlchemyError:
-        return {"database": "failing", "schema": "failing"}
-    return {"database": "ok", "schema": "ok" if current == head else "failing"}
+        return False
+    return True

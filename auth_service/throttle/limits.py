@@ -30,7 +30,7 @@ class TooMany(DomainError):
         super().__init__(limit)
         self.limit = limit
         self.retry_after = max(1, math.ceil(wait.total_seconds()))  # seconds
-        self.headers = {"Retry-After": str(self.retry_after)}  # type: ignore[misc] # each has its own wait
+        self.headers = {"Retry-After": str(self.retry_after)}
 
 
 def refuse(error: TooMany) -> Never:

@@ -2,10 +2,9 @@
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import ClassVar
 
 from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -56,7 +55,7 @@ class WrongCredentials(DomainError):
     status = 401
     code = "wrong-credentials"
     message = "could not verify"
-    headers: ClassVar = {"WWW-Authenticate": 'Basic realm="bookstore", charset="UTF-8"'}
+    headers: Mapping[str, str] = {"WWW-Authenticate": 'Basic realm="bookstore", charset="UTF-8"'}
 
 
 class WrongPassword(DomainError):

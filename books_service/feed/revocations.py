@@ -87,7 +87,7 @@ class RevocationCache:
         """Return the seconds since auth was last heard of."""
         self.start()
         self._has_tried.wait(FIRST_REFRESH)
-        return self._since_heard()
+        return round(self._since_heard(), 1)
 
     def _since_heard(self) -> float:
         return (datetime.now(UTC) - self._heard_at).total_seconds()

@@ -8,7 +8,7 @@ a second request with the same key waits at it, on whatever replica, until that 
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
@@ -43,7 +43,7 @@ class RequestInProgress(DomainError):
     status = 409
     code = "request-in-progress"
     message = "a request with this key is still running"
-    headers: ClassVar = {"Retry-After": "1"}
+    headers: Mapping[str, str] = {"Retry-After": "1"}
 
 
 _is_expired = IdempotencyKey.made_at <= bindparam("expired")

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Engine, ExceptionContext, NullPool, event
+from sqlalchemy import Connection, Engine, ExceptionContext, NullPool, event
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from common.db.pool import ConnectionPool
 
@@ -16,7 +17,6 @@ STATEMENT_LIMIT = 2500  # milliseconds, kept by the server
 LOCK_LIMIT = 2000  # milliseconds, kept by the server
 ANSWER_WAIT = 2.9  # seconds for a silent server: with a slow connect it stays under 5
 BUSY_WAIT = 3.0  # seconds for SQLite's one writer: with all other waits it stays under 5
-SCHEMA_VERSION = "SELECT version_num FROM alembic_version"
 POSTGRESQL_SETTINGS = {
     "TimeZone": "UTC",
     "statement_timeout": STATEMENT_LIMIT,
@@ -63,19 +63,19 @@ def watch_engine(engine: Engine, pool: ConnectionPool, *, schema_head: str) -> N
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
     else:
-        event.listen(engine, "do_connect", _connect)
+        event.listen(engine, "do_connect", _connect_impatiently)
         event.listen(engine, "do_execute", _execute_unprepared)
         event.listen(engine, "handle_error", partial(_leave_standby, pool))
-    event.listen(engine, "connect", lambda connection, _: _require_schema(connection, schema_head))
+    event.listen(engine, "engine_connect", partial(_require_schema, schema_head))
 
 
-def _connect(_: object, __: object, arguments: Any, options: Any) -> ImpatientConnection:
-    return ImpatientConnection.connect(*arguments, **options)
+def _connect_impatiently(_: object, __: object, ___: object, options: Any) -> ImpatientConnection:
+    return ImpatientConnection.connect(**options)
 
 
 def _set_pragmas(connection: sqlite3.Connection, _: object) -> None:
-    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _execute_unprepared(cursor: psycopg.Cursor[Any], statement: Any, values: Any, context: Any) -> bool:
@@ -93,16 +93,21 @@ def _leave_standby(pool: ConnectionPool, context: ExceptionContext) -> None:
         pool.clear()
 
 
-def _require_schema(connection: Any, head: str) -> None:
+def _require_schema(head: str, connection: Connection) -> None:
     try:
-        cursor = connection.cursor()
-        cursor.execute(SCHEMA_VERSION)
-        current = cursor.fetchone()
-    except (psycopg.errors.UndefinedTable, sqlite3.OperationalError) as error:
+        check_schema(connection, head)
+    except BaseException:
         connection.close()
-        if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
-            raise
-        raise SchemaNotCurrent from error
-    if current is None or current[0] != head:
-        connection.close()
+        raise
+
+
+def check_schema(connection: Connection, head: str) -> None:
+    """Raise `SchemaNotCurrent` unless the database is on the migration `head`."""
+    try:
+        current = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    except (ProgrammingError, OperationalError) as error:
+        if isinstance(error.orig, psycopg.errors.UndefinedTable) or "no such table" in str(error.orig):
+            raise SchemaNotCurrent from error
+        raise
+    if current != head:
         raise SchemaNotCurrent

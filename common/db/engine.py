@@ -17,26 +17,24 @@ from flask import Flask, current_app
 from flask.typing import ResponseReturnValue
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from prometheus_client import Counter
 from sqlalchemy import Connection
-from sqlalchemy.exc import (
-    DatabaseError,
-    IntegrityError,
-    InterfaceError,
-    InternalError,
-    OperationalError,
-)
+from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import InternalServerError
 
 from common.db.connections import SchemaNotCurrent, engine_options, watch_engine
 from common.db.pool import ConnectionPool
 from common.errors import Unavailable
-from common.ops import metrics
 
 # To the letter: what is derived from them, such as IntegrityError, is a mistake of ours.
 NOT_SERVED = (DatabaseError, InternalError, OperationalError)
 
 TURN = 0.5  # seconds; after it SQLite is asked all the same, which refuses in under 5 in all
+
+_unavailable = Counter(
+    "database_unavailable_total", "Requests answered with 503 because of the database.", ["reason"]
+)
 
 log = structlog.get_logger()
 
@@ -54,9 +52,8 @@ class Database(SQLAlchemy):
         Migrate(app, self, directory=str(migrations))
         app.extensions["schema_head"] = head = ScriptDirectory(str(migrations)).get_current_head()
         with app.app_context():
-            pool = ConnectionPool(self.engine, metrics.pool_in_use(app.name))
+            app.extensions["connection_pool"] = pool = ConnectionPool(self.engine, app.name)
             watch_engine(self.engine, pool, schema_head=str(head))
-        app.extensions["connection_pool"] = pool
         for error in (DatabaseError, InterfaceError, PoolTimeout, SchemaNotCurrent):
             app.register_error_handler(error, answer_database_error)
 
@@ -76,8 +73,8 @@ class Database(SQLAlchemy):
 
         `rollback()` as the last call of the block undoes it. On SQLite it has the write lock from the start.
         """
-        in_turn = turn() if self.is_sqlite else nullcontext()
-        with in_turn, self.read() as connection, transaction(connection):
+        turn = _turn() if self.is_sqlite else nullcontext()
+        with turn, self.read() as connection, transaction(connection):
             yield connection
 
 
@@ -94,7 +91,7 @@ def transaction(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def turn() -> Iterator[None]:
+def _turn() -> Iterator[None]:
     """Wait for the other threads of this process that write, for `TURN` at most.
 
     SQLite has no queue for its writers: those that wait ask again and again, and some are late by seconds.
@@ -130,6 +127,7 @@ def answer_database_error(error: Exception) -> ResponseReturnValue:
     if isinstance(error, DatabaseError) and type(error) not in NOT_SERVED:
         log.error("unexpected_error", exc_info=error)
         return current_app.handle_user_exception(InternalServerError(original_exception=error))
-    metrics.database_unavailable(type(error).__name__)
-    log.error("database_unavailable", error=type(error).__name__, reason=str(getattr(error, "orig", error)))
+    name = type(error).__name__
+    _unavailable.labels(name).inc()
+    log.error("database_unavailable", error=name, reason=str(getattr(error, "orig", error)))
     return current_app.handle_user_exception(Unavailable())

@@ -3,7 +3,7 @@
 import select
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import BoundedSemaphore
+from queue import Empty, LifoQueue
 
 import psycopg
 from prometheus_client import Gauge
@@ -16,85 +16,79 @@ from common.ops.forks import after_fork
 CONNECTIONS = 10  # a worker
 POOL_WAIT = 1  # seconds for a free connection
 
+Slots = LifoQueue[Connection | None]  # None: a connection that has yet to be made
+
+_in_use = Gauge(
+    "database_pool_connections", "Database connections in use.", ["database"], multiprocess_mode="livesum"
+)
+
 
 class ConnectionPool:
     """At most `CONNECTIONS` of `engine`, each for one thread at a time."""
 
-    def __init__(self, engine: Engine, in_use: Gauge) -> None:
+    def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
-        self._in_use = in_use
-        self._free = BoundedSemaphore(CONNECTIONS)
-        self._idle: list[Connection] = []
-        self._of_parent: list[Connection] = []
+        self._in_use = _in_use.labels(name)
+        self._of_parents: list[Slots] = []  # nobody closes what is in them under the parent
+        self._empty()
         event.listen(engine, "engine_disposed", lambda _: self.clear())
-        after_fork(self._leave_to_parent)
+        after_fork(self._empty)
+
+    def _empty(self) -> None:
+        self._slots: Slots = LifoQueue()
+        self._of_parents.append(self._slots)
+        for _ in range(CONNECTIONS):
+            self._slots.put(None)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """Lend the connection that was used last for the block, or raise `PoolTimeout` if none is free."""
-        connection = self._acquire()
-        is_good = False
+        slots = self._slots  # others in a process that is forked in the block
+        connection = self._take_from(slots)
         try:
             yield connection
-            is_good = True
-        finally:
-            self._release(connection, is_good=is_good)
-
-    def _acquire(self) -> Connection:
-        if not self._free.acquire(timeout=POOL_WAIT):
-            raise PoolTimeout("no connection came free in time")
-        try:
-            connection = self._take_idle() or self._engine.connect()
         except BaseException:
-            self._free.release()
+            roll_back(connection)
+            raise
+        finally:
+            self._in_use.dec()
+            slots.put(connection)
+
+    def _take_from(self, slots: Slots) -> Connection:
+        try:
+            idle = slots.get(timeout=POOL_WAIT)
+        except Empty as error:
+            raise PoolTimeout("no connection came free in time") from error
+        try:
+            if idle and is_stale(idle):
+                discard(idle)
+                self.clear()  # the others are hardly better
+                idle = None
+            connection = idle or self._engine.connect()
+        except BaseException:
+            slots.put(None)
             raise
         self._in_use.inc()
         return connection
 
-    def _release(self, connection: Connection, *, is_good: bool) -> None:
-        try:
-            self._take_back(connection, is_good=is_good)
-        finally:
-            self._in_use.dec()
-            self._free.release()
-
-    def _take_idle(self) -> Connection | None:
-        while self._idle:
-            try:
-                connection = self._idle.pop()
-            except IndexError:  # another thread took the last one
-                break
-            if not is_stale(connection):
-                return connection
-            discard(connection)
-        return None
-
-    def _take_back(self, connection: Connection, *, is_good: bool) -> None:
-        """Keep the connection, without the transaction that a failed block may have left, or close it."""
-        if (is_good or _roll_back(connection)) and not connection.invalidated:
-            self._idle.append(connection)
-        else:
-            connection.close()
-
     def clear(self) -> None:
         """Close the connections that are not in use."""
-        with suppress(IndexError):  # another thread may take the last one
+        idle = []
+        with suppress(Empty):
             while True:
-                discard(self._idle.pop())
-
-    def _leave_to_parent(self) -> None:
-        """Begin anew in a forked process; what is kept here unused, nobody closes under the parent."""
-        self._of_parent += self._idle
-        self._idle = []
-        self._free = BoundedSemaphore(CONNECTIONS)
+                idle.append(self._slots.get_nowait())
+        for connection in idle:
+            if connection:
+                discard(connection)
+            self._slots.put(None)
 
 
-def _roll_back(connection: Connection) -> bool:
+def roll_back(connection: Connection) -> None:
+    """End the transaction that a failed block may have left, or else the connection."""
     try:
         connection.rollback()
     except DBAPIError:
-        return False
-    return True
+        connection.invalidate()
 
 
 def discard(connection: Connection) -> None:
@@ -104,13 +98,13 @@ def discard(connection: Connection) -> None:
 
 
 def is_stale(connection: Connection) -> bool:
-    """Return whether the server has ended an idle connection, which else has nothing to say.
+    """Return whether an idle connection, on which a server has nothing to say, was ended by either side.
 
     A look at the socket costs a microsecond; a ping would cost a round trip.
     """
-    driver = connection.connection.driver_connection
+    driver = None if connection.invalidated else connection.connection.driver_connection
     if not isinstance(driver, psycopg.Connection):
-        return False
+        return connection.invalidated
     if driver.closed:
         return True
     socket = select.poll()

@@ -1,9 +1,8 @@
 """Concurrency limits: how many threads of a worker may do one thing at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import BoundedSemaphore
-from typing import ClassVar
 
 from common.errors import Unavailable
 
@@ -11,7 +10,7 @@ from common.errors import Unavailable
 class Busy(Unavailable):
     """No slot came free in time."""
 
-    headers: ClassVar = {"Retry-After": "5"}  # seconds
+    headers: Mapping[str, str] = {"Retry-After": "5"}  # seconds
 
 
 class ConcurrencyLimit:

@@ -4,7 +4,7 @@ import time
 
 from flask import Flask, Response, g
 from flask.globals import request_ctx
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Histogram
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -16,15 +16,6 @@ _durations = Histogram(
     "http_request_duration_seconds", "Time to answer a request.", ["method", "route"], buckets=SECONDS
 )
 _rejections = Counter("token_rejections_total", "Tokens refused with 401, by reason.", ["reason"])
-_pool = Gauge(
-    "database_pool_connections",
-    "Database connections in use.",
-    ["database"],
-    multiprocess_mode="livesum",
-)
-_pool_failures = Counter(
-    "database_unavailable_total", "Requests answered with 503 because of the database.", ["reason"]
-)
 
 # Looking a label up costs more than counting: the children that were used are kept.
 _children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
@@ -55,13 +46,3 @@ def count(response: Response) -> Response:
 def token_rejected(reason: str) -> None:
     """Count a token refused for `reason`, a word of ours."""
     _rejections.labels(reason).inc()
-
-
-def database_unavailable(reason: str) -> None:
-    """Count an answer of 503 because the database did not serve; `reason` is the class of the error."""
-    _pool_failures.labels(reason).inc()
-
-
-def pool_in_use(database: str) -> Gauge:
-    """Return the gauge of connections that are out of the pool of `database`."""
-    return _pool.labels(database)

@@ -13,7 +13,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from common.db.connections import engine_options
 from common.db.pool import CONNECTIONS, ConnectionPool
-from common.ops import metrics
 from tests.postgres_server import PostgresServer
 
 
@@ -27,7 +26,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def pool(engine: Engine) -> ConnectionPool:
-    return ConnectionPool(engine, metrics.pool_in_use("test"))
+    return ConnectionPool(engine, "test")
 
 
 def use(pool: ConnectionPool) -> Connection:
@@ -53,8 +52,8 @@ def test_a_broken_one_is_not_used_again(pool: ConnectionPool) -> None:
     with pool.connection() as connection:
         connection.invalidate()
 
-    assert connection.closed
     assert use(pool) is not connection
+    assert connection.closed
 
 
 def test_a_transaction_that_failed_is_rolled_back(pool: ConnectionPool) -> None:
@@ -93,6 +92,20 @@ def test_after_a_fork_they_are_left_to_the_parent(pool: ConnectionPool) -> None:
     assert use(pool) is connection
 
 
+def test_one_in_use_at_a_fork_is_left_to_the_parent(pool: ConnectionPool) -> None:
+    with ExitStack() as stack:
+        connection = stack.enter_context(pool.connection())
+        child = os.fork()
+        if not child:
+            stack.close()
+            reused = connection in use_at_once(pool, CONNECTIONS)
+            os._exit(1 if reused or connection.closed else 0)
+        _, status = os.waitpid(child, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert use(pool) is connection
+
+
 def test_one_that_is_waited_for_goes_to_who_waits(pool: ConnectionPool) -> None:
     with ThreadPoolExecutor(1) as threads:
         with ExitStack() as stack:
@@ -116,7 +129,7 @@ def test_who_waits_in_vain_is_refused(pool: ConnectionPool, monkeypatch: pytest.
 
 def test_a_connect_that_fails_takes_no_place(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'nowhere' / 'books.db'}", poolclass=NullPool)
-    pool = ConnectionPool(engine, metrics.pool_in_use("test"))
+    pool = ConnectionPool(engine, "test")
 
     for _ in range(CONNECTIONS + 1):
         with pytest.raises(OperationalError):
@@ -126,7 +139,7 @@ def test_a_connect_that_fails_takes_no_place(tmp_path: Path) -> None:
 def test_every_connection_that_the_server_ended_is_noticed_at_once(postgres: PostgresServer) -> None:
     url = postgres.url().replace("postgresql://", "postgresql+psycopg://")
     engine = create_engine(url, **engine_options(url))
-    pool = ConnectionPool(engine, metrics.pool_in_use("test"))
+    pool = ConnectionPool(engine, "test")
     ended = use_at_once(pool, 3)
     with engine.connect() as operator:
         operator.exec_driver_sql("SELECT pg_terminate_backend(%s, 5000)", [(pid(each),) for each in ended])
