@@ -7,17 +7,17 @@ import json
 import math
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Never
+from typing import Annotated, Any, Literal, Never, TypeVar
 
 import jwt
 from jwt.utils import base64url_decode
+from pydantic import Field, Strict, TypeAdapter, ValidationError
 
 from common.tokens.keys import Key, KeySet
 
-ISSUER = "bookstore-auth"
 AUDIENCE = "bookstore"
 TYPE = "at+jwt"
 ACCESS_LIFETIME = timedelta(minutes=45)
@@ -28,7 +28,9 @@ MAX_LENGTH = 4096  # bytes
 FORBIDDEN_PARAMETERS = frozenset({"crit", "jku", "jwk", "zip", "b64"})
 CANONICAL_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
-Rules = Mapping[str, Callable[[Mapping[str, Any]], bool]]  # of each claim, which sees them all
+Issuer = Literal["bookstore-auth"]
+Text = Annotated[str, Field(min_length=1)]
+Time = Annotated[float, Strict(), Field(allow_inf_nan=False)]  # RFC 7519 section 2, NumericDate
 
 _jws = jwt.PyJWS(algorithms=["HS256"], options={"verify_signature": True, "enforce_minimum_key_length": True})
 
@@ -46,101 +48,92 @@ class UnknownKey(InvalidToken):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
-    """What a verified access token says; times are in seconds since the epoch."""
+class TokenClaims:
+    """What every token says; times are in seconds since the epoch."""
 
-    issued_at: float
-    expires_at: float
-    not_before: float  # -inf if the token does not say
-    public_id: str
-    session_id: str
-    token_id: str
+    subject: Annotated[str, Field(alias="sub")]
+    audience: Annotated[str | list[Text], Field(alias="aud")]
+    issued_at: Annotated[Time, Field(alias="iat")]
+    expires_at: Annotated[Time, Field(alias="exp")]
+    not_before: Annotated[Time, Field(alias="nbf")] = -math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims(TokenClaims):
+    """What a verified access token says."""
+
+    issuer: Annotated[Issuer, Field(alias="iss")]
+    public_id: Annotated[str, Field(pattern=f"^{CANONICAL_UUID4.pattern}$")]
+    session_id: Annotated[Text, Field(alias="sid")]
+    token_id: Annotated[Text, Field(alias="jti")]
+
+
+C = TypeVar("C", bound=TokenClaims)
+
+_claims = TypeAdapter(Claims)
 
 
 def issue(key: Key, *, public_id: str, session_id: str, now: float) -> str:
     """Return a new access token of the user, signed by `key`; `now` is in seconds since the epoch."""
-    issued_at = int(now)
-    claims = {
-        "iss": ISSUER,
-        "aud": AUDIENCE,
-        "sub": public_id,
-        "public_id": public_id,
-        "sid": session_id,
-        "jti": str(uuid.uuid4()),
-        "iat": issued_at,
-        "exp": issued_at + int(ACCESS_LIFETIME.total_seconds()),
-    }
-    return jwt.encode(claims, key.secret, algorithm="HS256", headers={"typ": TYPE, "kid": key.id})
+    own = {"sub": public_id, "public_id": public_id, "sid": session_id, "jti": str(uuid.uuid4())}
+    claims = {"iss": "bookstore-auth", "aud": AUDIENCE, **own}
+    return sign_token(claims, key, TYPE, lifetime=ACCESS_LIFETIME, now=now)
+
+
+def sign_token(claims: dict[str, str], key: Key, kind: str, *, lifetime: timedelta, now: float) -> str:
+    """Return a token of the type `kind` with these claims, for a time that begins `now`."""
+    times = {"iat": int(now), "exp": int(now) + int(lifetime.total_seconds())}
+    headers = {"typ": kind, "kid": key.id}
+    return jwt.encode(claims | times, key.secret, algorithm="HS256", headers=headers)
 
 
 def verify(token: str, keys: KeySet, *, now: float) -> Claims:
     """Return the claims of the access token, or raise `InvalidToken`; `now` is in seconds since the epoch."""
-    members = read_token(token, keys, TYPE, _RULES, now=now)
-    return Claims(
-        public_id=members["public_id"],
-        session_id=members["sid"],
-        token_id=members["jti"],
-        issued_at=members["iat"],
-        expires_at=members["exp"],
-        not_before=members.get("nbf", -math.inf),
-    )
+    claims = read_token(token, keys, TYPE, _claims, audience=AUDIENCE, now=now)
+    if claims.subject != claims.public_id:
+        raise InvalidToken("claim_sub")
+    return claims
 
 
-def check_times(claims: Claims, *, now: float) -> None:
+def read_token(token: str, keys: KeySet, kind: str, rules: TypeAdapter[C], *, audience: str, now: float) -> C:
+    """Return the claims of a token of the type `kind` that is signed, for `audience`, and good `now`."""
+    try:
+        claims = rules.validate_python(_open(token, keys, kind))
+    except ValidationError as error:
+        raise InvalidToken(f"claim_{error.errors()[0]['loc'][0]}") from error
+    if audience not in ([claims.audience] if isinstance(claims.audience, str) else claims.audience):
+        raise InvalidToken("claim_aud")
+    check_times(claims, now=now)
+    return claims
+
+
+def check_times(claims: TokenClaims, *, now: float) -> None:
     """Raise `InvalidToken` unless `now` lies within the token's times, give or take `LEEWAY`."""
-    _check_times(claims.issued_at, claims.expires_at, claims.not_before, now=now)
-
-
-def read_token(token: str, keys: KeySet, kind: str, rules: Rules, *, now: float) -> Mapping[str, Any]:
-    """Return the claims of a token of the type `kind` that is signed, keeps the rules and is good `now`."""
-    members = _open(token, keys, kind)
-    for name, is_right in rules.items():
-        if not is_right(members):
-            raise InvalidToken(f"claim_{name}")
-    _check_times(members["iat"], members["exp"], members.get("nbf", -math.inf), now=now)
-    return members
-
-
-def _check_times(issued_at: float, expires_at: float, not_before: float, *, now: float) -> None:
-    if now >= expires_at + LEEWAY:
+    if now >= claims.expires_at + LEEWAY:
         raise InvalidToken("expired")
-    if now < not_before - LEEWAY or now < issued_at - LEEWAY:
+    if now < claims.not_before - LEEWAY or now < claims.issued_at - LEEWAY:
         raise InvalidToken("not_yet_valid")
 
 
 def _open(token: str, keys: KeySet, kind: str) -> Mapping[str, Any]:
     if len(token) > MAX_LENGTH:
         raise InvalidToken("size")
-    header = _object(token.partition(".")[0])
-    key = _key(header, keys, kind)
     try:
-        payload = _jws.decode(token, key.secret, algorithms=["HS256"])
+        if not token.isascii() or "=" in token or token.count(".") != 2:
+            raise ValueError("no three segments of base64url")
+        key = _find_key(_parse_object(base64url_decode(token.partition(".")[0])), keys, kind)
+        return _parse_object(_jws.decode(token, key.secret, algorithms=["HS256"]))
     except jwt.InvalidSignatureError as error:
         raise InvalidToken("signature") from error
-    except (jwt.InvalidTokenError, jwt.InvalidKeyError, ValueError) as error:
-        raise InvalidToken("malformed") from error
-    if token.count(".") != 2 or "=" in token:
-        raise InvalidToken("malformed")
-    return _parse(payload)
-
-
-def _object(segment: str) -> Mapping[str, Any]:
-    if not segment.isascii() or "=" in segment:
-        raise InvalidToken("malformed")
-    try:
-        return _parse(base64url_decode(segment))
-    except ValueError as error:
+    except (jwt.InvalidTokenError, jwt.InvalidKeyError, ValueError, RecursionError) as error:
         raise InvalidToken("malformed") from error
 
 
-def _parse(data: bytes) -> Mapping[str, Any]:
+def _parse_object(data: bytes) -> Mapping[str, Any]:
     """Return the JSON object in `data`: UTF-8, each name once (RFC 7515 section 4), finite numbers."""
-    try:
-        value = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise InvalidToken("malformed") from error
+    value = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_refuse_not_finite)
     if not isinstance(value, dict):
-        raise InvalidToken("malformed")
+        raise ValueError("no object")
     return value
 
 
@@ -151,11 +144,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _refuse_constant(name: str) -> Never:
+def _refuse_not_finite(name: str) -> Never:
     raise ValueError(f"{name} is not JSON")
 
 
-def _key(header: Mapping[str, Any], keys: KeySet, kind: str) -> Key:
+def _find_key(header: Mapping[str, Any], keys: KeySet, kind: str) -> Key:
     if header.get("alg") != "HS256":
         raise InvalidToken("algorithm")
     if header.get("typ") != kind:
@@ -168,44 +161,3 @@ def _key(header: Mapping[str, Any], keys: KeySet, kind: str) -> Key:
     if kid not in keys.verifying:
         raise UnknownKey("key")
     return keys.verifying[kid]
-
-
-def is_time(value: object) -> bool:
-    """Return whether the value is a finite number (RFC 7519 section 2, NumericDate)."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    try:
-        return math.isfinite(float(value))
-    except OverflowError:
-        return False
-
-
-def is_for(audience: str, value: object) -> bool:
-    """Return whether an `aud` is `audience`, or a list with it."""
-    if isinstance(value, list):
-        return all(map(_is_text, value)) and audience in value
-    return value == audience
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def _is_user(value: object) -> bool:
-    return isinstance(value, str) and CANONICAL_UUID4.fullmatch(value) is not None
-
-
-TIMES: Rules = {  # of every token
-    "iat": lambda said: is_time(said.get("iat")),
-    "exp": lambda said: is_time(said.get("exp")),
-    "nbf": lambda said: is_time(said.get("nbf", 0)),
-}
-_RULES: Rules = {
-    "iss": lambda said: said.get("iss") == ISSUER,
-    "aud": lambda said: is_for(AUDIENCE, said.get("aud")),
-    "public_id": lambda said: _is_user(said.get("public_id")),
-    "sub": lambda said: said.get("sub") == said["public_id"],
-    "sid": lambda said: _is_text(said.get("sid")),
-    "jti": lambda said: _is_text(said.get("jti")),
-    **TIMES,
-}

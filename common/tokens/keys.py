@@ -1,7 +1,6 @@
 """Signing keys: a JWK Set of `oct` keys (RFC 7517) in a file that is read again when it changes."""
 
 import base64
-import binascii
 import hmac
 import json
 import os
@@ -36,10 +35,6 @@ class BadKeys(ValueError):
     """Keys that cannot be used; the message says why and never shows a value."""
 
 
-class Unreadable(BadKeys):
-    """A file that could not be read this time; it may be the next, without having changed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Key:
     """One `oct` key."""
@@ -56,41 +51,22 @@ class KeySet:
     verifying: Mapping[str, Key]
 
 
-class SingleKey:
-    """A set of one key, from `JWT_SECRET`; its `kid` is derived from it, so every service has the same."""
+class Keys:
+    """The keys in use: a set that stays, or the JWK Set in a file, of which a broken change is refused."""
 
-    complaint = None  # as of a KeyFile, which has the same methods
-
-    def __init__(self, secret: str) -> None:
-        check_secret(secret.encode())
-        key = Key(hmac.digest(secret.encode(), b"kid", "sha256").hex()[:16], secret.encode())
-        self._keys = KeySet(signing=key, verifying=MappingProxyType({key.id: key}))
-
-    def current(self) -> KeySet:
-        return self._keys
-
-    def reload(self) -> bool:
-        return False
-
-    def watch(self) -> None:
-        return
-
-
-class KeyFile:
-    """A JWK Set file; a broken one is refused at the start, and later the old set stays in use."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, source: KeySet | Path) -> None:
+        self._path = source if isinstance(source, Path) else None
         self._lock = threading.Lock()
         self._reloaded = time.monotonic() - RELOAD_EVERY
-        self._seen = _version(path)
-        self._keys = read(path)
-        self.complaint: str | None = None
+        self._seen = _version(self._path)
+        self._keys = read_keys(source) if isinstance(source, Path) else source
+        self.complaint: str | None = None  # why the set that is in the file now is not in use
 
     def watch(self) -> None:
         """Look for changes in a thread from now on, and in one of each process that is forked."""
-        after_fork(self._start)
-        self._start()
+        if self._path:
+            after_fork(self._start)
+            self._start()
 
     def _start(self) -> None:
         self._lock = threading.Lock()  # a fork may have copied one that is taken
@@ -117,43 +93,43 @@ class KeyFile:
         return self._look()
 
     def _look(self) -> bool:
+        """Take the keys of a file that has changed; log one that is refused once, and try it at each look."""
         with self._lock:
             version = _version(self._path)
-            if version == self._seen:
+            if self._path is None or (version == self._seen and not self.complaint):
                 return False
             try:
-                self._accept(read(self._path))
-            except Unreadable as error:  # which is tried again at every look, and logged once
-                if self.complaint != str(error):
-                    self._refuse(error)
-                return False
+                self._keys = read_keys(self._path)
             except BadKeys as error:
-                self._refuse(error)
-            self._seen = version
-            return self.complaint is None
+                self._refuse(str(error))
+                return False
+            self._seen, self.complaint = version, None
+            log.info("keys_loaded", signing=self._keys.signing.id, verifying=sorted(self._keys.verifying))
+            return True
 
-    def _accept(self, keys: KeySet) -> None:
-        self._keys, self.complaint = keys, None
-        log.info("keys_loaded", signing=keys.signing.id, verifying=sorted(keys.verifying))
-
-    def _refuse(self, error: BadKeys) -> None:
-        self.complaint = str(error)
-        log.error("keys_refused", reason=self.complaint, in_use=sorted(self._keys.verifying))
-
-
-Keys = SingleKey | KeyFile
+    def _refuse(self, complaint: str) -> None:
+        if complaint != self.complaint:
+            log.error("keys_refused", reason=complaint, in_use=sorted(self._keys.verifying))
+        self.complaint = complaint
 
 
 def load_keys(settings: Settings) -> Keys:
     """Return the keys of a service, or raise `Misconfigured` naming the variable they come from."""
     name = "JWT_SECRET" if settings.secret else "JWT_KEYS_FILE"
     try:
-        return SingleKey(settings.secret) if settings.secret else KeyFile(settings.keys_file)
+        return Keys(single_key(settings.secret) if settings.secret else settings.keys_file)
     except BadKeys as error:
         raise Misconfigured(f"{settings.service}: {name}: {error}") from error
 
 
-def read(path: Path) -> KeySet:
+def single_key(secret: str) -> KeySet:
+    """Return a set of one key; its `kid` is derived from it, so every service has the same."""
+    check_secret(secret.encode())
+    key = Key(hmac.digest(secret.encode(), b"kid", "sha256").hex()[:16], secret.encode())
+    return KeySet(signing=key, verifying=MappingProxyType({key.id: key}))
+
+
+def read_keys(path: Path) -> KeySet:
     """Return the keys in the file, or raise `BadKeys`."""
     return parse(read_jwks(path))
 
@@ -165,8 +141,8 @@ def read_jwks(path: Path) -> list[dict[str, Any]]:
         raise BadKeys("the key file is empty")
     try:
         jwks = json.loads(text)["keys"]
-    except (ValueError, RecursionError, KeyError, TypeError) as error:
-        raise BadKeys("the key file is no JWK Set") from error
+    except (ValueError, RecursionError, KeyError, TypeError):
+        jwks = None
     if not isinstance(jwks, list) or not all(isinstance(jwk, dict) for jwk in jwks):
         raise BadKeys("the key file is no JWK Set")
     return jwks
@@ -179,7 +155,7 @@ def _read_private(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise BadKeys("the key file is missing; `flask --app auth_service keys init` makes one") from error
     except OSError as error:
-        raise Unreadable("the key file cannot be read") from error
+        raise BadKeys("the key file cannot be read") from error
 
 
 def check_mode(path: Path, mode: int) -> None:
@@ -193,7 +169,7 @@ def check_mode(path: Path, mode: int) -> None:
 
 def parse(jwks: list[dict[str, Any]]) -> KeySet:
     """Return the set that `jwks` describe, or raise `BadKeys`."""
-    keys = [(_key(jwk), _operations(jwk)) for jwk in jwks]
+    keys = [parse_key(jwk) for jwk in jwks]
     if len({key.id for key, _ in keys}) != len(keys):
         raise BadKeys("two keys have one kid")
     signing = [key for key, operations in keys if "sign" in operations]
@@ -205,8 +181,9 @@ def parse(jwks: list[dict[str, Any]]) -> KeySet:
     return KeySet(signing=signing[0], verifying=MappingProxyType(verifying))
 
 
-def _key(jwk: Mapping[str, Any]) -> Key:
-    kid, secret = jwk.get("kid"), jwk.get("k")
+def parse_key(jwk: Mapping[str, Any]) -> tuple[Key, list[str]]:
+    """Return the key and its operations, or raise `BadKeys`."""
+    kid, secret, operations = jwk.get("kid"), jwk.get("k"), jwk.get("key_ops")
     if jwk.get("kty") != "oct" or jwk.get("alg", "HS256") != "HS256":
         raise BadKeys("a key is no oct key for HS256")
     if not isinstance(kid, str) or not kid:
@@ -215,17 +192,12 @@ def _key(jwk: Mapping[str, Any]) -> Key:
         raise BadKeys("a key has no k")
     try:
         value = base64.b64decode(secret + "=" * (-len(secret) % 4), b"-_", validate=True)
-    except (ValueError, binascii.Error) as error:
+    except ValueError as error:
         raise BadKeys("a k is not base64url") from error
     check_secret(value)
-    return Key(kid, value)
-
-
-def _operations(jwk: Mapping[str, Any]) -> list[str]:
-    operations = jwk.get("key_ops")
     if not isinstance(operations, list) or not all(isinstance(item, str) for item in operations):
         raise BadKeys("a key has no list of key_ops")
-    return operations
+    return Key(kid, value), operations
 
 
 def check_secret(secret: bytes) -> None:
@@ -236,10 +208,10 @@ def check_secret(secret: bytes) -> None:
         raise BadKeys("a key is a placeholder")
 
 
-def _version(path: Path) -> tuple[int, ...] | None:
+def _version(path: Path | None) -> tuple[int, ...] | None:
     """Return what changes whenever the file does, or None where there is none."""
     try:
-        status = path.stat()
+        status = path.stat() if path else None
     except OSError:
-        return None
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode)
+        status = None
+    return status and (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode)

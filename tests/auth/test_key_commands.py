@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from auth_service.cli import key_file
-from common.tokens.keys import read
+from common.tokens.keys import read_keys
 from tests.auth.shell import Operator
 
 
@@ -46,7 +46,7 @@ def test_a_key_file_is_made_for_its_owner_alone(operator: Operator, path: Path) 
     assert list(path.parent.iterdir()) == [path]
     (key,) = jwks(path)
     assert (key["kty"], key["alg"], key["key_ops"]) == ("oct", "HS256", ["sign", "verify"])
-    assert len(read(path).signing.secret) >= 32
+    assert len(read_keys(path).signing.secret) >= 32
 
 
 def test_a_key_file_that_is_there_is_kept(operator: Operator, path: Path) -> None:
@@ -66,12 +66,12 @@ def test_the_list_shows_no_secret(operator: Operator, path: Path, rotated: list[
 
 def test_a_rotation_lets_a_new_key_sign_and_the_old_one_verify(operator: Operator, path: Path) -> None:
     operator.succeed("keys", "init")
-    (old,) = read(path).verifying
+    (old,) = read_keys(path).verifying
 
     new = operator.succeed("keys", "rotate")
 
-    assert read(path).signing.id == new != old
-    assert set(read(path).verifying) == {old, new}
+    assert read_keys(path).signing.id == new != old
+    assert set(read_keys(path).verifying) == {old, new}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -113,7 +113,7 @@ def test_a_key_is_retired_once_its_tokens_are_dead_or_by_force(
 
     operator.succeed("keys", "retire", *([] if is_dead else ["--force"]), rotated[1])
 
-    assert list(read(path).verifying) == [rotated[0]]
+    assert list(read_keys(path).verifying) == [rotated[0]]
 
 
 @pytest.mark.parametrize("words", [["list"], ["rotate"], ["retire", "x"]])

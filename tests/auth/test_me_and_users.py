@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from common.tokens.access import issue
-from common.tokens.keys import read
+from common.tokens.keys import read_keys
 from tests.auth.logins import assert_refused
 from tests.feed.ends import session_of
 from tests.pair import Pair
@@ -23,7 +23,7 @@ GUARDED += ["GET /users", *(f"{method} /users/{NOBODY}" for method in ("GET", "P
 
 def forge(pair: Pair, *, public_id: str, session_id: str) -> str:
     """Return a token that the service itself could have signed."""
-    key = read(pair.folder / "keys.json").signing
+    key = read_keys(pair.folder / "keys.json").signing
     return issue(key, public_id=public_id, session_id=session_id, now=time.time())
 
 

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from common.tokens.access import issue
-from common.tokens.keys import read
+from common.tokens.keys import read_keys
 from tests.pair import Pair
 from tests.people import Person
 
@@ -27,6 +27,6 @@ def narrow_pair(own_pair: Pair) -> Pair:
 def somebody(pair: Pair) -> Person:
     """Return one whom books believes and of whom auth has never heard: a password costs time to hash."""
     public_id = str(uuid.uuid4())
-    key = read(pair.folder / "keys.json").signing
+    key = read_keys(pair.folder / "keys.json").signing
     token = issue(key, public_id=public_id, session_id=str(uuid.uuid4()), now=time.time())
     return Person(pair, "somebody", public_id, token)

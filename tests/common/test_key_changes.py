@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from common.tokens import access as tokens
-from common.tokens.keys import read
+from common.tokens.keys import read_keys
 from tests.common.jwks import Jwk, jwk, write, write_text
 from tests.common.log_lines import all_lines
 from tests.pair import Pair
@@ -37,7 +37,7 @@ def ask(pair: Pair, token: str) -> requests.Response:
 def token_of(pair: Pair) -> str:
     """Return a token signed with the key that signs now."""
     public_id = str(uuid.uuid4())
-    key = read(pair.folder / "keys.json").signing
+    key = read_keys(pair.folder / "keys.json").signing
     return tokens.issue(key, public_id=public_id, session_id=str(uuid.uuid4()), now=time.time())
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.tokens import keys as key_files
-from common.tokens.keys import BadKeys, KeyFile, SingleKey, read
+from common.tokens.keys import BadKeys, Keys, read_keys, single_key
 from tests.common.jwks import jwk, write, write_text
 
 GOOD = b"0123456789abcdefghijklmnopqrstuv"
@@ -21,7 +21,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_changed_file_is_read_when_somebody_asks_again(path: Path) -> None:
     write(path, jwk(kid="old"))
-    keys = KeyFile(path)
+    keys = Keys(path)
 
     write(path, jwk(kid="new"))
 
@@ -31,7 +31,7 @@ def test_a_changed_file_is_read_when_somebody_asks_again(path: Path) -> None:
 
 def test_a_file_that_did_not_change_is_not_read_again(path: Path) -> None:
     write(path, jwk())
-    keys = KeyFile(path)
+    keys = Keys(path)
     before = keys.current()
 
     assert not keys.reload()
@@ -40,7 +40,7 @@ def test_a_file_that_did_not_change_is_not_read_again(path: Path) -> None:
 
 def test_somebody_who_asks_all_the_time_reads_the_file_once(path: Path) -> None:
     write(path, jwk(kid="old"))
-    keys = KeyFile(path)
+    keys = Keys(path)
     keys.reload()
 
     write(path, jwk(kid="new"))
@@ -53,7 +53,7 @@ def test_a_file_that_breaks_or_goes_away_leaves_the_old_keys_in_use(
     path: Path, text: str | None, capfd: pytest.CaptureFixture[str]
 ) -> None:
     write(path, jwk(kid="old"))
-    keys = KeyFile(path)
+    keys = Keys(path)
 
     if text is None:
         path.unlink()
@@ -67,34 +67,33 @@ def test_a_file_that_breaks_or_goes_away_leaves_the_old_keys_in_use(
 
 
 def test_a_single_secret_is_a_set_of_one() -> None:
-    keys = SingleKey(GOOD.decode()).current()
+    keys = single_key(GOOD.decode())
 
     assert list(keys.verifying.values()) == [keys.signing]
     assert keys.signing.secret == GOOD
-    assert keys.signing.id == SingleKey(GOOD.decode()).current().signing.id
+    assert keys.signing.id == single_key(GOOD.decode()).signing.id
     assert keys.signing.id not in GOOD.decode()
 
 
 @pytest.mark.parametrize("secret", ["", "tooshort", GOOD.decode()[:31], "changeme" * 8, "x" * 100])
 def test_a_bad_secret_is_refused_and_not_shown(secret: str) -> None:
     with pytest.raises(BadKeys) as refused:
-        SingleKey(secret)
+        single_key(secret)
 
     assert not secret or secret not in str(refused.value)
 
 
 def test_no_key_shows_in_a_representation(path: Path) -> None:
     write(path, jwk(GOOD))
+    keys = Keys(path)
 
-    assert (
-        "0123456789" not in f"{read(path)!r} {read(path)} {KeyFile(path).current()!r} {vars(KeyFile(path))}"
-    )
+    assert "0123456789" not in f"{read_keys(path)!r} {read_keys(path)} {keys.current()!r} {vars(keys)}"
 
 
 def test_what_could_not_be_read_is_read_at_the_next_look(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_files, "RELOAD_EVERY", 0)
     write(path, jwk(kid="old"))
-    file = KeyFile(path)
+    file = Keys(path)
     write(path, jwk(kid="new"))
 
     with without_file_numbers():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from common.tokens.keys import BadKeys, read
+from common.tokens.keys import BadKeys, read_keys
 from tests.common.jwks import jwk, write, write_text
 
 GOOD = b"0123456789abcdefghijklmnopqrstuv"
@@ -19,7 +19,7 @@ def path(tmp_path: Path) -> Path:
 def refusal(path: Path) -> str:
     """Return why the file is refused."""
     with pytest.raises(BadKeys) as refused:
-        read(path)
+        read_keys(path)
     return str(refused.value)
 
 
@@ -27,7 +27,7 @@ def test_the_first_key_that_may_sign_signs_and_every_key_with_verify_verifies(pa
     verifies, signs, also = jwk(key_ops=["verify"]), jwk(), jwk()
     write(path, verifies, signs, also)
 
-    keys = read(path)
+    keys = read_keys(path)
 
     assert keys.signing.id == signs["kid"]
     assert set(keys.verifying) == {verifies["kid"], signs["kid"], also["kid"]}
@@ -36,14 +36,14 @@ def test_the_first_key_that_may_sign_signs_and_every_key_with_verify_verifies(pa
 def test_a_key_without_verify_does_not_verify(path: Path) -> None:
     write(path, jwk(), jwk(kid="x", key_ops=["encrypt"]))
 
-    assert "x" not in read(path).verifying
+    assert "x" not in read_keys(path).verifying
 
 
 @pytest.mark.parametrize("name", ["iat", "exp", "use", "note"])
 def test_other_members_of_a_key_are_ignored(path: Path, name: str) -> None:
     write(path, jwk() | {name: "whatever"})
 
-    assert len(read(path).verifying) == 1
+    assert len(read_keys(path).verifying) == 1
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from common.tokens import keys
-from common.tokens.keys import BadKeys, check_mode, read
+from common.tokens.keys import BadKeys, check_mode, read_keys
 from tests.common.jwks import jwk, write_text
 
 
@@ -18,7 +18,7 @@ def test_a_mounted_secret_may_be_readable_by_others(
     path, key = tmp_path / "keys.json", jwk()
     write_text(path, json.dumps({"keys": [key]}), mode=mode)
 
-    assert read(path).signing.id == key["kid"]
+    assert read_keys(path).signing.id == key["kid"]
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o664, 0o646, 0o666, 0o777])

@@ -136,8 +136,16 @@ def test_what_a_fast_clock_forgot_is_known_again_once_it_is_set(own_shelves: She
 def claims_of(session_id: str) -> Claims:
     """Return what books knows of a token of the session."""
     now = time.time()
-    times = {"issued_at": now, "expires_at": now + 2700, "not_before": now}
-    return Claims(**times, public_id="x", session_id=session_id, token_id="y")
+    return Claims(
+        issuer="bookstore-auth",
+        audience="bookstore",
+        subject="x",
+        public_id="x",
+        session_id=session_id,
+        token_id="y",
+        issued_at=now,
+        expires_at=now + 2700,
+    )
 
 
 @pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)

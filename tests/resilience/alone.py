@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from common.tokens.access import issue
-from common.tokens.keys import SingleKey
+from common.tokens.keys import single_key
 from tests.pair import Pair, listens
 from tests.people import Person
 from tests.programs import Program, barrier
@@ -35,7 +35,7 @@ def make_pair(
 def somebody(pair: Pair) -> Person:
     """Return a client whom books believes, and of whom auth has never heard."""
     public_id, session_id = str(uuid.uuid4()), str(uuid.uuid4())
-    key = SingleKey(pair.environment["JWT_SECRET"]).current().signing
+    key = single_key(pair.environment["JWT_SECRET"]).signing
     token = issue(key, public_id=public_id, session_id=session_id, now=time.time())
     person = Person(pair, "somebody", public_id, token)
     person.session.headers["Connection"] = "close"  # a service that stops waits for idle connections

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from common.tokens.keys import read
+from common.tokens.keys import read_keys
 from tests.feed.ends import refused_everywhere
 from tests.pair import Pair, run_flask
 from tests.people import Person, register
@@ -42,7 +42,7 @@ def test_no_request_notices_that_keys_rotate_until_one_is_retired(own_pair: Pair
     assert (writers.broken, writers.refused) == ([], 0)
     assert all(came)
 
-    current = read(own_pair.folder / "keys.json")
+    current = read_keys(own_pair.folder / "keys.json")
     for kid in current.verifying.keys() - {current.signing.id}:
         keys(own_pair, "retire", "--force", kid)
 
