@@ -14,21 +14,21 @@ from auth_service.views import sessions as session_views
 from auth_service.views import users as user_views
 from auth_service.views.schemas import PublicIdConverter
 from common import health
-from common.app import Service, finish, start
+from common.app import Service, add_common_parts, add_routes
 
 
 def create_app(settings: AuthSettings | None = None) -> Flask:
     """Make the application, by the environment unless `settings` are given."""
     settings = settings or AuthSettings.read()
     app = Service(__name__, static_folder=None)
-    start(app, settings)
+    add_common_parts(app, settings)
     db.init_database(app, url=settings.database_url, migrations=Path(__file__).parent / "migrations")
     health.init_app(app, db)
     hashing.init_app(app, settings)
     event_views.init_app(app, settings)
     cli.init_app(app)
     app.url_map.converters["public_id"] = PublicIdConverter
-    finish(
+    add_routes(
         app,
         blueprints=[
             health.blueprint,

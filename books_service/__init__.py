@@ -11,19 +11,19 @@ from books_service.settings import BooksSettings
 from books_service.views import books, listing, transfer
 from books_service.views.row_ids import RowId
 from common import health
-from common.app import Service, finish, start
+from common.app import Service, add_common_parts, add_routes
 
 
 def create_app(settings: BooksSettings | None = None) -> Flask:
     """Make the application, by the environment unless `settings` are given."""
     settings = settings or BooksSettings.read()
     app = Service(__name__, static_folder=None)
-    start(app, settings)
+    add_common_parts(app, settings)
     db.init_database(app, url=settings.database_url, migrations=Path(__file__).parent / "migrations")
     cache = revocations.init_app(app, settings)
     health.init_app(app, db, checks={"feed": cache.state, "feed_age": cache.age})
     transfer.init_app(app, settings)
     cli.init_app(app)
     app.url_map.converters["row"] = RowId
-    finish(app, blueprints=[health.blueprint, books.blueprint, listing.blueprint, transfer.blueprint])
+    add_routes(app, blueprints=[health.blueprint, books.blueprint, listing.blueprint, transfer.blueprint])
     return app

@@ -29,9 +29,9 @@ class Service(Flask):
         return MapAdapter(self.url_map, "", "/", "", request.scheme, request.path, request.method)
 
 
-def start(app: Flask, settings: Settings) -> None:
+def add_common_parts(app: Flask, settings: Settings) -> None:
     """Prepare what stands around the routes; the first hook registered sees a request first."""
-    app.config["TITLE"] = settings.title
+    app.config["TITLE"] = f"Bookstore {settings.service} service"
     app.extensions["settings"] = settings
     if settings.trusted_proxies:
         client_address = ClientAddress(app.wsgi_app, settings.trusted_proxies)
@@ -44,7 +44,7 @@ def start(app: Flask, settings: Settings) -> None:
     guard.init_app(app, settings)
 
 
-def finish(app: Flask, *, blueprints: Sequence[ApiBlueprint]) -> None:
+def add_routes(app: Flask, *, blueprints: Sequence[ApiBlueprint]) -> None:
     """Register the routes and what must know them all."""
     openapi.init_app(app, version=VERSION, blueprints=blueprints)
     app.register_blueprint(docs.blueprint)

@@ -11,8 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 from common.client_address import Network, parse_network
 
-DATABASES = ("sqlite", "postgresql")
-SERVERS = ("gunicorn", "granian")
+DRIVERS = {("sqlite", "pysqlite"), ("postgresql", "psycopg")}
 CPU_MAX = Path("/sys/fs/cgroup/cpu.max")  # microseconds of each period, or "max"
 # As a browser writes it (RFC 6454 section 6.2): in lower case, and without the port that the scheme has.
 ORIGIN = re.compile(
@@ -100,10 +99,6 @@ class Settings:
     is_command: bool  # a `flask` command, which must run before there is a key file
 
     @property
-    def title(self) -> str:
-        return f"Bookstore {self.service} service"
-
-    @property
     def address(self) -> str:
         """Return where the service listens, with an IPv6 address as in a URL."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -125,7 +120,7 @@ def common_settings(
         "port": environment.port(f"{prefix}_PORT", port),
         "metrics_host": environment.text("METRICS_HOST", "127.0.0.1"),
         "metrics_port": environment.port(f"{prefix}_METRICS_PORT", metrics_port),
-        "workers": environment.integer("WEB_CONCURRENCY", cores(), low=1, high=256),
+        "workers": workers(environment),
         "threads": environment.integer("THREADS", 16, low=1, high=1024),
         "cors_origins": environment.origins("CORS_ORIGINS"),
         "trusted_proxies": environment.networks("TRUSTED_PROXIES"),
@@ -135,10 +130,17 @@ def common_settings(
 
 def chosen_server() -> str:
     """Return which server is to serve: gunicorn, unless the environment says otherwise."""
-    name = Environment().text("SERVER", "gunicorn")
-    if name not in SERVERS:
-        raise Misconfigured(f"SERVER must be {' or '.join(SERVERS)}")
+    environment = Environment()
+    name = environment.text("SERVER", "gunicorn")
+    if name not in ("gunicorn", "granian"):
+        raise Misconfigured("SERVER must be gunicorn or granian")
+    os.environ["WEB_CONCURRENCY"] = str(workers(environment))  # gunicorn reads it, too, and shows a traceback
     return name
+
+
+def workers(environment: Environment) -> int:
+    """Return how many processes serve: as many as there are cores, unless the environment says otherwise."""
+    return environment.integer("WEB_CONCURRENCY", cores(), low=1, high=256)
 
 
 def forget_variables_like_headers() -> None:
@@ -181,7 +183,7 @@ def database_url(environment: Environment, prefix: str, default: str) -> str:
         url = make_url(value)
     except (ArgumentError, ValueError) as error:
         raise Misconfigured(f"{name} is not a database URL") from error
-    if url.get_backend_name() not in DATABASES or url.get_driver_name() not in ("pysqlite", "psycopg"):
+    if (url.get_backend_name(), url.get_driver_name()) not in DRIVERS:
         raise Misconfigured(f"{name} must begin with sqlite:/// or postgresql://")
     if not url.database or ":memory:" in url.database or url.query.get("mode") == "memory":
         raise Misconfigured(f"{name} must name a database that every worker finds")

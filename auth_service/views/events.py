@@ -13,7 +13,7 @@ from auth_service import events
 from auth_service.events import SESSION_ENDED, EventRow, NotInFeed
 from auth_service.settings import AuthSettings
 from auth_service.views.schemas import AN_ID, MADE_AT, PublicId
-from common.ops import shutdown
+from common.ops import stop_signal
 from common.ops.limits import Busy, ConcurrencyLimit
 from common.web.field_types import Digits, Schema
 from common.web.guard import require_service_token
@@ -86,7 +86,7 @@ def init_app(app: Flask, settings: AuthSettings) -> None:
     count = 0 if settings.threads == 1 else max(1, settings.threads // 4)
     app.extensions["event_waits"] = ConcurrencyLimit(count)
     if not settings.is_command:
-        shutdown.watch()
+        stop_signal.watch_for_stop()
 
 
 @blueprint.operation(
@@ -106,7 +106,7 @@ def wait_for_event(after: int, wait: int) -> bool:
     """Return whether an event comes in `wait` seconds; no database connection is held between two looks."""
     until = time.monotonic() + wait
     with suppress(Busy), current_app.extensions["event_waits"].slot():
-        while time.monotonic() < until and not shutdown.is_stopping():
+        while time.monotonic() < until and not stop_signal.is_stopping():
             time.sleep(POLL_EVERY)
             if events.find_events(after=after, limit=1):
                 return True

@@ -41,8 +41,8 @@ class StandardOutput:
 def init_app(app: Flask) -> None:
     """Give every request an id and log its answer; call before anything else that may refuse a request."""
     configure()
-    app.before_request(start)
-    app.after_request(finish)
+    app.before_request(begin_request)
+    app.after_request(log_request)
 
 
 class JsonLine(logging.Formatter):
@@ -93,18 +93,14 @@ def add_context(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def start() -> None:
-    """Note when the request began, and its id: the client's own if it is well formed."""
+def begin_request() -> None:
+    """Note when the request began, and its id: the client's own if it is well formed, else a random one."""
     now, sent = app_ctx.g, request.environ.get("HTTP_X_REQUEST_ID", "")
-    now.started, now.request_id = time.perf_counter(), sent if REQUEST_ID.fullmatch(sent) else new_id()
+    now.started = time.perf_counter()
+    now.request_id = sent if REQUEST_ID.fullmatch(sent) else f"{getrandbits(128):032x}"  # it is no secret
 
 
-def new_id() -> str:
-    """Return an id that no other request has. It is no secret, and needs no word from the kernel."""
-    return f"{getrandbits(128):032x}"
-
-
-def finish(response: Response) -> Response:
+def log_request(response: Response) -> Response:
     """Answer with the request's id and write its line, which is made here: there is one for every request."""
     now, this = app_ctx.g, request_ctx.request  # looked up once: each use of a proxy costs as much
     response.headers.add("X-Request-ID", now.request_id)

@@ -23,10 +23,10 @@ _children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
 def init_app(app: Flask) -> None:
     """Count every answer of `app`; call after `logs.init_app`, which notes when a request began."""
-    app.after_request(count)
+    app.after_request(count_request)
 
 
-def count(response: Response) -> Response:
+def count_request(response: Response) -> Response:
     """Count the answer under its route template, never under what the client wrote."""
     this = request_ctx.request  # looked up once: each use of a proxy costs as much
     route = this.url_rule.rule if this.url_rule else "unmatched"

@@ -14,7 +14,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from common.ops import shutdown
+from common.ops.stop_signal import watch_for_stop
 from common.server import garbage
 from common.server.addresses import check_address, metrics_listener
 from common.server.metrics_page import serve_metrics
@@ -39,7 +39,8 @@ LOGS: dict[str, Any] = {
 def serve(service: str) -> None:
     """Serve a service until the process gets a signal to stop."""
     forget_variables_like_headers()
-    settings: Settings = make(service).extensions["settings"]  # here, so that a refusal is one line
+    app = make_application(service)  # here, so that a refusal is one line
+    settings: Settings = app.extensions["settings"]
     address = check_address(settings)
     serve_metrics(metrics_listener(settings))
     Granian(
@@ -56,25 +57,25 @@ def serve(service: str) -> None:
         workers_kill_timeout=25,  # seconds to stop
         log_level=LogLevels.error,
         log_dictconfig=LOGS,
-    ).serve(target_loader=load)
+    ).serve(target_loader=load_worker)
 
 
 @functools.cache
-def make(service: str) -> Flask:
+def make_application(service: str) -> Flask:
     """Make the application: once, if the workers are forks."""
     app: Flask = import_module(service).create_app()
     return app
 
 
-def load(service: str) -> "WSGIApplication":
+def load_worker(service: str) -> "WSGIApplication":
     """Return what Granian calls in a worker."""
-    app = make(service)
+    app = make_application(service)
     garbage.search_less()
-    shutdown.watch()
-    return functools.partial(answer, app.wsgi_app)
+    watch_for_stop()
+    return functools.partial(call_application, app.wsgi_app)
 
 
-def answer(
+def call_application(
     app: "WSGIApplication", environ: "WSGIEnvironment", start_response: "StartResponse"
 ) -> "Iterable[bytes]":
     """Answer in the name of no software; admit that it is unknown where a body without a length ends."""

@@ -2,17 +2,19 @@
 
 import logging
 import os
-import socket
+from collections.abc import Callable
 from typing import Any
 
 import gunicorn
 
-from common.ops import shutdown
 from common.ops.logs import JsonLine
+from common.ops.stop_signal import watch_for_stop
 from common.server import garbage
+from common.server.addresses import check_address, metrics_listener
+from common.server.drain import drain_before_stop
 from common.server.metrics_folder import MEMORY
 from common.server.metrics_page import serve_metrics
-from common.server.stopping import refuse_first
+from common.settings import Settings
 
 ONE_VALUE = "IDEMPOTENCY-KEY"  # a header that may be there once, in gunicorn's spelling
 
@@ -57,7 +59,7 @@ on_reload = on_starting
 def when_ready(server: Any) -> None:
     """Prepare the workers, which are forks of this process, and the stop."""
     garbage.search_less()
-    refuse_first(server.LISTENERS)
+    drain_before_stop(server.LISTENERS)
 
 
 def pre_request(_worker: Any, request: Any) -> None:
@@ -69,7 +71,13 @@ def pre_request(_worker: Any, request: Any) -> None:
         request.headers.append((ONE_VALUE, " "))
 
 
-def start_worker(metrics: socket.socket, _worker: Any) -> None:
-    """Watch for the end of a new worker, and let it answer on the port of the metrics too."""
-    shutdown.watch()
-    serve_metrics(metrics)
+def listen(settings: Settings) -> tuple[str, int, int, Callable[[Any], None]]:
+    """Return `bind`, `workers`, `threads` and `post_worker_init` of a service, whose ports are free."""
+    check_address(settings)
+    metrics = metrics_listener(settings)
+
+    def start_worker(_worker: Any) -> None:
+        watch_for_stop()
+        serve_metrics(metrics)
+
+    return settings.address, settings.workers, settings.threads, start_worker

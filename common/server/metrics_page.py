@@ -4,21 +4,22 @@ import os
 import socket
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, MetricsHandler
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 log = structlog.get_logger()
 
-METRICS_TIME = 5.0  # seconds that a client of the metrics may be silent
-
 
 def serve_metrics(listener: socket.socket) -> None:
     """Answer on the port of the metrics from a thread, be it one of several processes that do."""
-    server = MetricsServer(listener)
+    server = MetricsServer(("", 0), MetricsPage, bind_and_activate=False)
+    server.socket.close()
+    server.socket = listener
+    listener.setblocking(False)  # another process may have been quicker
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
 
 
@@ -33,39 +34,25 @@ def forget_the_dead() -> None:
 
 
 class MetricsServer(ThreadingHTTPServer):
-    """Serves from a socket that it may share with other processes."""
-
-    def __init__(self, listener: socket.socket) -> None:
-        super().__init__(("", 0), MetricsPage, bind_and_activate=False)
-        self.socket.close()
-        self.socket = listener
-        listener.setblocking(False)  # another process may have been quicker
+    """Serves each scrape in a thread."""
 
     def handle_error(self, *_: object) -> None:
         """Log what went wrong with one scrape, such as a client that went away; the next may be right."""
         log.warning("metrics_not_answered", error=repr(sys.exception()))
 
 
-class MetricsPage(BaseHTTPRequestHandler):
+class MetricsPage(MetricsHandler):
     """Answers `GET /metrics` with the sum over all workers, anything else with 404."""
 
-    timeout = METRICS_TIME
+    timeout = 5.0  # seconds that a client may be silent
     server_version = "bookstore"
     sys_version = ""
 
-    def do_GET(self) -> None:  # http.server calls it by this name
+    def do_GET(self) -> None:  # noqa: N802 - http.server's name
         if self.path.partition("?")[0] != "/metrics":
             self.send_error(404)
             return
         forget_the_dead()
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # untyped there
-        page = generate_latest(registry)
-        self.send_response(200)
-        self.send_header("Content-Type", CONTENT_TYPE_LATEST)
-        self.send_header("Content-Length", str(len(page)))
-        self.end_headers()
-        self.wfile.write(page)
-
-    def log_message(self, *_: object) -> None:
-        """Write no line for a scrape."""
+        self.registry = CollectorRegistry()
+        MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call] # untyped there
+        super().do_GET()

@@ -6,7 +6,7 @@ from gunicorn.config import KNOWN_SETTINGS
 
 from common.server import gunicorn_settings
 
-OURS = {"start_worker"}  # what each service's configuration makes a hook of
+OURS = {"listen"}  # what each service's configuration calls
 
 
 def test_every_shared_setting_is_one_of_gunicorn() -> None:

@@ -63,6 +63,7 @@ def test_without_a_closed_key_file_no_service_starts(
         ("SERVER", "apache", "gunicorn or granian"),
         ("JWT_SECRET", SHORT, "32 bytes"),
         ("THREADS", "lots", ""),
+        ("WEB_CONCURRENCY", "lots", "whole number"),
         ("BOOKS_DATABASE_URL", f"mysql://root:{SHORT}@localhost/books", ""),
     ],
 )

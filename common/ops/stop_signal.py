@@ -13,7 +13,7 @@ _reader: int | None = None  # of the pipe that the numbers are written to
 _is_stopping = False
 
 
-def watch() -> None:
+def watch_for_stop() -> None:
     """Notice a stop of this process from now on. Only a main thread can; a fork has to watch anew."""
     global _reader, _is_stopping  # noqa: PLW0603 - a process ends once
     if threading.current_thread() is not threading.main_thread():
