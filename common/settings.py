@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 from common.client_address import Network, parse_network
 
-DRIVERS = {("sqlite", "pysqlite"), ("postgresql", "psycopg")}
+DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
 CPU_MAX = Path("/sys/fs/cgroup/cpu.max")  # microseconds of each period, or "max"
 # As a browser writes it (RFC 6454 section 6.2): in lower case, and without the port that the scheme has.
 ORIGIN = re.compile(
@@ -36,14 +36,10 @@ class Environment:
         except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError
             raise Misconfigured(f"{name}_FILE does not name a readable text file") from error
 
-    def has(self, name: str) -> bool:
-        """Return whether the setting is given, even if empty."""
-        return name in os.environ or f"{name}_FILE" in os.environ
-
     def secret(self, name: str) -> str:
-        """Return a setting that is given, of which an empty value or an empty file is a mistake."""
+        """Return a setting that may be missing; an empty value or an empty file is a mistake."""
         value = self.text(name)
-        if not value:
+        if not value and (name in os.environ or f"{name}_FILE" in os.environ):
             raise Misconfigured(f"{name} is empty")
         return value
 
@@ -114,7 +110,7 @@ def common_settings(
         "service": service,
         "data_dir": data_dir,
         "keys_file": Path(environment.text("JWT_KEYS_FILE", str(data_dir / "keys.json"))).absolute(),
-        "secret": secret(environment),
+        "secret": jwt_secret(environment),
         "database_url": database_url(environment, prefix, f"sqlite:///{data_dir / service}.db"),
         "host": environment.text("HOST", "127.0.0.1"),
         "port": environment.port(f"{prefix}_PORT", port),
@@ -163,11 +159,9 @@ def cores() -> int:
     return count if quota == "max" else max(1, min(count, int(quota) // int(period)))
 
 
-def secret(environment: Environment) -> str:
+def jwt_secret(environment: Environment) -> str:
     """Return JWT_SECRET, or "" where the keys are in a file; never both."""
-    if not environment.has("JWT_SECRET"):
-        return ""
-    if environment.text("JWT_KEYS_FILE"):
+    if {"JWT_SECRET", "JWT_SECRET_FILE"} & os.environ.keys() and environment.text("JWT_KEYS_FILE"):
         raise Misconfigured("JWT_SECRET and JWT_KEYS_FILE are both set; set one of them")
     return environment.secret("JWT_SECRET")
 
@@ -183,18 +177,16 @@ def database_url(environment: Environment, prefix: str, default: str) -> str:
         url = make_url(value)
     except (ArgumentError, ValueError) as error:
         raise Misconfigured(f"{name} is not a database URL") from error
-    if (url.get_backend_name(), url.get_driver_name()) not in DRIVERS:
+    if url.drivername not in DRIVERS:
         raise Misconfigured(f"{name} must begin with sqlite:/// or postgresql://")
     if not url.database or ":memory:" in url.database or url.query.get("mode") == "memory":
         raise Misconfigured(f"{name} must name a database that every worker finds")
-    if not environment.has(f"{prefix}_DATABASE_PASSWORD"):
-        return value
-    return with_password(environment, url, f"{prefix}_DATABASE_PASSWORD", name)
+    password = environment.secret(f"{prefix}_DATABASE_PASSWORD")
+    return with_password(url, password, name, f"{prefix}_DATABASE_PASSWORD") if password else value
 
 
-def with_password(environment: Environment, url: URL, name: str, url_name: str) -> str:
+def with_password(url: URL, password: str, url_name: str, name: str) -> str:
     """Return `url` with the password of the setting `name`, or refuse without showing either."""
-    password = environment.secret(name)
     if url.get_backend_name() == "sqlite":
         raise Misconfigured(f"{name} is set, but {url_name} is SQLite, which has no password")
     if url.password is not None or "password" in url.query:

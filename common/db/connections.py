@@ -1,6 +1,5 @@
 """Database connections: how they are made, and how long they may wait."""
 
-import sqlite3
 from functools import partial
 from typing import Any, TypeVar
 
@@ -23,6 +22,7 @@ POSTGRESQL_SETTINGS = {
     "lock_timeout": LOCK_LIMIT,
     "idle_in_transaction_session_timeout": 10_000,  # milliseconds
 }
+SQLITE_PRAGMAS = ("synchronous = FULL", "foreign_keys = ON")
 
 T = TypeVar("T")
 
@@ -60,22 +60,15 @@ def engine_options(url: str) -> dict[str, Any]:
 
 def watch_engine(engine: Engine, pool: ConnectionPool, *, schema_head: str) -> None:
     """Look after the connections of `engine`, which are in `pool`."""
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_pragmas)
-    else:
+    if engine.dialect.name == "postgresql":
         event.listen(engine, "do_connect", _connect_impatiently)
         event.listen(engine, "do_execute", _execute_unprepared)
         event.listen(engine, "handle_error", partial(_leave_standby, pool))
-    event.listen(engine, "engine_connect", partial(_require_schema, schema_head))
+    event.listen(engine, "engine_connect", partial(_prepare, schema_head))
 
 
 def _connect_impatiently(_: object, __: object, ___: object, options: Any) -> ImpatientConnection:
     return ImpatientConnection.connect(**options)
-
-
-def _set_pragmas(connection: sqlite3.Connection, _: object) -> None:
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _execute_unprepared(cursor: psycopg.Cursor[Any], statement: Any, values: Any, context: Any) -> bool:
@@ -93,9 +86,12 @@ def _leave_standby(pool: ConnectionPool, context: ExceptionContext) -> None:
         pool.clear()
 
 
-def _require_schema(head: str, connection: Connection) -> None:
+def _prepare(schema_head: str, connection: Connection) -> None:
     try:
-        check_schema(connection, head)
+        for pragma in SQLITE_PRAGMAS if connection.dialect.name == "sqlite" else ():
+            connection.exec_driver_sql(f"PRAGMA {pragma}")
+        check_schema(connection, schema_head)
+        connection.rollback()  # of what SQLAlchemy calls a transaction; the driver has begun none
     except BaseException:
         connection.close()
         raise

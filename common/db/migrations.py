@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from alembic import context
-from sqlalchemy import Column, Connection, Index, MetaData, create_engine, event, make_url
+from sqlalchemy import Column, Connection, Engine, Index, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import SchemaItem
@@ -16,10 +16,11 @@ WAIT = 60  # seconds for another migration to end
 
 def migrate(metadata: MetaData, url: str) -> None:
     """Run the migrations that Alembic was asked for on the database at `url`."""
-    if url.startswith("sqlite"):
-        _migrate_sqlite(metadata, url)
-    else:
-        _migrate_postgresql(metadata, url)
+    engine = _sqlite_engine(url) if url.startswith("sqlite") else _postgresql_engine(url)
+    with engine.begin() as connection:
+        only = meant_for(connection.dialect.name)
+        context.configure(connection=connection, target_metadata=metadata, include_object=only)
+        context.run_migrations()
 
 
 def meant_for(dialect: str) -> Callable[..., bool]:
@@ -36,21 +37,24 @@ def meant_for(dialect: str) -> Callable[..., bool]:
     return is_meant
 
 
-def _migrate_postgresql(metadata: MetaData, url: str) -> None:
+def _postgresql_engine(url: str) -> Engine:
     options = {"connect_timeout": 10, "options": f"-c lock_timeout={WAIT * 1000}"}
-    with create_engine(make_url(url), poolclass=NullPool, connect_args=options).begin() as connection:
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-        _run(connection, metadata)
+    engine = create_engine(url, poolclass=NullPool, connect_args=options)
+    _begin_with(engine, f"SELECT pg_advisory_xact_lock({LOCK})")
+    return engine
 
 
-def _migrate_sqlite(metadata: MetaData, url: str) -> None:
+def _sqlite_engine(url: str) -> Engine:
     Path(make_url(url).database or "").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": WAIT, "isolation_level": None})
     with engine.connect() as connection:
         _use_wal(connection)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    with engine.begin() as connection:
-        _run(connection, metadata)
+    _begin_with(engine, "BEGIN IMMEDIATE")
+    return engine
+
+
+def _begin_with(engine: Engine, statement: str) -> None:
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(statement))
 
 
 def _use_wal(connection: Connection) -> None:
@@ -65,9 +69,3 @@ def _use_wal(connection: Connection) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-def _run(connection: Connection, metadata: MetaData) -> None:
-    only = meant_for(connection.dialect.name)
-    context.configure(connection=connection, target_metadata=metadata, include_object=only)
-    context.run_migrations()

@@ -24,7 +24,6 @@ MAX_TEXT = 200  # characters of what a client sent that a line shows
 # JSON escapes control characters and what is not ASCII.
 # One encoder for all lines: json.dumps would make one for each.
 encode = json.JSONEncoder(default=str, separators=(",", ":")).encode
-render = structlog.processors.JSONRenderer(lambda event, **_: encode(event))
 
 
 class StandardOutput:
@@ -57,7 +56,7 @@ class JsonLine(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return str(render(None, record.levelname, line))
+        return encode(line)
 
 
 def configure() -> None:
@@ -72,7 +71,7 @@ def configure() -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
             add_context,
             structlog.processors.format_exc_info,
-            render,
+            lambda _, __, event: encode(event),
         ],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
         logger_factory=lambda *_: StandardOutput(),
