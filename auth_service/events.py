@@ -8,7 +8,7 @@ That is why the functions that publish are called last in a transaction.
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, exists, insert, select, update
 
 from auth_service.models import Event, Feed, db
 from auth_service.retention import delete_old
@@ -27,8 +27,7 @@ AFTER = (
     .order_by(Event.id)
     .limit(bindparam("limit"))
 )
-ONE = select(Event.id).where(Event.id == bindparam("event_id"))
-FEED = select(Feed.purged, Feed.last)
+FEED = select(Feed.purged, Feed.last, exists().where(Event.id == bindparam("after")).label("is_kept"))
 LOCK_FEED = select(Feed.last).with_for_update()
 TAKE_NUMBERS = update(Feed).values(last=Feed.last + bindparam("count")).returning(Feed.last)
 INSERT = insert(Event)
@@ -37,11 +36,10 @@ DELETE_OLD = delete_old(Event.id, Event.at, Event.type == SESSION_ENDED, limit=P
 )
 RECORD_PURGE = update(Feed).where(Feed.purged < bindparam("highest")).values(purged=bindparam("highest"))
 
-
 EventRow = Row[int, str, datetime, str | None, str | None, datetime | None]  # of `AFTER`
 
 
-class NotInFeed(DomainError):
+class EventsPurged(DomainError):
     """Events behind the id were purged, so the feed cannot be read from there."""
 
     status = 410
@@ -72,17 +70,17 @@ def find_events(*, after: int, limit: int) -> Sequence[EventRow]:
 
 
 def end_of_feed(after: int) -> int:
-    """Return the highest id there is, or raise `NotInFeed`; call it once the events behind `after` were read.
+    """Return the highest id, or raise `EventsPurged`; call it once the events behind `after` were read.
 
     From 0 on, and from any event that is kept, the feed is always whole: every user.deleted is kept, and
     session.ended is kept for much longer than any token of the session lives. An `after` beyond the end is of
     a feed before a backup of it was restored: what comes next has other numbers.
     """
     with db.read() as connection:
-        purged, last = connection.execute(FEED).one()
-        if 0 < after < purged and connection.execute(ONE, {"event_id": after}).first() is None:
-            raise NotInFeed
-        return int(last)
+        feed = connection.execute(FEED, {"after": after}).one()
+    if 0 < after < feed.purged and not feed.is_kept:
+        raise EventsPurged
+    return int(feed.last)
 
 
 def purge(connection: Connection) -> int:

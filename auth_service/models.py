@@ -10,14 +10,14 @@ from common.db.columns import CodePointText, RowId, UtcDateTime
 from common.db.engine import Database
 
 
-class Base(DeclarativeBase):
+class AuthBase(DeclarativeBase):
     """The tables of the users database."""
 
 
-db = Database(metadata=Base.metadata)
+db = Database(metadata=AuthBase.metadata)
 
 
-class User(Base):
+class User(AuthBase):
     """Somebody who can log in. `folded_name` makes a name unique in any case."""
 
     __tablename__ = "users"
@@ -54,7 +54,7 @@ USER_COLUMNS = (
 UserRow = Row[int, str, str, bool, bool, datetime, datetime | None]  # of `USER_COLUMNS`
 
 
-class Session(Base):
+class Session(AuthBase):
     """One login, from the right password to logout or expiry; `id` is the `sid` of its tokens."""
 
     __tablename__ = "sessions"
@@ -70,7 +70,7 @@ class Session(Base):
     ip: Mapped[str] = mapped_column(Text)
 
 
-class RefreshToken(Base):
+class RefreshToken(AuthBase):
     """A refresh token that was issued for a session, by the SHA-256 of its secret part."""
 
     __tablename__ = "refresh_tokens"
@@ -82,7 +82,7 @@ class RefreshToken(Base):
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # without a successor: replaced unused
 
 
-class Event(Base):
+class Event(AuthBase):
     """An event of the feed; its `type` decides which columns are set."""
 
     __tablename__ = "events"
@@ -97,7 +97,7 @@ class Event(Base):
     __table_args__: tuple[Any, ...] = (Index("ix_events_type_at", "type", "at"),)
 
 
-class Feed(Base):
+class Feed(AuthBase):
     """The one row that numbers the events: the last id given, and the highest that was purged."""
 
     __tablename__ = "feed"
@@ -107,7 +107,7 @@ class Feed(Base):
     purged: Mapped[int] = mapped_column(BigInteger)
 
 
-class PasswordAttempt(Base):
+class PasswordAttempt(AuthBase):
     """A password that is being compared, or was wrong, whether the name exists or not."""
 
     __tablename__ = "password_tries"
@@ -125,7 +125,7 @@ class PasswordAttempt(Base):
     )
 
 
-class KnownNetwork(Base):
+class KnownNetwork(AuthBase):
     """A network from which somebody logged in."""
 
     __tablename__ = "known_networks"
@@ -140,7 +140,7 @@ class KnownNetwork(Base):
     )
 
 
-class Registration(Base):
+class Registration(AuthBase):
     """When somebody registered from a network."""
 
     __tablename__ = "registrations"
@@ -152,7 +152,7 @@ class Registration(Base):
     __table_args__: tuple[Any, ...] = (Index("ix_registrations_network_at", "network", "at"),)
 
 
-class AuditEntry(Base):
+class AuditEntry(AuthBase):
     """An entry of the audit log; it outlives the user and the session that it names."""
 
     __tablename__ = "audit"

@@ -42,11 +42,19 @@ def normalise(name: str) -> str:
     return name
 
 
-def fold(name: str) -> str:
+def fold_name(name: str) -> str:
     """Return the form of a normalised name that is equal for names that differ in case only."""
     while (folded := unicodedata.normalize("NFKC", name.casefold())) != name:
         name = folded
     return name
+
+
+def fold_typed(name: str, *, otherwise: str) -> str:
+    """Return the folded form of a name as somebody typed it, or `otherwise` if no user can have it."""
+    try:
+        return fold_name(normalise(name))
+    except InvalidName:
+        return otherwise
 
 
 def _single_spaces(text: str) -> str:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from common.tokens.access import ACCESS_LIFETIME, LEEWAY
@@ -23,12 +24,12 @@ AGES = int(ACCESS_LIFETIME.total_seconds()) + LEEWAY + FOLLOW
 Jwk = dict[str, Any]
 
 
-def make(path: Path) -> bool:
+def make_key_file(path: Path) -> bool:
     """Make the file with one key, readable by its owner alone; keep one that is there and return False."""
     return _make(path, _jwk_set([_new_key(["sign", "verify"])]), mode=0o600)
 
 
-def make_password(path: Path) -> bool:
+def make_password_file(path: Path) -> bool:
     """Make the file with a random password; keep one that is there and return False.
 
     Everybody whom the folder lets in can read it: the database runs as another user.
@@ -96,14 +97,12 @@ def _make(path: Path, text: str, *, mode: int) -> bool:
 
 def _write(path: Path, text: str, *, mode: int = 0o600) -> None:
     """Put a new file in the place of the old one: a reader sees the one or the other, whole."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w") as file:
-        os.fchmod(descriptor, mode)  # whatever the umask says
+    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        os.fchmod(file.fileno(), mode)  # whatever the umask says
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)
+    Path(file.name).replace(path)
     with _opened(path.parent) as folder:
         os.fsync(folder)
 

@@ -34,7 +34,7 @@ def make_keys(passwords: tuple[Path, ...]) -> None:
         click.echo("the key is JWT_SECRET, so no key file is made")
     else:
         with _key_file() as path:
-            is_new = key_file.make(path)
+            is_new = key_file.make_key_file(path)
             kid = parse(read_jwks(path)).signing.id
         if is_new:
             _record("key.made", kid)
@@ -80,22 +80,25 @@ def _key_file() -> Iterator[Path]:
     settings = current_app.extensions["settings"]
     if settings.secret:
         raise click.ClickException("the key is JWT_SECRET, so there is no key file")
-    try:
+    with _errors_of("JWT_KEYS_FILE"):
         yield settings.keys_file
+
+
+@contextmanager
+def _errors_of(file: object) -> Iterator[None]:
+    try:
+        yield
     except BadKeys as error:
-        raise click.ClickException(f"JWT_KEYS_FILE: {error}") from error
+        raise click.ClickException(f"{file}: {error}") from error
     except OSError as error:
-        raise click.ClickException(f"JWT_KEYS_FILE: cannot be written: {error.strerror}") from error
+        raise click.ClickException(f"{file}: cannot be written: {error.strerror}") from error
 
 
 def _make_password(path: Path) -> bool:
-    try:
-        is_new = key_file.make_password(path)
-        is_empty = path.stat().st_size == 0
-    except OSError as error:
-        raise click.ClickException(f"{path}: cannot be written: {error.strerror}") from error
-    if is_empty:
-        raise click.ClickException(f"{path}: is empty")
+    with _errors_of(path):
+        is_new = key_file.make_password_file(path)
+        if path.stat().st_size == 0:
+            raise click.ClickException(f"{path}: is empty")
     return is_new
 
 

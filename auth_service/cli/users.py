@@ -7,9 +7,10 @@ from flask import current_app
 
 from auth_service import audit, names
 from auth_service.models import db
+from auth_service.passwords.hashing import current_hasher
 from auth_service.passwords.policy import complaint
-from auth_service.users.accounts import add_user, find_credentials, list_users
-from auth_service.users.changes import change_user
+from auth_service.users.accounts import add_user, find_credentials, find_users
+from auth_service.users.changes import update_user
 from common.cli import Commands
 
 PAGE = 500  # users read at a time
@@ -30,16 +31,16 @@ def create_user(name: str, admin: bool, password_stdin: bool) -> None:
     normal = names.normalise(name)
     password_hash = _hash(normal, password_stdin)
     with db.write() as connection:
-        _, public_id = add_user(connection, normal, password_hash, admin=admin)
-        audit.record(connection, "user.made", public_id=public_id, detail=str(audit.OPERATOR))
-    click.echo(public_id)
+        user = add_user(connection, normal, password_hash, admin=admin)
+        audit.record(connection, "user.made", public_id=user.public_id, detail=str(audit.OPERATOR))
+    click.echo(user.public_id)
 
 
 @users.command("list")
 def show_users() -> None:
     """List the users: public id, roles and name."""
     after = 0
-    while page := list_users(after=after, limit=PAGE, name=""):
+    while page := find_users(after=after, limit=PAGE, name=""):
         for user in page:
             roles = [role for role in ("admin", "disabled") if getattr(user, role)]
             click.echo(f"{user.public_id}  {','.join(roles) or '-':14}  {user.name}")
@@ -52,7 +53,7 @@ def add_change(command: str, description: str, **changes: bool) -> None:
     @users.command(command, help=description)
     @click.argument("name")
     def change(name: str) -> None:
-        _change(name, **changes)
+        _change_by_name(name, **changes)
 
 
 add_change("promote", "Make a user an admin.", admin=True)
@@ -66,7 +67,7 @@ add_change("enable", "Let a disabled user log in again.", disabled=False)
 @password_stdin
 def set_password(name: str, password_stdin: bool) -> None:
     """Give a user another password and log it out everywhere."""
-    _change(name, password_hash=_hash(names.normalise(name), password_stdin))
+    _change_by_name(name, password_hash=_hash(names.normalise(name), password_stdin))
 
 
 def _hash(name: str, from_stdin: bool) -> str:
@@ -77,12 +78,12 @@ def _hash(name: str, from_stdin: bool) -> str:
     min_length = current_app.extensions["settings"].password_min_length
     if detail := complaint(password, name=name, min_length=min_length):
         raise click.ClickException(detail)
-    return str(current_app.extensions["hasher"].hash(password))
+    return current_hasher().hash(password)
 
 
-def _change(name: str, **changes: object) -> None:
+def _change_by_name(name: str, **changes: object) -> None:
     user = find_credentials(names.normalise(name))
     if user is None:
         raise click.ClickException("there is no user of this name")
-    change_user(user.public_id, changes, by=audit.OPERATOR)
+    update_user(user.public_id, changes, by=audit.OPERATOR)
     click.echo("done")

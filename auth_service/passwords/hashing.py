@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from argon2 import Parameters, PasswordHasher, Type, extract_parameters, low_level
 from argon2.exceptions import VerifyMismatchError
-from flask import Flask
+from flask import Flask, current_app
 from prometheus_client import Gauge, Histogram
 
 from auth_service.passwords.policy import MAX_RAW_LENGTH, to_bytes
@@ -38,12 +38,14 @@ def init_app(app: Flask, settings: AuthSettings) -> None:
     share_one_arena()
     threads = max(1, settings.threads * 3 // 4)  # the others stay free for what needs no hash
     slots = max(1, min(cores() // settings.workers, threads))
-    app.extensions["hasher"] = Hasher(
-        memory=settings.argon2_memory,
-        time_cost=settings.argon2_time_cost,
-        parallelism=settings.argon2_parallelism,
-        slots=ConcurrencyLimit(slots, waiting=threads - slots, wait=WAIT),
-    )
+    costs = (settings.argon2_time_cost, settings.argon2_memory, settings.argon2_parallelism)
+    app.extensions["hasher"] = Hasher(*costs, ConcurrencyLimit(slots, waiting=threads - slots, wait=WAIT))
+
+
+def current_hasher() -> "Hasher":
+    """Return the hasher of the current application."""
+    hasher: Hasher = current_app.extensions["hasher"]
+    return hasher
 
 
 def share_one_arena() -> None:
@@ -58,7 +60,7 @@ def share_one_arena() -> None:
 class Hasher:
     """Hash and verify with Argon2id in `memory` KiB, within `slots`; every method may raise `Busy`."""
 
-    def __init__(self, *, memory: int, time_cost: int, parallelism: int, slots: ConcurrencyLimit) -> None:
+    def __init__(self, time_cost: int, memory: int, parallelism: int, slots: ConcurrencyLimit) -> None:
         self._argon2 = PasswordHasher(time_cost, memory, parallelism, type=Type.ID)
         self.slots = slots
         # Its threads start with the first hash, so that forked workers start their own.

@@ -4,7 +4,7 @@ import gzip
 import unicodedata
 from pathlib import Path
 
-from auth_service.names import InvalidName, fold, normalise
+from auth_service.names import fold_typed
 
 MAX_LENGTH = 256  # code points of the NFC form
 
@@ -53,10 +53,7 @@ def is_same(one: str, other: str) -> bool:
 def _is_name(password: str, name: str) -> bool:
     if is_same(password.casefold(), name.casefold()):
         return True
-    try:
-        return fold(normalise(password)) == fold(normalise(name))
-    except InvalidName:
-        return False
+    return fold_typed(password, otherwise=password) == fold_typed(name, otherwise="")
 
 
 _packed = Path(__file__).parents[1] / "data" / "common_passwords.txt.gz"

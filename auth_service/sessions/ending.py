@@ -1,26 +1,22 @@
-"""How sessions end: in one transaction with their audit entries and their events."""
+"""How sessions end, in one transaction with their audit entries and events, and how they are purged."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, delete, exists, select, update
 
-from auth_service import audit, events, security_log
-from auth_service.models import Session, User, db
-from common.errors import DomainError
+from auth_service import audit, events
+from auth_service.models import RefreshToken, Session, User
 
-BY_USER = "ended by the user"
+# A session that is over does nothing any more: its refresh tokens are refused as those that never were. It is
+# kept a day, much longer than its last access token lives, so that a late logout still ends that token.
+KEPT = timedelta(days=1)
+SESSIONS = 100  # looked at a time
+SESSIONS_OF_USER = 500  # the same where a user is deleted
+TOKENS = 2000  # deleted at a time: a session that was refreshed for 30 days has a thousand
 
 HAS_NOT_ENDED = Session.ended_at.is_(None)
 IS_LIVE = and_(HAS_NOT_ENDED, Session.expires_at > bindparam("now"))
-
-
-class SessionNotFound(DomainError):
-    """The user has no such live session."""
-
-    status = 404
-    code = "session-not-found"
-    message = "session does not exist"
 
 
 def end_where(condition: ColumnElement[bool]) -> Update:
@@ -42,7 +38,26 @@ END_ONE = end_where(Session.id == bindparam("of_session"))
 END_LIVE_ONE = end_where(and_(Session.id == bindparam("of_session"), _of_user, IS_LIVE))
 END_ALL = end_where(_of_user)
 END_OTHERS = end_where(and_(_of_user, Session.id != bindparam("of_session")))
-LOCK_USER = select(User.id).where(User.id == bindparam("user_id")).with_for_update()
+LOCK_USER = select(User.id).where(User.id == bindparam("of_user")).with_for_update()
+
+# What another transaction has locked is left for later.
+OVER = (
+    select(Session.id)
+    .where(Session.expires_at < bindparam("before"))
+    .order_by(Session.expires_at)
+    .limit(SESSIONS)
+    .with_for_update(skip_locked=True)
+)
+_ended = select(Session.id).where(_of_user, Session.ended_at.is_not(None))
+ENDED = _ended.limit(SESSIONS_OF_USER).with_for_update()
+# One more than may go in one statement; every session has a token.
+TOO_MANY = select(RefreshToken.digest).join(Session).where(_of_user).offset(TOKENS).limit(1)
+_some = bindparam("sessions", type_=Session.id.type, expanding=True)
+_tokens = select(RefreshToken.digest).where(RefreshToken.session_id.in_(_some)).limit(TOKENS)
+DELETE_TOKENS = delete(RefreshToken).where(RefreshToken.digest.in_(_tokens))
+DELETE_SESSIONS = delete(Session).where(
+    Session.id.in_(_some), ~exists().where(RefreshToken.session_id == Session.id)
+)
 
 
 def end_sessions(
@@ -53,22 +68,32 @@ def end_sessions(
     Call it late in the transaction, which holds the lock of the feed from then on.
     """
     ended = connection.execute(statement, {"now": datetime.now(UTC), **parameters}).scalars().all()
-    audit.record_ends(connection, ended, why=why)
-    events.session_ended(connection, ended)
-    security_log.count_ended(len(ended))
+    if ended:
+        audit.record_ends(connection, ended, why=why)
+        events.session_ended(connection, ended)
     return ended
 
 
-def end_all_sessions(user_id: int) -> int:
-    """End every session of the user; return how many there were."""
-    with db.write() as connection:
-        connection.execute(LOCK_USER, {"user_id": user_id}).all()
-        return len(end_sessions(connection, END_ALL, of_user=user_id, why=BY_USER))
+def purge_old_sessions(connection: Connection) -> tuple[int, int]:
+    """Delete some of what is over; return how many sessions and refresh tokens.
+
+    A session goes with its last refresh token.
+    """
+    sessions = connection.execute(OVER, {"before": datetime.now(UTC) - KEPT}).scalars().all()
+    return _delete_sessions(connection, sessions) if sessions else (0, 0)
 
 
-def end_own_session(user_id: int, session_id: str) -> None:
-    """End this live session of the user, or raise `SessionNotFound`."""
-    one = {"of_session": session_id, "of_user": user_id}
-    with db.write() as connection:
-        if not end_sessions(connection, END_LIVE_ONE, why=BY_USER, **one):
-            raise SessionNotFound
+def has_few_rows(connection: Connection, user_id: int) -> bool:
+    """Return whether one statement can delete a user with all sessions and refresh tokens."""
+    return connection.execute(TOO_MANY, {"of_user": user_id}).first() is None
+
+
+def purge_user(connection: Connection, user_id: int) -> None:
+    """Delete some sessions of the user that ended."""
+    _delete_sessions(connection, connection.execute(ENDED, {"of_user": user_id}).scalars().all())
+
+
+def _delete_sessions(connection: Connection, sessions: Sequence[str]) -> tuple[int, int]:
+    """Delete some refresh tokens of sessions, which the transaction has locked, and sessions without any."""
+    tokens = connection.execute(DELETE_TOKENS, {"sessions": sessions}).rowcount
+    return connection.execute(DELETE_SESSIONS, {"sessions": sessions}).rowcount, tokens

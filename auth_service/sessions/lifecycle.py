@@ -2,39 +2,20 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, insert, select
+from sqlalchemy import Connection, Row, RowMapping, bindparam, insert, select
 
 from auth_service import audit
 from auth_service.models import USER_COLUMNS, Session, User, UserRow, db
-from auth_service.sessions.ending import IS_LIVE, end_sessions, end_where
-from auth_service.sessions.purging import purge
-from auth_service.sessions.refresh_tokens import add_refresh_token
-from auth_service.settings import AuthSettings
+from auth_service.sessions.ending import IS_LIVE, end_sessions, end_where, purge_old_sessions
+from auth_service.sessions.refreshing import Client, Grant, add_refresh_token, end_of
 from common.tokens.access import CANONICAL_UUID4
 
 MAX_SESSIONS = 50  # live ones a user
 
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Where a session is used from."""
-
-    user_agent: str
-    ip: str
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a session that starts or is refreshed yields, besides an access token."""
-
-    public_id: str
-    session_id: str
-    refresh_token: str = field(repr=False)
-    expires_in: timedelta
-
+UserKey = Row[*tuple[Any, ...]]  # with the `id` and `public_id` of a user
 
 LIVE_USER = (
     select(*USER_COLUMNS)
@@ -64,36 +45,20 @@ END_IDLEST = end_where(
 )
 
 
-def start_session(
-    connection: Connection,
-    user_id: int,
-    public_id: str,
-    settings: AuthSettings,
-    *,
-    client: Client,
-    event: str,
-) -> Grant:
+def start_session(connection: Connection, user: UserKey, *, client: Client, event: str) -> Grant:
     """Start a session of the user; the transaction holds the lock of the user's row, or has inserted it.
 
     Call it last in the transaction. `event` is for the audit log.
     """
-    purge(connection)
-    end_sessions(connection, END_IDLEST, of_user=user_id, why="too many sessions")
+    purge_old_sessions(connection)
+    end_sessions(connection, END_IDLEST, of_user=user.id, why="too many sessions")
     now, session_id = datetime.now(UTC), str(uuid.uuid4())
-    expires_at = end_of(now, settings, now=now)
+    expires_at = end_of(now, now=now)
     times = {"created_at": now, "last_used_at": now, "expires_at": expires_at}
-    connection.execute(INSERT, {"id": session_id, "user_id": user_id, **times, **asdict(client)})
+    connection.execute(INSERT, {"id": session_id, "user_id": user.id, **times, **client})
     refresh_token, _ = add_refresh_token(connection, session_id, now=now)
-    audit.record(connection, event, public_id=public_id, ip=client.ip, session_id=session_id)
-    return Grant(public_id, session_id, refresh_token, expires_at - now)
-
-
-def end_of(created_at: datetime, settings: AuthSettings, *, now: datetime) -> datetime:
-    """Return when a session that is used now ends: the earlier of its idle and its absolute end."""
-    return min(
-        now + timedelta(days=settings.session_idle_days),
-        created_at + timedelta(days=settings.session_max_days),
-    )
+    audit.record(connection, event, public_id=user.public_id, ip=client["ip"], session_id=session_id)
+    return Grant(user.public_id, session_id, refresh_token, expires_at - now)
 
 
 def find_live_user(public_id: str, session_id: str) -> UserRow | None:
@@ -105,7 +70,7 @@ def find_live_user(public_id: str, session_id: str) -> UserRow | None:
         return connection.execute(LIVE_USER, parameters).first()
 
 
-def list_sessions(user_id: int) -> Sequence[RowMapping]:
+def find_live_sessions(user_id: int) -> Sequence[RowMapping]:
     """Return the live sessions of the user, the one used last first."""
     parameters = {"user_id": user_id, "now": datetime.now(UTC)}
     with db.read() as connection:

@@ -1,16 +1,13 @@
 """The rows behind the throttle: attempts of passwords, and the networks that people logged in from."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, or_, select, true, update
+from sqlalchemy import and_, bindparam, delete, exists, func, insert, or_, select, true, update
 from sqlalchemy.dialects import postgresql
 
-from auth_service import names
 from auth_service.models import KnownNetwork, PasswordAttempt
 from auth_service.retention import delete_old
-from auth_service.throttle.limits import HOUR
 
 IN_A_ROW = timedelta(days=1)  # failures further apart are not in a row, and are forgotten
 KNOWN_FOR = timedelta(days=30)  # after a login
@@ -79,46 +76,6 @@ KNOW = _login.on_conflict_do_update(
     index_elements=[KnownNetwork.name_key, KnownNetwork.network],
     set_={"last_login_at": _login.excluded.last_login_at},
 )
-FORGET = delete(KnownNetwork).where(_known_for_name)
+# When the user is deleted: another user may take the name one day.
+FORGET_NETWORKS = delete(KnownNetwork).where(_known_for_name)
 DELETE_OLD_NETWORKS = delete_old(KnownNetwork.id, KnownNetwork.last_login_at, limit=PURGE_BATCH)
-
-
-def key_of(name: str) -> bytes:
-    """Return the digest that stands for a name, in any case; an invalid name has one too."""
-    try:
-        folded = names.fold(names.normalise(name))
-    except names.InvalidName:
-        folded = f"\0{name}"  # no name begins like this
-    return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).digest()
-
-
-def count(connection: Connection, name_key: bytes, network: str, *, now: datetime) -> Counts:
-    """Count the attempts of the name, of the network, and of both together, in one statement."""
-    parameters = {
-        "name_key": name_key,
-        "network": network,
-        "abandoned_before": now - ABANDONED_AFTER,
-        "hour_ago": now - HOUR,
-        "day_ago": now - IN_A_ROW,
-        "month_ago": now - KNOWN_FOR,
-    }
-    return Counts(**connection.execute(COUNT, parameters).mappings().one())
-
-
-def add(connection: Connection, name_key: bytes, network: str, *, now: datetime) -> int:
-    """Add an attempt that is under way, and return its id; purge some that are too old."""
-    row = {"name_key": name_key, "network": network, "at": now, "failed": False}
-    attempt_id = connection.execute(INSERT, row).scalar_one()
-    connection.execute(DELETE_OLD, {"before": now - IN_A_ROW})
-    return attempt_id
-
-
-def know_network(connection: Connection, name_key: bytes, network: str, *, now: datetime) -> None:
-    """Record that the user of this name logged in from the network."""
-    connection.execute(KNOW, {"name_key": name_key, "network": network, "last_login_at": now})
-    connection.execute(DELETE_OLD_NETWORKS, {"before": now - KNOWN_FOR})
-
-
-def forget_networks(connection: Connection, name_key: bytes) -> None:
-    """Forget where the user of this name logged in from: another user may take the name one day."""
-    connection.execute(FORGET, {"name_key": name_key})

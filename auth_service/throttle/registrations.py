@@ -4,9 +4,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select
 
-from auth_service.models import Registration, db
+from auth_service.models import Registration
 from auth_service.retention import delete_old
-from auth_service.throttle.limits import HOUR, TooMany, advisory_lock, lock, refuse
+from auth_service.throttle.too_many import HOUR, TooMany, advisory_lock, lock, refuse
 
 PURGE_BATCH = 20  # rows; each registration makes one
 
@@ -30,11 +30,14 @@ class TooManyRegistrations(TooMany):
     message = "too many registrations from this network"
 
 
-def check(network: str, *, limit: int, now: datetime) -> None:
-    """Raise `TooManyRegistrations` if the limit is reached, before anything costly is done; 0 is no limit."""
-    if limit:
-        with db.read() as connection:
-            _check(connection, network, limit, now)
+def check(connection: Connection, network: str, *, limit: int, now: datetime) -> None:
+    """Raise `TooManyRegistrations` until the one that filled the limit is an hour old; 0 is no limit."""
+    if not limit:
+        return
+    parameters = {"network": network, "hour_ago": now - HOUR, "others": limit - 1}
+    filled_at = connection.execute(FILLED_AT, parameters).scalar()
+    if filled_at is not None:
+        refuse(TooManyRegistrations(limit="registrations", wait=filled_at + HOUR - now))
 
 
 def admit(connection: Connection, network: str, *, limit: int, now: datetime) -> None:
@@ -42,14 +45,6 @@ def admit(connection: Connection, network: str, *, limit: int, now: datetime) ->
     if not limit:
         return
     lock(connection, LOCK, network=f"registrations from {network}")
-    _check(connection, network, limit, now)
+    check(connection, network, limit=limit, now=now)
     connection.execute(INSERT, {"network": network, "at": now})
     connection.execute(DELETE_OLD, {"before": now - HOUR})
-
-
-def _check(connection: Connection, network: str, limit: int, now: datetime) -> None:
-    """Refuse until the registration that filled the limit is an hour old."""
-    parameters = {"network": network, "hour_ago": now - HOUR, "others": limit - 1}
-    filled_at = connection.execute(FILLED_AT, parameters).scalar()
-    if filled_at is not None:
-        refuse(TooManyRegistrations(limit="registrations", wait=filled_at + HOUR - now))

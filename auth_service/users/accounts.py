@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from auth_service import names
 from auth_service.models import USER_COLUMNS, User, UserRow, db
-from auth_service.passwords.hashing import Hasher
+from auth_service.passwords.hashing import current_hasher
 from common.db.engine import is_duplicate
 from common.errors import DomainError
 from common.ops.limits import Busy
@@ -22,23 +22,14 @@ CREDENTIALS = select(User.id, User.public_id, User.password_hash, User.disabled)
 ONE = select(*USER_COLUMNS).where(User.public_id == bindparam("public_id"))
 PAGE = select(*USER_COLUMNS).where(User.id > bindparam("after")).order_by(User.id).limit(bindparam("limit"))
 PAGE_BY_NAME = PAGE.where(User.folded_name.startswith(bindparam("prefix"), escape="/"))
-INSERT = insert(User).returning(User.id)
+INSERT = insert(User).returning(User.id, User.public_id)
 # As it was when its password was checked.
 _unchanged = and_(
     User.id == bindparam("user_id"), User.password_hash == bindparam("checked"), User.disabled.is_(False)
 )
-LOCK_UNCHANGED = select(User.id).where(_unchanged).with_for_update()
 UPDATE_UNCHANGED = update(User).where(_unchanged).returning(User.id)
 
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What a check of name and password found; `refusal` is a word for the log, None if they are right."""
-
-    id: int
-    public_id: str
-    password_hash: str = field(repr=False)
-    refusal: str | None
+UserCredentials = Row[int, str, str, bool]  # of `CREDENTIALS`
 
 
 class UserNotFound(DomainError):
@@ -74,75 +65,66 @@ class NameTaken(DomainError):
     message = "name is already taken"
 
 
-def add_user(connection: Connection, name: str, password_hash: str, *, admin: bool) -> tuple[int, str]:
-    """Insert a user of this normalised name; return its row id and `public_id`, or raise `NameTaken`.
+def add_user(connection: Connection, name: str, password_hash: str, *, admin: bool) -> Row[int, str]:
+    """Insert a user of this normalised name; return its `id` and `public_id`, or raise `NameTaken`.
 
     The insert itself decides a race, whatever was looked up before it.
     """
     row = {
         "public_id": str(uuid.uuid4()),
         "name": name,
-        "folded_name": names.fold(name),
+        "folded_name": names.fold_name(name),
         "password_hash": password_hash,
         "admin": admin,
         "created_at": datetime.now(UTC),
     }
     try:
-        user_id = connection.execute(INSERT, row).scalar_one()
+        return connection.execute(INSERT, row).one()
     except IntegrityError as error:
         if not is_duplicate(error):
             raise
         raise NameTaken from error
-    return user_id, str(row["public_id"])
 
 
-def check_password(hasher: Hasher, name: str, password: str) -> Checked:
-    """Return what the check of this name and password found.
+def check_password(name: str, password: str) -> tuple[UserCredentials | None, str]:
+    """Return the user of this name, and why it may not log in, in a word for the log.
 
     Takes the same time and work whether the name is unknown, the user disabled or the password wrong.
     No database connection is held while the password is hashed.
     """
-    row = find_credentials(name)
-    if row is None:
+    hasher, user = current_hasher(), find_credentials(name)
+    if user is None:
         hasher.verify_dummy(password)
-        return Checked(0, "", "", "unknown_name")
-    refusal = None if hasher.verify(row.password_hash, password) else "wrong_password"
-    if refusal is None and row.disabled:
-        refusal = "disabled"
-    return Checked(row.id, row.public_id, row.password_hash, refusal)
+        return None, "unknown_name"
+    if not hasher.verify(user.password_hash, password):
+        return user, "wrong_password"
+    return user, "disabled" if user.disabled else ""
 
 
-def stronger_hash(hasher: Hasher, user: Checked, password: str) -> str:
+def stronger_hash(user: UserCredentials, password: str) -> str:
     """Return a hash of the right password by today's parameters, or the old one if none of them grew.
 
     It is the old one too if no core comes free: a stronger hash is no reason to refuse a login.
     """
-    if not hasher.needs_rehash(user.password_hash):
-        return user.password_hash
-    try:
-        return hasher.hash(password)
-    except Busy:
-        return user.password_hash
+    hasher, password_hash = current_hasher(), str(user.password_hash)
+    with suppress(Busy):
+        if hasher.needs_rehash(password_hash):
+            return hasher.hash(password)
+    return password_hash
 
 
-def update_unchanged(connection: Connection, user: Checked, **columns: object) -> bool:
-    """Set these columns of a user whose password was found right; return False if it was changed since."""
+def update_unchanged(connection: Connection, user: UserCredentials, **columns: object) -> bool:
+    """Set these columns of a user whose password was found right; return False if it was changed since.
+
+    The row stays locked until the transaction ends.
+    """
     parameters = {"user_id": user.id, "checked": user.password_hash, **columns}
     return connection.execute(UPDATE_UNCHANGED, parameters).first() is not None
 
 
-def lock_unchanged(connection: Connection, user: Checked) -> int | None:
-    """Lock a user whose password was found right; return its row id, or None if it was changed since."""
-    parameters = {"user_id": user.id, "checked": user.password_hash}
-    return connection.execute(LOCK_UNCHANGED, parameters).scalar()
-
-
-def find_credentials(name: str) -> Row[int, str, str, bool] | None:
+def find_credentials(name: str) -> UserCredentials | None:
     """Return the user of this name, in any case, with its hash, or None."""
-    try:
-        folded_name = names.fold(names.normalise(name))
-    except names.InvalidName:
-        folded_name = ""  # nobody's: the same statement runs for a name that cannot be
+    folded_name = names.fold_typed(name, otherwise="")  # nobody's, but the statement is the same
     with db.read() as connection:
         return connection.execute(CREDENTIALS, {"folded_name": folded_name}).first()
 
@@ -161,9 +143,9 @@ def get_user(public_id: str) -> UserRow:
     return user
 
 
-def list_users(*, after: int, limit: int, name: str) -> Sequence[UserRow]:
+def find_users(*, after: int, limit: int, name: str) -> Sequence[UserRow]:
     """Return up to `limit` users behind the row id `after` whose name begins with `name`, in any case."""
-    prefix = re.sub("[/%_]", r"/\g<0>", names.fold(name))
+    prefix = re.sub("[/%_]", r"/\g<0>", names.fold_name(name))
     parameters = {"after": after, "limit": limit, "prefix": prefix}
     with db.read() as connection:
         return connection.execute(PAGE_BY_NAME if name else PAGE, parameters).all()

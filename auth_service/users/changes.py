@@ -11,34 +11,40 @@ from sqlalchemy.orm import aliased
 from auth_service import audit, events
 from auth_service.audit import Actor
 from auth_service.models import USER_COLUMNS, Session, User, UserRow, db
-from auth_service.sessions.ending import END_ALL, IS_LIVE, end_sessions
-from auth_service.sessions.purging import has_few_rows, purge_user
-from auth_service.throttle.attempts import forget_networks, key_of
-from auth_service.users.accounts import Checked, UserNotFound
+from auth_service.sessions.ending import END_ALL, IS_LIVE, end_sessions, has_few_rows, purge_user
+from auth_service.throttle.attempts import FORGET_NETWORKS
+from auth_service.throttle.password_waits import key_of
+from auth_service.users.accounts import UserNotFound
 from common.errors import DomainError, TokenRejected
 
 LockedUser = Row[*tuple[Any, ...]]  # of `LOCK`: nobody else can change the user until the transaction ends
 
 _target, _admin = aliased(User), aliased(User)
 _concerned = select(User.id).where(User.public_id.in_(bindparam("concerned", expanding=True)))
-_others = (  # admins, where the target is one: in a subquery, because SQLite reads no index for an OR of both
+_admins = (  # if one of them is to be removed: in a subquery, because SQLite reads no index for an OR of both
     select(_admin.id)
     .join(_target, and_(_target.admin.is_(True), _target.disabled.is_(False)))
-    .where(_target.public_id == bindparam("target"), _admin.admin.is_(True), _admin.disabled.is_(False))
+    .where(_target.public_id == bindparam("removed"), _admin.admin.is_(True), _admin.disabled.is_(False))
 )
-_users = (
+LOCK = (
     select(User.id, User.public_id, User.name, User.admin, User.disabled, User.password_hash)
+    .where(User.id.in_(_concerned.union_all(_admins)))
     # All in one order: of two admins who demote one another the second waits, and finds that it is none.
     .order_by(User.id)
     .with_for_update()
 )
-LOCK = _users.where(User.id.in_(_concerned))
-LOCK_WITH_ADMINS = _users.where(User.id.in_(_concerned.union_all(_others)))
 LIVE_SESSION = select(Session.id).where(
     Session.id == bindparam("session_id"), Session.user_id == bindparam("user_id"), IS_LIVE
 )
 UPDATE = update(User).where(User.id == bindparam("user_id")).returning(*USER_COLUMNS)
 DELETE = delete(User).where(User.id == bindparam("user_id"))  # and its sessions, by their foreign keys
+
+CHANGES: dict[tuple[str, object], str] = {
+    ("admin", True): "user.promoted",
+    ("admin", False): "user.demoted",
+    ("disabled", True): "user.disabled",
+    ("disabled", False): "user.enabled",
+}
 
 log = structlog.get_logger()
 
@@ -59,7 +65,7 @@ class AdminsOnly(DomainError):
     message = "only an admin may do this"
 
 
-def change_user(public_id: str, changes: Mapping[str, object], *, by: Actor) -> UserRow:
+def update_user(public_id: str, changes: Mapping[str, object], *, by: Actor) -> UserRow:
     """Set `admin`, `disabled` or `password_hash` of a user; return the user, or raise `UserNotFound`.
 
     Disabling and a new password log the user out everywhere. Raise what `lock_user` does.
@@ -71,22 +77,25 @@ def change_user(public_id: str, changes: Mapping[str, object], *, by: Actor) -> 
         if user is None:
             raise UserNotFound
         changed = connection.execute(UPDATE, {"user_id": user.id, **changes}).one()
-        audit.record_changes(connection, public_id, changes, by=by)
+        for change in changes.items():
+            event = CHANGES.get(change, audit.PASSWORD_CHANGED)
+            audit.record(connection, event, public_id=public_id, ip=by.ip, detail=str(by))
         if logs_out:
             end_sessions(connection, END_ALL, of_user=user.id, why=str(by))
     return changed
 
 
-def delete_user(public_id: str, *, by: Actor, checked: Checked | None = None) -> str | None:
+def erase_user(public_id: str, *, by: Actor, password_hash: str | None = None) -> str | None:
     """Delete a user with all its data; return its `public_id`, or None if there is none.
 
-    With `checked` it has to be as it was then. If there are very many refresh tokens, the sessions end first
-    and are deleted in transactions of their own, some at a time, until one statement can take the rest: so no
-    statement takes too long, and a crash in between loses no event. Raise what `lock_user` does.
+    With `password_hash` it must be enabled and still have that hash. If there are very many refresh tokens,
+    the sessions end first and are deleted in transactions of their own, some at a time, until one statement
+    can take the rest: so no statement takes too long, and a crash in between loses no event. Raise what
+    `lock_user` does.
     """
     while True:
         with db.write() as connection:
-            user = lock_user(connection, public_id, by=by, removes_admin=True, checked=checked)
+            user = lock_user(connection, public_id, by=by, removes_admin=True, password_hash=password_hash)
             if user is None:
                 return None
             if has_few_rows(connection, user.id):
@@ -98,7 +107,7 @@ def delete_user(public_id: str, *, by: Actor, checked: Checked | None = None) ->
 
 def _delete(connection: Connection, user: LockedUser, *, by: Actor) -> None:
     audit.record(connection, "user.deleted", public_id=user.public_id, ip=by.ip, detail=str(by))
-    forget_networks(connection, key_of(user.name))
+    connection.execute(FORGET_NETWORKS, {"name_key": key_of(user.name)})
     connection.execute(DELETE, {"user_id": user.id})
     events.user_deleted(connection, user.public_id)
 
@@ -109,24 +118,28 @@ def lock_user(
     *,
     by: Actor,
     removes_admin: bool,
-    checked: Checked | None = None,
+    password_hash: str | None = None,
 ) -> LockedUser | None:
-    """Lock the user who is to be changed and return it, or None if there is none or it is not as `checked`.
+    """Lock the user who is to be changed and return it, or None if there is none or it was changed.
 
     Raise `TokenRejected` or `AdminsOnly` if the actor has lost the right to, and `LastAdmin` if the change
     would leave no admin who can log in.
     """
-    statement = LOCK_WITH_ADMINS if removes_admin else LOCK
     concerned = [public_id, by.who] if by.session_id else [public_id]
-    users = connection.execute(statement, {"concerned": concerned, "target": public_id}).all()
+    parameters = {"concerned": concerned, "removed": public_id if removes_admin else ""}
+    users = connection.execute(LOCK, parameters).all()
     _require_rights(connection, users, by)
     target = next((user for user in users if user.public_id == public_id), None)
-    if target is None or (checked and (target.disabled or target.password_hash != checked.password_hash)):
+    if target is None or (password_hash and (target.disabled or target.password_hash != password_hash)):
         return None
-    if removes_admin and [user for user in users if user.admin and not user.disabled] == [target]:
+    if removes_admin and _admins_of(users) == [public_id]:
         log.warning("last_admin_stays")
         raise LastAdmin
     return target
+
+
+def _admins_of(users: Sequence[LockedUser]) -> list[str]:
+    return [user.public_id for user in users if user.admin and not user.disabled]
 
 
 def _require_rights(connection: Connection, users: Sequence[LockedUser], by: Actor) -> None:

@@ -7,41 +7,24 @@ from typing import Annotated
 
 from flask import Response, current_app, request
 from pydantic import Field, ValidationInfo, field_validator
-from sqlalchemy import Connection
 
-from auth_service import security_log
+from auth_service import audit
 from auth_service.models import db
-from auth_service.sessions import lifecycle, refreshing
-from auth_service.sessions.lifecycle import Client, Grant
+from auth_service.passwords.hashing import current_hasher
+from auth_service.sessions.ending import END_ONE, end_sessions
+from auth_service.sessions.lifecycle import start_session
+from auth_service.sessions.refreshing import Client, Grant, find_refresh_token, use_refresh_token
 from auth_service.throttle import registrations
-from auth_service.throttle.admission import TooManyAttempts
-from auth_service.throttle.attempts import key_of, know_network
+from auth_service.throttle.password_waits import TooManyAttempts, key_of, know_network
 from auth_service.throttle.registrations import TooManyRegistrations
-from auth_service.users.accounts import (
-    NameTaken,
-    WrongCredentials,
-    add_user,
-    find_credentials,
-    stronger_hash,
-    update_unchanged,
-)
+from auth_service.users import accounts
+from auth_service.users.accounts import NameTaken, WrongCredentials, update_unchanged
+from auth_service.views import schemas
 from auth_service.views.authentication import (
     basic_credentials,
     checked_password,
     client_network,
     refuse_login,
-)
-from auth_service.views.schemas import (
-    A_PASSWORD,
-    A_REFRESH_TOKEN,
-    AN_ID,
-    SOME_TOKENS,
-    LoggedOut,
-    NewPassword,
-    Registered,
-    Tokens,
-    UserName,
-    check_new_password,
 )
 from common.errors import TokenRejected
 from common.tokens.access import issue
@@ -61,53 +44,53 @@ class Credentials(Schema):
     """A name and a password, whatever they are: a login says no more than that they are wrong."""
 
     name: Annotated[str, Field(examples=["Ann"])]
-    password: Annotated[str, Field(examples=[A_PASSWORD])]
+    password: Annotated[str, Field(examples=[schemas.A_PASSWORD])]
 
 
 class NewUser(Schema):
     """A name and a password that keep the rules."""
 
-    name: Annotated[UserName, Field(examples=["Ann"])]
-    password: Annotated[NewPassword, Field(examples=[A_PASSWORD])]
+    name: Annotated[schemas.UserName, Field(examples=["Ann"])]
+    password: Annotated[schemas.NewPassword, Field(examples=[schemas.A_PASSWORD])]
 
     @field_validator("password")
     @classmethod
     def check_password(cls, password: str, info: ValidationInfo) -> str:
         """Refuse a password that may not be chosen."""
-        return check_new_password(password, name=info.data.get("name", ""))
+        return schemas.check_new_password(password, name=info.data.get("name", ""))
 
 
 class RefreshRequest(Schema):
     """A refresh token."""
 
-    refresh_token: Annotated[Text, Field(examples=[A_REFRESH_TOKEN])]
+    refresh_token: Annotated[Text, Field(examples=[schemas.A_REFRESH_TOKEN])]
 
 
 @blueprint.operation(
     "POST /register",
-    responses={201: Registered(public_id=AN_ID, **asdict(SOME_TOKENS))},
+    responses={201: schemas.Registered(public_id=schemas.AN_ID, **asdict(schemas.SOME_TOKENS))},
     errors=[NameTaken, TooManyRegistrations],
 )
 def register(body: NewUser) -> Response:
     """Make a user and log it in."""
     limit = current_app.extensions["settings"].registrations_per_hour
-    registrations.check(client_network(), limit=limit, now=datetime.now(UTC))
-    if find_credentials(body.name):  # before a core is taken to hash the password
+    with db.read() as connection:  # both are looked at before a core is taken to hash the password
+        registrations.check(connection, client_network(), limit=limit, now=datetime.now(UTC))
+    if accounts.find_credentials(body.name):
         raise NameTaken
-    password_hash = current_app.extensions["hasher"].hash(body.password)
-    registered = _register(body.name, password_hash, limit=limit)
-    security_log.info("registered", public_id=registered.public_id)
+    registered = _register(body.name, current_hasher().hash(body.password), limit=limit)
+    audit.log_event("registered", public_id=registered.public_id)
     return json_response(registered, 201, {"Location": f"/users/{registered.public_id}"})
 
 
-def _register(name: str, password_hash: str, *, limit: int) -> Registered:
+def _register(name: str, password_hash: str, *, limit: int) -> schemas.Registered:
     network, now = client_network(), datetime.now(UTC)
     with db.write() as connection:
         registrations.admit(connection, network, limit=limit, now=now)
-        user_id, public_id = add_user(connection, name, password_hash, admin=False)
+        user = accounts.add_user(connection, name, password_hash, admin=False)
         know_network(connection, key_of(name), network, now=now)
-        grant = start_session(connection, user_id, public_id, event="registered")
-    return Registered(public_id=public_id, **asdict(issue_tokens(grant)))
+        grant = start_session(connection, user, client=client(), event="registered")
+    return schemas.Registered(public_id=user.public_id, **asdict(issue_tokens(grant)))
 
 
 def has_only_a_body() -> bool:
@@ -120,7 +103,7 @@ def has_only_a_body() -> bool:
 @blueprint.operation(
     "POST /login",
     body_if=has_only_a_body,
-    responses={200: SOME_TOKENS},
+    responses={200: schemas.SOME_TOKENS},
     errors=[WrongCredentials, TooManyAttempts],
     security=["basic"],
 )
@@ -135,55 +118,51 @@ def log_in(body: Credentials | None) -> Response:
     return json_response(tokens)
 
 
-def _log_in(name: str, password: str) -> Tokens | None:
+def _log_in(name: str, password: str) -> schemas.Tokens | None:
     """Log in or refuse; return None if the user was changed after the password was found right."""
     with checked_password(name, password) as (user, attempt):
-        password_hash = stronger_hash(current_app.extensions["hasher"], user, password)
-        now = datetime.now(UTC)
+        password_hash, now = accounts.stronger_hash(user, password), datetime.now(UTC)
         with db.write() as connection:
             if not update_unchanged(connection, user, last_login_at=now, password_hash=password_hash):
                 return None
             attempt.succeeded(connection, now=now)
-            grant = start_session(connection, user.id, user.public_id, event="login")
-    security_log.info("login", public_id=user.public_id)
+            grant = start_session(connection, user, client=client(), event="login")
+    audit.log_event("login", public_id=user.public_id)
     return issue_tokens(grant)
 
 
-@blueprint.operation("POST /refresh", responses={200: SOME_TOKENS}, errors=[TokenRejected])
+@blueprint.operation("POST /refresh", responses={200: schemas.SOME_TOKENS}, errors=[TokenRejected])
 def refresh(body: RefreshRequest) -> Response:
     """Give new tokens for a refresh token, which is good until the next one is used.
 
     Reusing an older token revokes the session (possible theft).
     """
-    grant = refreshing.refresh(body.refresh_token, current_app.extensions["settings"], client=client())
-    security_log.info("refresh", public_id=grant.public_id)
+    grant = use_refresh_token(body.refresh_token, client=client())
+    audit.log_event("refresh", public_id=grant.public_id)
     return json_response(issue_tokens(grant))
 
 
-@blueprint.operation("POST /logout", responses={200: LoggedOut()})
+@blueprint.operation("POST /logout", responses={200: schemas.LoggedOut()})
 def log_out(body: RefreshRequest) -> Response:
     """End the session that the refresh token was issued for, however long ago; an unknown one ends none."""
-    public_id = refreshing.log_out(body.refresh_token)
-    if public_id:
-        security_log.info("logout", public_id=public_id)
-    return json_response(LoggedOut())
+    token = find_refresh_token(body.refresh_token)
+    if token:
+        with db.write() as connection:
+            end_sessions(connection, END_ONE, of_session=token.session_id, why="logout")
+        audit.log_event("logout", public_id=token.public_id)
+    return json_response(schemas.LoggedOut())
 
 
 def client() -> Client:
     """Return where the request came from."""
-    return Client(request.environ.get("HTTP_USER_AGENT", "")[:MAX_USER_AGENT], request.remote_addr or "")
+    user_agent = request.environ.get("HTTP_USER_AGENT", "")[:MAX_USER_AGENT]
+    return {"user_agent": user_agent, "ip": request.remote_addr or ""}
 
 
-def start_session(connection: Connection, user_id: int, public_id: str, *, event: str) -> Grant:
-    """Start a session of the client; call it last in the transaction. `event` is for the audit log."""
-    settings = current_app.extensions["settings"]
-    return lifecycle.start_session(connection, user_id, public_id, settings, client=client(), event=event)
-
-
-def issue_tokens(grant: Grant) -> Tokens:
+def issue_tokens(grant: Grant) -> schemas.Tokens:
     """Return the tokens of a session that was started or refreshed now."""
     key, now = verifier().keys.current().signing, time.time()
-    return Tokens(
+    return schemas.Tokens(
         token=issue(key, public_id=grant.public_id, session_id=grant.session_id, now=now),
         refresh_token=grant.refresh_token,
         refresh_expires_in=int(grant.expires_in.total_seconds()),

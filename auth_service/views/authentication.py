@@ -5,18 +5,19 @@ import binascii
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from ipaddress import IPv6Address, IPv6Network
 from typing import Never
 
 import structlog
-from flask import current_app, g, request
+from flask import g, request
 
-from auth_service import audit, security_log
+from auth_service import audit
 from auth_service.models import db
 from auth_service.sessions.lifecycle import find_live_user
-from auth_service.throttle.admission import Attempt, attempt
-from auth_service.throttle.limits import network_of
-from auth_service.users.accounts import Checked, WrongCredentials, check_password
+from auth_service.throttle.password_waits import Attempt, attempt
+from auth_service.users.accounts import UserCredentials, WrongCredentials, check_password
 from auth_service.users.changes import AdminsOnly
+from common.client_address import parse_address
 from common.errors import TokenRejected
 
 Refuse = Callable[[str | None, str], Never]  # of a public id, if there is one, and a reason for the log
@@ -59,7 +60,7 @@ def basic_credentials() -> tuple[str, str] | None:
 
 def refuse_login(public_id: str | None, reason: str) -> Never:
     """Refuse with one and the same answer; `reason` goes to the log alone."""
-    security_log.warning("login_failed", reason=reason, public_id=public_id)
+    audit.log_refusal("login_failed", reason=reason, public_id=public_id)
     raise WrongCredentials
 
 
@@ -68,27 +69,38 @@ def client_network() -> str:
     return network_of(request.remote_addr or "")
 
 
+def network_of(address: str) -> str:
+    """Return the network of a client: its IPv4 address, or the /64 of its IPv6 address.
+
+    A line is given a /64 or more (RFC 6177), in which it can take a new address for every request.
+    """
+    parsed = parse_address(address)
+    if isinstance(parsed, IPv6Address):
+        return str(IPv6Network((int(parsed), 64), strict=False))
+    return str(parsed) if parsed else ""
+
+
 @contextmanager
 def checked_password(
     name: str, password: str, *, failure: str = audit.LOGIN_FAILED, refuse: Refuse = refuse_login
-) -> Iterator[tuple[Checked, Attempt]]:
+) -> Iterator[tuple[UserCredentials, Attempt]]:
     """Compare a password within the limits; the block runs if it is right.
 
     A wrong one is counted, with an entry `failure` in the audit log, and refused. The block has to call
     `succeeded` in the transaction of what the password was for; else the attempt counts as nothing.
     """
-    hasher = current_app.extensions["hasher"]
     with attempt(name, client_network(), now=datetime.now(UTC)) as admitted:
-        user = check_password(hasher, name, password)
-        if user.refusal:
-            _record_failure(admitted, user, failure)
-            refuse(user.public_id, user.refusal)
+        user, refusal = check_password(name, password)
+        if user is None or refusal:
+            public_id = user.public_id if user else ""
+            _record_failure(admitted, public_id, refusal, failure)
+            refuse(public_id, refusal)
         yield user, admitted
 
 
-def _record_failure(admitted: Attempt, user: Checked, event: str) -> None:
+def _record_failure(admitted: Attempt, public_id: str, reason: str, event: str) -> None:
     session_id = g.identity.session_id if "identity" in g else None
     where = {"ip": request.remote_addr, "session_id": session_id}
     with db.write() as connection:
         admitted.failed(connection, now=datetime.now(UTC))
-        audit.record(connection, event, public_id=user.public_id, detail=user.refusal, **where)
+        audit.record(connection, event, public_id=public_id, detail=reason, **where)

@@ -10,7 +10,7 @@ from flask import Flask, Response, current_app
 from pydantic import Field
 
 from auth_service import events
-from auth_service.events import SESSION_ENDED, EventRow, NotInFeed
+from auth_service.events import SESSION_ENDED, EventRow, EventsPurged
 from auth_service.settings import AuthSettings
 from auth_service.views.schemas import AN_ID, MADE_AT, PublicId
 from common.ops import stop_signal
@@ -90,7 +90,7 @@ def init_app(app: Flask, settings: AuthSettings) -> None:
 
 
 @blueprint.operation(
-    "GET /events", responses={200: EXAMPLE}, headers={"Feed-End": FEED_END}, errors=[NotInFeed]
+    "GET /events", responses={200: EXAMPLE}, headers={"Feed-End": FEED_END}, errors=[EventsPurged]
 )
 def list_events(query: EventQuery) -> Response:
     """List the events behind `after`; if there is none, wait for one, but no longer than `wait`."""

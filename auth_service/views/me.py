@@ -3,27 +3,20 @@
 from datetime import UTC, datetime
 from typing import Annotated, Never
 
-from flask import Response, current_app, g, request
+from flask import Response, g, request
 from pydantic import Field, ValidationInfo, field_validator
 
-from auth_service import audit, security_log
+from auth_service import audit
 from auth_service.models import db
+from auth_service.passwords.hashing import current_hasher
 from auth_service.sessions.ending import END_OTHERS, end_sessions
-from auth_service.throttle.admission import TooManyAttempts
-from auth_service.users import changes
-from auth_service.users.accounts import WrongCredentials, WrongPassword, lock_unchanged, update_unchanged
-from auth_service.users.changes import LastAdmin
-from auth_service.views.access import issue_tokens, start_session
+from auth_service.sessions.lifecycle import start_session
+from auth_service.throttle.password_waits import TooManyAttempts
+from auth_service.users.accounts import WrongCredentials, WrongPassword, update_unchanged
+from auth_service.users.changes import LastAdmin, erase_user
+from auth_service.views import schemas
+from auth_service.views.access import client, issue_tokens
 from auth_service.views.authentication import checked_password, refuse_login, require_basic, require_session
-from auth_service.views.schemas import (
-    A_PASSWORD,
-    ANN,
-    SOME_TOKENS,
-    NewPassword,
-    Tokens,
-    check_new_password,
-    user_payload,
-)
 from common.web.field_types import Schema
 from common.web.guard import require_token
 from common.web.openapi import TOKEN
@@ -49,50 +42,52 @@ account = ApiBlueprint(
 class PasswordChange(Schema):
     """The password so far, whatever it is, and one that keeps the rules and is another."""
 
-    current_password: Annotated[str, Field(examples=[A_PASSWORD])]
-    new_password: Annotated[NewPassword, Field(examples=["a longer and more private phrase"])]
+    current_password: Annotated[str, Field(examples=[schemas.A_PASSWORD])]
+    new_password: Annotated[schemas.NewPassword, Field(examples=["a longer and more private phrase"])]
 
     @field_validator("new_password")
     @classmethod
     def check_password(cls, password: str, info: ValidationInfo) -> str:
         """Refuse a password that may not be chosen."""
-        return check_new_password(password, name=g.user.name, current=info.data.get("current_password"))
+        current = info.data.get("current_password")
+        return schemas.check_new_password(password, name=g.user.name, current=current)
 
 
-@blueprint.operation("GET /me", responses={200: ANN})
+@blueprint.operation("GET /me", responses={200: schemas.ANN})
 def show_me() -> Response:
     """Show the user whom the token names."""
-    return json_response(user_payload(g.user))
+    return json_response(schemas.user_payload(g.user))
 
 
 @blueprint.operation(
-    "PUT /me/password", responses={200: SOME_TOKENS}, errors=[WrongPassword, TooManyAttempts]
+    "PUT /me/password", responses={200: schemas.SOME_TOKENS}, errors=[WrongPassword, TooManyAttempts]
 )
 def change_my_password(body: PasswordChange) -> Response:
     """Change the password; every session ends, and a new one begins."""
     # A login at the same moment may give the same password a stronger hash: then it is checked once more.
-    tokens = _change_password(body) or _change_password(body) or _refuse(None, "changed_meanwhile")
+    tokens = _change_password(body) or _change_password(body) or refuse_change(None, "changed_meanwhile")
     return json_response(tokens)
 
 
-def _change_password(body: PasswordChange) -> Tokens | None:
+def _change_password(body: PasswordChange) -> schemas.Tokens | None:
     """Change the password or refuse; return None if the user was changed after it was found right."""
     name, current = g.user.name, body.current_password
-    with checked_password(name, current, failure="password.refused", refuse=_refuse) as (user, attempt):
-        password_hash = current_app.extensions["hasher"].hash(body.new_password)
+    attempted = checked_password(name, current, failure="password.refused", refuse=refuse_change)
+    with attempted as (user, attempt):
+        password_hash = current_hasher().hash(body.new_password)
         with db.write() as connection:
             if not update_unchanged(connection, user, password_hash=password_hash):
                 return None
             attempt.succeeded(connection, now=datetime.now(UTC))
-            grant = start_session(connection, user.id, user.public_id, event=audit.PASSWORD_CHANGED)
+            grant = start_session(connection, user, client=client(), event=audit.PASSWORD_CHANGED)
             others = {"of_user": user.id, "of_session": grant.session_id}
             ended = end_sessions(connection, END_OTHERS, why=audit.PASSWORD_CHANGED, **others)
-    security_log.info("password_changed", sessions_ended=len(ended))
+    audit.log_event("password_changed", sessions_ended=len(ended))
     return issue_tokens(grant)
 
 
-def _refuse(public_id: str | None, reason: str) -> Never:
-    security_log.warning("password_refused", reason=reason, public_id=public_id)
+def refuse_change(public_id: str | None, reason: str) -> Never:
+    audit.log_refusal("password_refused", reason=reason, public_id=public_id)
     raise WrongPassword
 
 
@@ -101,15 +96,15 @@ def delete_me() -> Response:
     """Delete the user with everything there is of it, here and in the services that hear of it."""
     # As above: a user who was changed since the check is checked once more.
     public_id = _delete_me() or _delete_me() or refuse_login(None, "changed_meanwhile")
-    security_log.info("user_deleted", public_id=public_id)
+    audit.log_event("user_deleted", public_id=public_id)
     return no_content()
 
 
 def _delete_me() -> str | None:
     """Delete the user or refuse; return None if it was changed after its password was found right."""
     with checked_password(*g.credentials) as (user, attempt), db.write() as connection:
-        if lock_unchanged(connection, user) is None:
+        if not update_unchanged(connection, user, disabled=False):  # as it is: this locks the row
             return None
         attempt.succeeded(connection, now=datetime.now(UTC))
     by = audit.Actor("the user", request.remote_addr)
-    return changes.delete_user(user.public_id, by=by, checked=user)
+    return erase_user(user.public_id, by=by, password_hash=user.password_hash)

@@ -1,17 +1,20 @@
 """The routes that show a user's sessions, and end them."""
 
 from flask import Response, g
-from sqlalchemy import RowMapping
 
-from auth_service import security_log
-from auth_service.sessions import ending, lifecycle
-from auth_service.sessions.ending import SessionNotFound
+from auth_service import audit
+from auth_service.models import db
+from auth_service.sessions.ending import END_ALL, END_LIVE_ONE, LOCK_USER, end_sessions
+from auth_service.sessions.lifecycle import find_live_sessions
 from auth_service.views.authentication import require_session
 from auth_service.views.schemas import A_SESSION, SessionList, SessionPayload
+from common.errors import DomainError
 from common.web.guard import require_token
 from common.web.openapi import TOKEN
 from common.web.responses import json_response, no_content
 from common.web.routes import ApiBlueprint
+
+BY_USER = "ended by the user"
 
 blueprint = ApiBlueprint(
     "sessions",
@@ -22,22 +25,32 @@ blueprint = ApiBlueprint(
 )
 
 
+class SessionNotFound(DomainError):
+    """The user has no such live session."""
+
+    status = 404
+    code = "session-not-found"
+    message = "session does not exist"
+
+
 @blueprint.operation("GET /sessions", responses={200: SessionList([A_SESSION])})
 def list_sessions() -> Response:
     """List the live sessions of the user."""
-    found = lifecycle.list_sessions(g.user.id)
-    return json_response(SessionList([_payload(session) for session in found]))
-
-
-def _payload(session: RowMapping) -> SessionPayload:
-    return SessionPayload(current=session["id"] == g.identity.session_id, **session)
+    current = g.identity.session_id
+    found = find_live_sessions(g.user.id)
+    return json_response(
+        SessionList([SessionPayload(current=each["id"] == current, **each) for each in found])
+    )
 
 
 @blueprint.operation("DELETE /sessions", responses={204: None})
 def end_all_sessions() -> Response:
     """End every session of the user, this one too."""
-    ended = ending.end_all_sessions(g.user.id)
-    security_log.info("session_ended", count=ended)
+    user = {"of_user": g.user.id}
+    with db.write() as connection:
+        connection.execute(LOCK_USER, user).all()
+        ended = end_sessions(connection, END_ALL, why=BY_USER, **user)
+    audit.log_event("session_ended", count=len(ended))
     return no_content()
 
 
@@ -46,6 +59,9 @@ def end_all_sessions() -> Response:
 )
 def end_session(session_id: str) -> Response:
     """End one live session of the user."""
-    ending.end_own_session(g.user.id, session_id)
-    security_log.info("session_ended", count=1)
+    one = {"of_user": g.user.id, "of_session": session_id}
+    with db.write() as connection:
+        if not end_sessions(connection, END_LIVE_ONE, why=BY_USER, **one):
+            raise SessionNotFound
+    audit.log_event("session_ended", count=1)
     return no_content()

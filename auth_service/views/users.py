@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from flask import Response, current_app, g, request
+from flask import Response, g, request
 from pydantic import MISSING, Field, field_validator
 
-from auth_service import audit, security_log
+from auth_service import audit
 from auth_service.models import UserRow
-from auth_service.users import accounts, changes
-from auth_service.users.accounts import UserNotFound
-from auth_service.users.changes import AdminsOnly, LastAdmin
+from auth_service.passwords.hashing import current_hasher
+from auth_service.users.accounts import UserNotFound, find_user, find_users, get_user
+from auth_service.users.changes import AdminsOnly, LastAdmin, erase_user, update_user
 from auth_service.views.authentication import require_admin, require_session
 from auth_service.views.schemas import ANN, NewPassword, UserList, check_new_password, user_payload
 from common.web.cursors import PageCursor, page_after, page_end
@@ -29,7 +29,7 @@ blueprint = ApiBlueprint(
 )
 
 
-class Page(Schema):
+class UserQuery(Schema):
     """Which users to list."""
 
     limit: Annotated[PageSize, Field(description="Users a page.")] = 50
@@ -50,16 +50,16 @@ class UserChange(Schema):
     @classmethod
     def check_password(cls, password: str) -> str:
         """Refuse a password that may not be chosen, such as the name of the user."""
-        user = accounts.find_user((request.view_args or {})["public_id"])
+        user = find_user((request.view_args or {})["public_id"])
         return check_new_password(password, name=user.name if user else "")
 
 
 @blueprint.operation("GET /users", responses={200: UserList([ANN], None)})
-def list_users(query: Page) -> Response:
+def list_users(query: UserQuery) -> Response:
     """List users in the order in which they registered, a page at a time."""
     keys, listing = verifier().keys.current(), ["users", query.name]
     after, limit = page_after(keys, listing, query.cursor), query.limit
-    found = accounts.list_users(after=after, limit=limit + 1, name=query.name)
+    found = find_users(after=after, limit=limit + 1, name=query.name)
     end = page_end(keys, listing, [user.id for user in found], limit)
     return json_response(UserList([user_payload(user) for user in found[:limit]], end))
 
@@ -67,7 +67,7 @@ def list_users(query: Page) -> Response:
 @blueprint.operation("GET /users/<public_id:public_id>", responses={200: ANN}, errors=[UserNotFound])
 def show_user(public_id: str) -> Response:
     """Show one user."""
-    return json_response(user_payload(accounts.get_user(public_id)))
+    return json_response(user_payload(get_user(public_id)))
 
 
 @blueprint.operation(
@@ -78,20 +78,20 @@ def change_user(public_id: str, body: UserChange) -> Response:
 
     Disabling and a new password log the user out everywhere.
     """
-    user = accounts.get_user(public_id)
+    user = get_user(public_id)
     if body.model_fields_set:
-        user = _change(public_id, body)
+        user = _apply(public_id, body)
     return json_response(user_payload(user))
 
 
-def _change(public_id: str, body: UserChange) -> UserRow:
+def _apply(public_id: str, body: UserChange) -> UserRow:
     shown = body.model_dump(exclude={"password"})
     columns = dict(shown)
     if body.password is not MISSING:
-        columns["password_hash"] = current_app.extensions["hasher"].hash(body.password)
-    user = changes.change_user(public_id, columns, by=_admin())
+        columns["password_hash"] = current_hasher().hash(body.password)
+    user = update_user(public_id, columns, by=_admin())
     has_new_password = "password_hash" in columns
-    security_log.info("user_changed", user=public_id, has_new_password=has_new_password, **shown)
+    audit.log_event("user_changed", user=public_id, has_new_password=has_new_password, **shown)
     return user
 
 
@@ -100,9 +100,9 @@ def _change(public_id: str, body: UserChange) -> UserRow:
 )
 def delete_user(public_id: str) -> Response:
     """Delete a user with everything there is of it, here and in the services that hear of it."""
-    if changes.delete_user(public_id, by=_admin()) is None:
+    if erase_user(public_id, by=_admin()) is None:
         raise UserNotFound
-    security_log.info("user_deleted", user=public_id)
+    audit.log_event("user_deleted", user=public_id)
     return no_content()
 
 

@@ -12,12 +12,7 @@ def make_hasher(
     *, memory: int = 64, time_cost: int = 1, parallelism: int = 1, slots: ConcurrencyLimit | None = None
 ) -> Hasher:
     """Return a hasher with one slot, unless other slots are given."""
-    return Hasher(
-        memory=memory,
-        time_cost=time_cost,
-        parallelism=parallelism,
-        slots=slots or ConcurrencyLimit(1),
-    )
+    return Hasher(time_cost, memory, parallelism, slots or ConcurrencyLimit(1))
 
 
 class Meanwhile(ConcurrencyLimit):

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from auth_service.models import KnownNetwork, User
-from auth_service.throttle.attempts import key_of
+from auth_service.throttle.password_waits import key_of
 from tests.auth.database import rows
 from tests.auth.hashers import while_hashing
 from tests.auth.logins import log_in, log_out

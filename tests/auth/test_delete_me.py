@@ -8,7 +8,7 @@ import requests
 from sqlalchemy import select
 
 from auth_service.models import Event, PasswordAttempt
-from auth_service.throttle.attempts import key_of
+from auth_service.throttle.password_waits import key_of
 from tests.auth.database import kept, rows
 from tests.auth.logins import Login, assert_refused, log_in, refresh
 from tests.pair import Pair

@@ -28,7 +28,7 @@ def operator(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
 @pytest.fixture
 def rotated(path: Path) -> list[str]:
     """Make a key file that was rotated once; return the ids of its keys, the one that signs first."""
-    key_file.make(path)
+    key_file.make_key_file(path)
     key_file.rotate(path, follow=0)
     return [jwk["kid"] for jwk in jwks(path)]
 
@@ -185,7 +185,7 @@ def test_passwords_are_made_once(operator: Operator, tmp_path: Path) -> None:
 
 
 def test_an_empty_password_is_refused(operator: Operator, path: Path, tmp_path: Path) -> None:
-    key_file.make(path)
+    key_file.make_key_file(path)
     (tmp_path / "password").touch()
 
     assert "is empty" in operator.fail("keys", "init", "--password", str(tmp_path / "password"))

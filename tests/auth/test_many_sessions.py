@@ -10,8 +10,8 @@ from sqlalchemy import Connection, event, func, select, update
 
 from auth_service.audit import OPERATOR, SESSION_ENDED
 from auth_service.models import AuditEntry, Event, KnownNetwork, Session, User, db
-from auth_service.throttle.attempts import key_of, know_network
-from auth_service.users.changes import change_user, delete_user
+from auth_service.throttle.password_waits import key_of, know_network
+from auth_service.users.changes import erase_user, update_user
 from tests.auth.database import add_sessions, execute, kept, rows, user_of
 from tests.auth.logins import Login
 from tests.auth.shell import Operator
@@ -76,7 +76,7 @@ def test_many_sessions_end_in_one_transaction(operator: Operator, pair: Pair) ->
     sessions = [login.session_id, *add_sessions(login, MANY, idle=HOUR)]
 
     with operator.app.app_context(), crash(before_transaction=2):
-        change_user(person.public_id, {"disabled": True}, by=OPERATOR)
+        update_user(person.public_id, {"disabled": True}, by=OPERATOR)
 
     assert unended(pair, user_of(login)) == 0
     assert published(pair, sessions) == once(sessions)
@@ -107,7 +107,7 @@ def test_the_networks_of_a_deleted_user_are_forgotten_however_many(operator: Ope
             for number in range(1100):
                 know_network(connection, key_of(person.name), f"2001:db8:0:{number:x}::/64", now=now)
 
-        delete_user(person.public_id, by=OPERATOR)
+        erase_user(person.public_id, by=OPERATOR)
 
     known = select(KnownNetwork.network).where(KnownNetwork.name_key == key_of(person.name))
     assert rows(pair, known) == []
@@ -120,14 +120,14 @@ def test_a_crash_while_a_user_is_deleted_loses_nothing(operator: Operator, pair:
     sessions, user_id = [login.session_id, session], user_of(login)
 
     with operator.app.app_context(), crash(before_transaction=2), pytest.raises(Crash):
-        delete_user(person.public_id, by=OPERATOR)
+        erase_user(person.public_id, by=OPERATOR)
 
     assert published(pair, sessions) == once(sessions)
     assert unended(pair, user_id) == 0
     assert rows(pair, select(User.id).where(User.id == user_id)) == [(user_id,)]
 
     with operator.app.app_context():
-        delete_user(person.public_id, by=OPERATOR)
+        erase_user(person.public_id, by=OPERATOR)
 
     assert rows(pair, select(Session.id).where(Session.user_id == user_id)) == []
     assert published(pair, sessions) == once(sessions)

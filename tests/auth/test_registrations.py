@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from auth_service.models import db
 from auth_service.throttle import registrations
-from auth_service.throttle.limits import TooMany
+from auth_service.throttle.too_many import TooMany
 from common.ops.limits import ConcurrencyLimit
 from tests.auth.hashers import make_hasher
 from tests.people import PASSWORD, new_name
@@ -110,7 +110,7 @@ def test_a_lower_limit_counts_what_was_registered_before(app: Flask, address: st
 def test_0_is_no_limit(app: Flask, address: str) -> None:
     with app.app_context():
         for _ in range(50):
-            registrations.check(address, limit=0, now=NOW)
+            check(address, at=NOW, limit=0)
             admit(address, at=NOW, limit=0)
 
 
@@ -120,10 +120,16 @@ def admit(address: str, *, at: datetime, limit: int = LIMIT) -> None:
         registrations.admit(connection, address, limit=limit, now=at)
 
 
+def check(address: str, *, at: datetime, limit: int) -> None:
+    """Look whether somebody may register."""
+    with db.read() as connection:
+        registrations.check(connection, address, limit=limit, now=at)
+
+
 def refused(address: str, *, at: datetime, limit: int = LIMIT) -> int:
     """Register when that has to be refused; return the seconds to wait, which both checks tell alike."""
     with pytest.raises(TooMany) as early:
-        registrations.check(address, limit=limit, now=at)
+        check(address, at=at, limit=limit)
     with pytest.raises(TooMany) as late:
         admit(address, at=at, limit=limit)
     assert early.value.retry_after == late.value.retry_after

@@ -11,9 +11,12 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from auth_service.models import PasswordAttempt, db
-from auth_service.throttle import admission, attempts
-from auth_service.throttle.attempts import Counts, key_of
-from auth_service.throttle.limits import TooMany, network_of
+from auth_service.throttle import attempts, password_waits
+from auth_service.throttle.attempts import Counts
+from auth_service.throttle.password_waits import attempt as attempt_of
+from auth_service.throttle.password_waits import key_of
+from auth_service.throttle.too_many import TooMany
+from auth_service.views.authentication import network_of
 from tests.people import new_name
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -44,7 +47,7 @@ def network() -> str:
 def fail(name: str, network: str, *, at: datetime = NOW, times: int = 1) -> None:
     """Try a wrong password, or several at once; all have to be admitted."""
     with ExitStack() as running:
-        admitted = [running.enter_context(admission.attempt(name, network, now=at)) for _ in range(times)]
+        admitted = [running.enter_context(attempt_of(name, network, now=at)) for _ in range(times)]
         with db.write() as connection:
             for attempt in admitted:
                 attempt.failed(connection, now=at)
@@ -67,24 +70,24 @@ def fail_from_everywhere(name: str, *, times: int = 100) -> None:
 
 def succeed(name: str, network: str, *, at: datetime = NOW) -> None:
     """Try the right password; it has to be admitted."""
-    with admission.attempt(name, network, now=at) as attempt, db.write() as connection:
+    with attempt_of(name, network, now=at) as attempt, db.write() as connection:
         attempt.succeeded(connection, now=at)
 
 
 def begin(name: str, network: str, *, at: datetime = NOW) -> None:
     """Begin a try whose process dies before it ends."""
-    admission._admit(key_of(name), network, at)
+    password_waits._admit(key_of(name), network, at)
 
 
 def know_network(name: str, network: str, *, at: datetime) -> None:
     """Let the user of this name have come in from the network."""
     with db.write() as connection:
-        attempts.know_network(connection, key_of(name), network, now=at)
+        password_waits.know_network(connection, key_of(name), network, now=at)
 
 
 def refused(name: str, network: str, *, at: datetime = NOW) -> int:
     """Try, and return the seconds after which one may try again."""
-    with pytest.raises(TooMany) as told, admission.attempt(name, network, now=at):
+    with pytest.raises(TooMany) as told, attempt_of(name, network, now=at):
         pass
     return told.value.retry_after
 
@@ -187,11 +190,11 @@ def test_a_right_password_leaves_what_else_is_under_way(name: str, network: str)
 
 
 def test_a_try_that_was_not_compared_is_given_back(name: str, network: str) -> None:
-    with admission.attempt(name, network, now=NOW):
+    with attempt_of(name, network, now=NOW):
         assert count(name_key=key_of(name)) == 1
     with (
         suppress(ZeroDivisionError),
-        admission.attempt(name, network, now=NOW) as attempt,
+        attempt_of(name, network, now=NOW) as attempt,
         db.write() as connection,
     ):
         attempt.succeeded(connection, now=NOW)
@@ -201,14 +204,14 @@ def test_a_try_that_was_not_compared_is_given_back(name: str, network: str) -> N
 
 
 def test_nothing_is_given_back_to_a_database_that_failed(name: str, network: str) -> None:
-    with suppress(PoolTimeout), admission.attempt(name, network, now=NOW):
+    with suppress(PoolTimeout), attempt_of(name, network, now=NOW):
         raise PoolTimeout
 
     assert count(name_key=key_of(name)) == 1
 
 
 def test_an_error_after_a_wrong_password_gives_nothing_back(name: str, network: str) -> None:
-    with suppress(ZeroDivisionError), admission.attempt(name, network, now=NOW) as attempt:
+    with suppress(ZeroDivisionError), attempt_of(name, network, now=NOW) as attempt:
         with db.write() as connection:
             attempt.failed(connection, now=NOW)
         _ = 1 / 0
@@ -273,7 +276,7 @@ def test_a_network_does_not_stay_known(name: str, network: str, reason: str) -> 
     succeed(name, network, at=NOW - (30 * DAY if reason == "it was long ago" else DAY))
     if reason == "the user was deleted":
         with db.write() as connection:
-            attempts.forget_networks(connection, key_of(name))
+            connection.execute(attempts.FORGET_NETWORKS, {"name_key": key_of(name)})
 
     fail_from_everywhere(name)
 
@@ -292,7 +295,7 @@ def test_a_registration_makes_its_network_known(name: str, network: str) -> None
 def test_the_limit_that_lasts_longest_is_the_one_told() -> None:
     counts = Counts(failures=5, last_failure=NOW, name_attempts=100, name_oldest=NOW - HOUR + 5 * SECOND)
 
-    told = admission.refusal(counts, now=NOW)
+    told = password_waits.refusal(counts, now=NOW)
 
     assert told is not None
     assert (told.limit, told.retry_after, told.message) == ("name", 5, "too many attempts")

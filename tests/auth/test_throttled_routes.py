@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from auth_service.audit import LOGIN_FAILED
 from auth_service.models import AuditEntry, PasswordAttempt
-from auth_service.throttle.attempts import key_of
+from auth_service.throttle.password_waits import key_of
 from common.ops.limits import ConcurrencyLimit
 from tests.at_once import at_once
 from tests.auth.database import rows

@@ -70,7 +70,7 @@ def assert_used_and_kept(stack: Stack, path: Path, inside: str) -> None:
 def test_keys_in_a_folder_of_the_operators_own_are_used_and_kept(make_stack: MakeStack) -> None:
     stack = make_stack(KEYS_FOLDER="./my-keys")
     path = stack.folder / "my-keys" / "keys.json"
-    key_file.make(path)
+    key_file.make_key_file(path)
     for owned in (path.parent, path):
         os.chown(owned, USER, USER)
 
@@ -93,7 +93,7 @@ def with_secrets(make_stack: MakeStack) -> Stack:
     folder = stack.folder / "secrets"
     (stack.folder / ".env").write_text(shown[1])
     (stack.folder / "docker-compose.override.yml").write_text(shown[2].replace("/etc/bookstore", "./secrets"))
-    key_file.make(folder / "jwt_keys")
+    key_file.make_key_file(folder / "jwt_keys")
     for name in SECRETS[1:]:
         (folder / name).write_text(f"{token_urlsafe()}\n")
     for path in folder.iterdir():

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, create_engine, inspect, text
 
-from auth_service.models import Base as AuthBase
+from auth_service.models import AuthBase
 from books_service.models import Base as BooksBase
 from common.db.migrations import meant_for
 from tests.pair import SERVICES, Pair

@@ -1,15 +1,13 @@
-"""What the limits share: the network of a client, the locks, and the refusal."""
+"""The refusal of every limit, 429, and the locks under which a limit is checked."""
 
 import math
 from datetime import timedelta
-from ipaddress import IPv6Address, IPv6Network
 from typing import Any, Never
 
 import structlog
 from prometheus_client import Counter
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func
 
-from common.client_address import parse_address
 from common.errors import DomainError
 
 HOUR = timedelta(hours=1)
@@ -38,17 +36,6 @@ def refuse(error: TooMany) -> Never:
     _refusals.labels(error.limit).inc()
     log.warning("too_many", limit=error.limit, retry_after=error.retry_after)
     raise error
-
-
-def network_of(address: str) -> str:
-    """Return the network of a client: its IPv4 address, or the /64 of its IPv6 address.
-
-    A line is given a /64 or more (RFC 6177), in which it can take a new address for every request.
-    """
-    parsed = parse_address(address)
-    if isinstance(parsed, IPv6Address):
-        return str(IPv6Network((int(parsed), 64), strict=False))
-    return str(parsed) if parsed else ""
 
 
 def advisory_lock(parameter: str) -> ColumnElement[Any]:

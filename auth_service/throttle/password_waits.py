@@ -1,10 +1,11 @@
-"""The throttle of passwords: for a name from a network, for a name, and for a network.
+"""The waits after wrong passwords: of a name from a network, of a name, and of a network.
 
 An attempt is admitted before anything is compared, in a short transaction of its own, and is under way until
 its result is recorded. So the rules hold over all workers and replicas, and after a restart. They are the
 same for an unknown name: the throttle knows names by their digests alone.
 """
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, select, true
 from sqlalchemy.exc import SQLAlchemyError
 
+from auth_service import names
 from auth_service.models import db
 from auth_service.throttle import attempts
 from auth_service.throttle.attempts import Counts
-from auth_service.throttle.limits import HOUR, TooMany, advisory_lock, lock, refuse
+from auth_service.throttle.too_many import HOUR, TooMany, advisory_lock, lock, refuse
 
 FREE_FAILURES = 5  # failures in a row; the last of them starts the first wait, which each further one doubles
 FIRST_WAIT = timedelta(seconds=1)
@@ -61,7 +63,19 @@ class Attempt:
         pair = {"name_key": self.name_key, "network": self.network}
         before = {"abandoned_before": now - attempts.ABANDONED_AFTER}
         connection.execute(attempts.CLEAR, {"attempt_id": self.id, **pair, **before})
-        attempts.know_network(connection, self.name_key, self.network, now=now)
+        know_network(connection, self.name_key, self.network, now=now)
+
+
+def key_of(name: str) -> bytes:
+    """Return the digest that stands for a name, in any case; an invalid name has one too."""
+    folded = names.fold_typed(name, otherwise=f"\0{name}")  # no name begins like this
+    return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).digest()
+
+
+def know_network(connection: Connection, name_key: bytes, network: str, *, now: datetime) -> None:
+    """Record that the user of this name logged in from the network."""
+    connection.execute(attempts.KNOW, {"name_key": name_key, "network": network, "last_login_at": now})
+    connection.execute(attempts.DELETE_OLD_NETWORKS, {"before": now - attempts.KNOWN_FOR})
 
 
 @contextmanager
@@ -72,7 +86,7 @@ def attempt(name: str, network: str, *, now: datetime) -> Iterator[Attempt]:
     overloaded service locks nobody out. If the database failed, deleting it would only wait for the database
     once more, and it counts as abandoned. At its end the block holds no connection.
     """
-    name_key = attempts.key_of(name)
+    name_key = key_of(name)
     admitted = Attempt(_admit(name_key, network, now), name_key, network)
     try:
         yield admitted
@@ -80,10 +94,10 @@ def attempt(name: str, network: str, *, now: datetime) -> Iterator[Attempt]:
         raise
     except BaseException:
         if not admitted.has_failed:
-            _delete(admitted)
+            _discard(admitted)
         raise
     if not (admitted.has_failed or admitted.has_succeeded):
-        _delete(admitted)
+        _discard(admitted)
 
 
 def refusal(counts: Counts, *, now: datetime) -> TooManyAttempts | None:
@@ -121,19 +135,30 @@ def _hour_wait(count: int, limit: int, oldest: datetime | None, now: datetime) -
 
 def _admit(name_key: bytes, network: str, now: datetime) -> int:
     """Return the id of a new attempt that is under way, or raise `TooManyAttempts`."""
+    row = {"name_key": name_key, "network": network, "at": now, "failed": False}
     with db.read() as connection:  # without a transaction: refusing many costs little
-        _check(connection, name_key, network, now)
+        _require_no_wait(connection, name_key, network, now)
     with db.write() as connection:
         lock(connection, LOCK, name=f"attempts of {name_key.hex()}", network=f"attempts from {network}")
-        _check(connection, name_key, network, now)
-        return attempts.add(connection, name_key, network, now=now)
+        _require_no_wait(connection, name_key, network, now)
+        connection.execute(attempts.DELETE_OLD, {"before": now - attempts.IN_A_ROW})
+        return connection.execute(attempts.INSERT, row).scalar_one()
 
 
-def _check(connection: Connection, name_key: bytes, network: str, now: datetime) -> None:
-    if refused := refusal(attempts.count(connection, name_key, network, now=now), now=now):
+def _require_no_wait(connection: Connection, name_key: bytes, network: str, now: datetime) -> None:
+    parameters = {
+        "name_key": name_key,
+        "network": network,
+        "abandoned_before": now - attempts.ABANDONED_AFTER,
+        "hour_ago": now - HOUR,
+        "day_ago": now - attempts.IN_A_ROW,
+        "month_ago": now - attempts.KNOWN_FOR,
+    }
+    counts = Counts(**connection.execute(attempts.COUNT, parameters).mappings().one())
+    if refused := refusal(counts, now=now):
         refuse(refused)
 
 
-def _delete(admitted: Attempt) -> None:
+def _discard(admitted: Attempt) -> None:
     with db.write() as connection:
         connection.execute(attempts.DELETE, {"attempt_id": admitted.id})
