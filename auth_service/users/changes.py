@@ -128,6 +128,9 @@ def lock_user(
     concerned = [public_id, by.who] if by.session_id else [public_id]
     parameters = {"concerned": concerned, "removed": public_id if removes_admin else ""}
     users = connection.execute(LOCK, parameters).all()
+    if removes_admin and _admins_of(users) == [public_id]:
+        # Somebody may have been promoted while this waited for a lock: the next statement sees it.
+        users = connection.execute(LOCK, parameters).all()
     _require_rights(connection, users, by)
     target = next((user for user in users if user.public_id == public_id), None)
     if target is None or (password_hash and (target.disabled or target.password_hash != password_hash)):

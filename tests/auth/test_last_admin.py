@@ -1,18 +1,23 @@
 """The last admin who can log in stays, by whatever route."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import select
+from sqlalchemy import select, text, update
 
-from auth_service.models import User
+from auth_service.audit import OPERATOR
+from auth_service.models import User, UserRow
+from auth_service.users.changes import update_user
 from tests.auth.database import connected
 from tests.auth.shell import Operator
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, register
+from tests.waiting import wait_until
 
 STAYS = "the last admin stays"
+BLOCKED = text("SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))")
 
 
 def patch(admin: Person, person: Person, /, **members: Any) -> requests.Response:
@@ -101,6 +106,26 @@ def test_who_is_no_admin_is_changed_though_admins_are_locked(pair: Pair, admin: 
         ]
 
     assert statuses == [204, 200, 204]
+
+
+@pytest.mark.parametrize("pair", ["postgresql"], indirect=True, scope="session")  # SQLite has one writer
+def test_who_is_promoted_while_it_is_disabled_is_not_the_last_admin(
+    pair: Pair, admin: Person, operator: Operator
+) -> None:
+    person = register(pair)
+    of_person = User.public_id == person.public_id
+
+    def disable() -> UserRow:
+        with operator.app.app_context():
+            return update_user(person.public_id, {"disabled": True}, by=OPERATOR)
+
+    with ThreadPoolExecutor(1) as thread, connected(pair) as promoting:
+        promoting.execute(update(User).where(of_person).values(admin=True))
+        disabled = thread.submit(disable)
+        wait_until(lambda: promoting.scalar(BLOCKED), "it waits for the promotion")
+
+    assert disabled.result().disabled
+    assert_still_admin(admin)
 
 
 def test_the_last_admin_may_get_another_password_and_stay_what_it_is(only_admin: Person) -> None:
