@@ -42,21 +42,21 @@ def rotate(path: Path, *, follow: float = FOLLOW) -> str:
 
     First every verifier learns the key, and only then does it sign: no token is ever seen before its key.
     """
-    with _locked(path):
+    with _locked(path) as folder:
         jwks = read_jwks(path)
         parse(jwks)
         new = _new_key(["verify"])
-        _write(path, _jwk_set([*jwks, new]))
+        _write(path, _jwk_set([*jwks, new]), folder=folder)
         time.sleep(follow)
         now = int(time.time())
         old = [{**jwk, "key_ops": ["verify"], "exp": time_of(jwk, "exp") or now + AGES} for jwk in jwks]
-        _write(path, _jwk_set([{**new, "key_ops": ["sign", "verify"]}, *old]))
+        _write(path, _jwk_set([{**new, "key_ops": ["sign", "verify"]}, *old]), folder=folder)
         return str(new["kid"])
 
 
 def retire(path: Path, kid: str, *, force: bool = False) -> None:
     """Take out a key that no longer signs; unless forced, not while a token of it may be alive."""
-    with _locked(path):
+    with _locked(path) as folder:
         jwks = read_jwks(path)
         found = [jwk for jwk in jwks if jwk.get("kid") == kid]
         if not found:
@@ -67,7 +67,7 @@ def retire(path: Path, kid: str, *, force: bool = False) -> None:
         remaining = AGES if dead_at is None else dead_at - now
         if remaining > 0 and not force:
             raise BadKeys(f"tokens of this key may live for {remaining} s more; --force retires it anyway")
-        _write(path, _jwk_set([jwk for jwk in jwks if jwk not in found]))
+        _write(path, _jwk_set([jwk for jwk in jwks if jwk not in found]), folder=folder)
 
 
 def time_of(jwk: Jwk, name: str) -> int | None:
@@ -88,14 +88,14 @@ def _jwk_set(jwks: list[Jwk]) -> str:
 
 def _make(path: Path, text: str, *, mode: int) -> bool:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(path):
+    with _locked(path) as folder:
         if path.exists():
             return False
-        _write(path, text, mode=mode)
+        _write(path, text, folder=folder, mode=mode)
         return True
 
 
-def _write(path: Path, text: str, *, mode: int = 0o600) -> None:
+def _write(path: Path, text: str, *, folder: int, mode: int = 0o600) -> None:
     """Put a new file in the place of the old one: a reader sees the one or the other, whole."""
     with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         os.fchmod(file.fileno(), mode)  # whatever the umask says
@@ -103,22 +103,15 @@ def _write(path: Path, text: str, *, mode: int = 0o600) -> None:
         file.flush()
         os.fsync(file.fileno())
     Path(file.name).replace(path)
-    with _opened(path.parent) as folder:
-        os.fsync(folder)
+    os.fsync(folder)
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Let one change of the file follow the other."""
-    with _opened(path.parent) as folder:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _locked(path: Path) -> Iterator[int]:
+    """Let one change of the file follow the other; lend the descriptor of its folder, which is locked."""
+    folder = os.open(path.parent, os.O_RDONLY)
     try:
-        yield descriptor
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield folder
     finally:
-        os.close(descriptor)
+        os.close(folder)

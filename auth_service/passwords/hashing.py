@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from argon2 import Parameters, PasswordHasher, Type, extract_parameters, low_level
+from argon2 import Parameters, PasswordHasher, extract_parameters, low_level
 from argon2.exceptions import VerifyMismatchError
 from flask import Flask, current_app
 from prometheus_client import Gauge, Histogram
@@ -38,8 +38,8 @@ def init_app(app: Flask, settings: AuthSettings) -> None:
     share_one_arena()
     threads = max(1, settings.threads * 3 // 4)  # the others stay free for what needs no hash
     slots = max(1, min(cores() // settings.workers, threads))
-    costs = (settings.argon2_time_cost, settings.argon2_memory, settings.argon2_parallelism)
-    app.extensions["hasher"] = Hasher(*costs, ConcurrencyLimit(slots, waiting=threads - slots, wait=WAIT))
+    argon2 = PasswordHasher(settings.argon2_time_cost, settings.argon2_memory, settings.argon2_parallelism)
+    app.extensions["hasher"] = Hasher(argon2, ConcurrencyLimit(slots, waiting=threads - slots, wait=WAIT))
 
 
 def current_hasher() -> "Hasher":
@@ -58,10 +58,10 @@ def share_one_arena() -> None:
 
 
 class Hasher:
-    """Hash and verify with Argon2id in `memory` KiB, within `slots`; every method may raise `Busy`."""
+    """Hash and verify with Argon2id, within `slots`; every method may raise `Busy`."""
 
-    def __init__(self, time_cost: int, memory: int, parallelism: int, slots: ConcurrencyLimit) -> None:
-        self._argon2 = PasswordHasher(time_cost, memory, parallelism, type=Type.ID)
+    def __init__(self, argon2: PasswordHasher, slots: ConcurrencyLimit) -> None:
+        self._argon2 = argon2
         self.slots = slots
         # Its threads start with the first hash, so that forked workers start their own.
         self._threads = ThreadPoolExecutor(slots.count, "hash", initializer=_lower_priority)

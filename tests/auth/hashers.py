@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from argon2 import PasswordHasher
 from flask import Flask
 
 from auth_service.passwords.hashing import Hasher
@@ -12,7 +13,7 @@ def make_hasher(
     *, memory: int = 64, time_cost: int = 1, parallelism: int = 1, slots: ConcurrencyLimit | None = None
 ) -> Hasher:
     """Return a hasher with one slot, unless other slots are given."""
-    return Hasher(time_cost, memory, parallelism, slots or ConcurrencyLimit(1))
+    return Hasher(PasswordHasher(time_cost, memory, parallelism), slots or ConcurrencyLimit(1))
 
 
 class Meanwhile(ConcurrencyLimit):
