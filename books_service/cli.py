@@ -7,7 +7,7 @@ from flask import Flask, current_app
 from sqlalchemy import select
 
 from books_service.feed import events, follower
-from books_service.models import Feed, db
+from books_service.models import FeedState, db
 from common.cli import Commands
 
 feed_commands = Commands("feed", help="Show how far auth's feed is applied, or start it again.")
@@ -37,7 +37,7 @@ def reset_feed() -> None:
 def show_feed() -> None:
     """Show how far the feed is applied."""
     with db.read() as connection:
-        row = connection.execute(select(Feed.__table__)).one()
+        row = connection.execute(select(FeedState.__table__)).one()
     age = f"{(datetime.now(UTC) - row.heard_at).total_seconds():.1f} s ago" if row.heard_at else "never"
     click.echo(f"cursor {row.cursor}, auth heard of {age}")
     click.echo(f"applied: {row.sessions_ended} session.ended, {row.users_deleted} user.deleted")

@@ -17,14 +17,14 @@ SEARCHED: ColumnElement[str] = literal_column(
 )
 
 
-class Base(DeclarativeBase):
+class BooksBase(DeclarativeBase):
     """The tables of the books database."""
 
 
-db = Database(metadata=Base.metadata)
+db = Database(metadata=BooksBase.metadata)
 
 
-class Book(Base):
+class Book(BooksBase):
     """One book on the shelf of `owner`, the `public_id` of a verified token."""
 
     __tablename__ = "books"
@@ -66,7 +66,7 @@ class Book(Base):
     )
 
 
-class Shelf(Base):
+class Shelf(BooksBase):
     """How many books an owner has; a change of their number holds this row, so that it is right."""
 
     __tablename__ = "shelves"
@@ -75,7 +75,7 @@ class Shelf(Base):
     books: Mapped[int] = mapped_column(Integer)
 
 
-class IdempotencyKey(Base):
+class IdempotencyKey(BooksBase):
     """A key that an owner has sent with a request that was served, and the answer it got."""
 
     __tablename__ = "idempotency_keys"
@@ -89,7 +89,7 @@ class IdempotencyKey(Base):
     __table_args__: tuple[Any, ...] = (Index("ix_idempotency_keys_made_at", "made_at"),)
 
 
-class Feed(Base):
+class FeedState(BooksBase):
     """The one row that says how far auth's feed is applied, and when auth was last heard of."""
 
     __tablename__ = "feed"
@@ -104,7 +104,7 @@ class Feed(Base):
     users_deleted: Mapped[int] = mapped_column(BigInteger)
 
 
-class EndedSession(Base):
+class EndedSession(BooksBase):
     """A session whose tokens are refused, for as long as one of them could be alive."""
 
     __tablename__ = "ended_sessions"
@@ -116,7 +116,7 @@ class EndedSession(Base):
     __table_args__: tuple[Any, ...] = (Index("ix_ended_sessions_position", "position"),)
 
 
-class DeletedUser(Base):
+class DeletedUser(BooksBase):
     """A user who gets no further book, ever; from `swept_at` on there is none left that came late."""
 
     __tablename__ = "deleted_users"

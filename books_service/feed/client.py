@@ -8,7 +8,7 @@ from itertools import pairwise
 import requests
 from pydantic import TypeAdapter, ValidationError
 
-from books_service.feed.events import SESSION_ENDED, USER_DELETED, Event
+from books_service.feed.events import SESSION_ENDED, USER_DELETED, FeedEvent
 from common.tokens.keys import Keys
 from common.tokens.service import issue_service_token
 
@@ -25,7 +25,7 @@ class AuthUnavailable(Exception):
     """Auth did not answer, or not as it should."""
 
 
-class NotInFeed(AuthUnavailable):
+class ResetNeeded(AuthUnavailable):
     """Auth has purged the next events, or its feed ends before the cursor."""
 
 
@@ -33,7 +33,7 @@ class NotInFeed(AuthUnavailable):
 class FeedPage:
     """A page of the feed."""
 
-    events: list[Event]
+    events: list[FeedEvent]
     last: int
 
 
@@ -49,10 +49,10 @@ class FeedClient:
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy and no .netrc comes between two services
 
-    def fetch(self, *, after: int, wait: int) -> Sequence[Event]:
+    def fetch(self, *, after: int, wait: int) -> Sequence[FeedEvent]:
         """Return the events behind `after`, as soon as there are any.
 
-        Raises `AuthUnavailable` and `NotInFeed`.
+        Raises `AuthUnavailable` and `ResetNeeded`.
         """
         token = issue_service_token(self._keys.current().signing, now=time.time())
         try:
@@ -69,13 +69,13 @@ class FeedClient:
         # A feed that ends before the cursor was restored from a backup.
         was_restored = end.isascii() and end.isdecimal() and int(end[:MAX_DIGITS]) < after
         if response.status_code == 410 or was_restored:
-            raise NotInFeed(RESET)
+            raise ResetNeeded(RESET)
         if response.status_code != 200:
             raise AuthUnavailable(f"status {response.status_code}")
         return parse_page(response.content, after=after)
 
 
-def parse_page(body: bytes, *, after: int) -> Sequence[Event]:
+def parse_page(body: bytes, *, after: int) -> Sequence[FeedEvent]:
     """Return the events of a page behind `after`, or raise `AuthUnavailable` if it is none."""
     try:
         page = _page.validate_json(body, strict=True)
@@ -88,7 +88,7 @@ def parse_page(body: bytes, *, after: int) -> Sequence[Event]:
     return page.events
 
 
-def is_complete(event: Event) -> bool:
+def is_complete(event: FeedEvent) -> bool:
     """Return whether an event has the members of its type; one of a new type only moves the cursor."""
     if event.type == SESSION_ENDED:
         return bool(event.sid and event.until)

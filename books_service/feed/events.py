@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql
 
-from books_service.models import Book, DeletedUser, EndedSession, Feed, IdempotencyKey, Shelf
+from books_service.models import Book, DeletedUser, EndedSession, FeedState, IdempotencyKey, Shelf
 from common.db.engine import transaction
 
 SESSION_ENDED = "session.ended"
@@ -24,7 +24,12 @@ SWEEP_AFTER = timedelta(seconds=20)
 CLOCK_SKEW = timedelta(days=1)  # that an ended session is kept longer than needed: clocks are set, too
 
 INSERT_SESSION = postgresql.insert(EndedSession).on_conflict_do_nothing()  # the same words on SQLite
-INSERT_USER = postgresql.insert(DeletedUser).on_conflict_do_nothing()
+_user = postgresql.insert(DeletedUser)
+# A second deletion is as new as the first: every worker hears of it, and the sweep comes once more.
+INSERT_USER = _user.on_conflict_do_update(
+    index_elements=[DeletedUser.public_id],
+    set_={name: _user.excluded[name] for name in ("position", "deleted_at", "swept_at")},
+)
 _owns_book = Book.owner == bindparam("owner")
 FIND_BOOKS = select(Book.id).where(_owns_book).order_by(Book.id).limit(BATCH)
 DELETE_BOOKS = delete(Book).where(_owns_book, Book.id.between(bindparam("first"), bindparam("last")))
@@ -39,7 +44,7 @@ class CursorMoved(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class FeedEvent:
     """An event of auth; a session's end has `sid` and `until`, a user's deletion `public_id`."""
 
     id: int
@@ -50,67 +55,58 @@ class Event:
     public_id: str = ""
 
 
-def read_cursor(connection: Connection) -> int:
-    """Return the id of the last event that was applied."""
-    return connection.execute(select(Feed.cursor)).scalar_one()
-
-
 def reset(connection: Connection) -> None:
     """Begin again with the first event that auth still keeps; applying one twice does no harm."""
-    connection.execute(update(Feed).values(cursor=0))
+    connection.execute(update(FeedState).values(cursor=0))
 
 
 def record_contact(connection: Connection, *, now: datetime) -> None:
     """Record that auth answered, though without an event."""
-    connection.execute(update(Feed).values(heard_at=now))
+    connection.execute(update(FeedState).values(heard_at=now))
 
 
-def apply(connection: Connection, events: Sequence[Event], *, cursor: int, now: datetime) -> None:
+def apply(connection: Connection, events: Sequence[FeedEvent], *, cursor: int, now: datetime) -> None:
     """Apply the events that follow `cursor`, all or nothing, or raise `CursorMoved`."""
-    full = []
     with transaction(connection):
         position = _advance(connection, events, cursor=cursor, now=now)
         for place, event in enumerate(events, position + 1):
-            if event.type == SESSION_ENDED:
-                _end_session(connection, event, place, now=now)
-            elif event.type == USER_DELETED and _delete_user(connection, event.public_id, place, now=now):
-                full.append(event.public_id)
-    for owner in full:
-        _erase(connection, owner, waits=False)
+            _apply_event(connection, event, place, now=now)
+    for event in events:
+        if event.type == USER_DELETED:
+            _erase(connection, event.public_id, waits=False)
 
 
-def _advance(connection: Connection, events: Sequence[Event], *, cursor: int, now: datetime) -> int:
+def _advance(connection: Connection, events: Sequence[FeedEvent], *, cursor: int, now: datetime) -> int:
     """Move the cursor behind `events`; return the position before the first of them."""
     types = [event.type for event in events]
     statement = (
-        update(Feed)
-        .where(Feed.cursor == cursor)
+        update(FeedState)
+        .where(FeedState.cursor == cursor)
         .values(
             cursor=events[-1].id,
-            position=Feed.position + len(events),
+            position=FeedState.position + len(events),
             heard_at=now,
             event_at=events[-1].at,
             applied_at=now,
-            sessions_ended=Feed.sessions_ended + types.count(SESSION_ENDED),
-            users_deleted=Feed.users_deleted + types.count(USER_DELETED),
+            sessions_ended=FeedState.sessions_ended + types.count(SESSION_ENDED),
+            users_deleted=FeedState.users_deleted + types.count(USER_DELETED),
         )
     )
-    position = connection.execute(statement.returning(Feed.position)).scalar_one_or_none()
+    position = connection.execute(statement.returning(FeedState.position)).scalar_one_or_none()
     if position is None:
         raise CursorMoved
     return position - len(events)
 
 
-def _end_session(connection: Connection, event: Event, position: int, *, now: datetime) -> None:
-    if event.until and event.until + CLOCK_SKEW > now:
-        row = {"sid": event.sid, "until": event.until, "position": position}
-        connection.execute(INSERT_SESSION, row)
-
-
-def _delete_user(connection: Connection, public_id: str, position: int, *, now: datetime) -> bool:
-    """Delete the user and the first batch of what they have; return whether they may have more."""
-    connection.execute(INSERT_USER, {"public_id": public_id, "position": position, "deleted_at": now})
-    return _delete_some(connection, public_id, waits=False)
+def _apply_event(connection: Connection, event: FeedEvent, position: int, *, now: datetime) -> None:
+    """Record what ended; of a deleted user's books the first batch goes in the same transaction."""
+    if event.type == SESSION_ENDED and event.until and event.until + CLOCK_SKEW > now:
+        session = {"sid": event.sid, "until": event.until, "position": position}
+        connection.execute(INSERT_SESSION, session)
+    elif event.type == USER_DELETED:
+        user = {"public_id": event.public_id, "position": position, "deleted_at": now, "swept_at": None}
+        connection.execute(INSERT_USER, user)
+        _delete_some(connection, event.public_id, waits=False)
 
 
 def _delete_some(connection: Connection, owner: str, *, waits: bool) -> bool:
@@ -154,6 +150,6 @@ def sweep(connection: Connection, *, now: datetime) -> int:
     return len(owners)
 
 
-def forget(connection: Connection, *, now: datetime) -> int:
+def purge_ended_sessions(connection: Connection, *, now: datetime) -> int:
     """Delete ended sessions whose tokens have all expired; return how many there were."""
     return connection.execute(delete(EndedSession).where(EndedSession.until < now - CLOCK_SKEW)).rowcount

@@ -13,14 +13,14 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from books_service.feed import events as feed
 from books_service.feed import leader_lock
-from books_service.feed.client import WAIT, AuthUnavailable, FeedClient, NotInFeed
-from books_service.feed.events import CursorMoved, Event
-from books_service.models import db
+from books_service.feed.client import WAIT, AuthUnavailable, FeedClient, ResetNeeded
+from books_service.feed.events import CursorMoved, FeedEvent
+from books_service.models import FeedState, db
 from books_service.settings import BooksSettings
 from books_service.shelf import idempotency
 from common.db.connections import SchemaNotCurrent
@@ -29,8 +29,9 @@ from common.tokens.keys import load_keys
 SHORTEST_WAIT = 0.2  # seconds: an empty response in less was no long poll
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.2, 10.0  # seconds between two attempts while auth is unavailable
 STANDBY_PAUSE = 0.5  # seconds between two attempts to become the leader
-CONTACT_EVERY = 2.0  # seconds between two records that auth answered
-FORGET_EVERY = 60.0  # seconds between two purges of expired rows
+PURGE_EVERY = 60.0  # seconds between two purges of expired rows
+
+SELECT_CURSOR = select(FeedState.cursor)
 
 log = structlog.get_logger()
 
@@ -42,13 +43,14 @@ class Follower:
         self._auth = auth
         self._heartbeat = settings.follower_heartbeat
         self._backoff = FIRST_BACKOFF
-        self._contact_at = self._forgot_at = float("-inf")  # on the monotonic clock
+        self._wait = 0  # the first poll only finds out whether auth is there
+        self._purged_at = float("-inf")  # on the monotonic clock
 
     def follow(self, connection: Connection) -> None:
         """Go on until the database fails."""
         self.touch_heartbeat()
         with leader_lock.take(connection, self._stand_by):
-            log.info("feed_followed", cursor=feed.read_cursor(connection))
+            log.info("feed_followed", cursor=connection.execute(SELECT_CURSOR).scalar_one())
             while True:
                 self.touch_heartbeat()
                 self._clean(connection)
@@ -60,11 +62,10 @@ class Follower:
 
     def poll(self, connection: Connection) -> None:
         """Fetch once, and apply the events; if auth is unavailable, back off."""
-        cursor, started = feed.read_cursor(connection), time.monotonic()
-        wait = WAIT if self._contact_at > 0 else 0  # the first poll only finds out whether auth is there
+        cursor, started = connection.execute(SELECT_CURSOR).scalar_one(), time.monotonic()
         try:
-            events = self._auth.fetch(after=cursor, wait=wait)
-        except NotInFeed as error:
+            events = self._auth.fetch(after=cursor, wait=self._wait)
+        except ResetNeeded as error:
             log.error("feed_has_to_be_reset", cursor=cursor, reason=str(error))
             self._backoff = LONGEST_BACKOFF
             self.back_off()
@@ -72,36 +73,32 @@ class Follower:
             log.error("feed_away", cursor=cursor, reason=str(error))
             self.back_off()
         else:
-            self._backoff = FIRST_BACKOFF
-            if events:
-                self._apply(connection, events, cursor)
-            else:
-                self._record_contact(connection)
+            self._backoff, self._wait = FIRST_BACKOFF, WAIT
+            self._apply(connection, events, cursor)
+            if not events:
                 time.sleep(max(0.0, SHORTEST_WAIT - (time.monotonic() - started)))
 
-    def _apply(self, connection: Connection, events: Sequence[Event], cursor: int) -> None:
+    def _apply(self, connection: Connection, events: Sequence[FeedEvent], cursor: int) -> None:
+        now = datetime.now(UTC)
+        if not events:
+            feed.record_contact(connection, now=now)
+            return
         try:
-            feed.apply(connection, events, cursor=cursor, now=datetime.now(UTC))
+            feed.apply(connection, events, cursor=cursor, now=now)
         except CursorMoved:
             log.warning("feed_cursor_moved", cursor=cursor)
-            return
-        self._contact_at = time.monotonic()
-        log.info("feed_applied", cursor=events[-1].id, events=len(events))
-
-    def _record_contact(self, connection: Connection) -> None:
-        if time.monotonic() - self._contact_at > CONTACT_EVERY:
-            feed.record_contact(connection, now=datetime.now(UTC))
-            self._contact_at = time.monotonic()
+        else:
+            log.info("feed_applied", cursor=events[-1].id, events=len(events))
 
     def _clean(self, connection: Connection) -> None:
         """Delete what came after its owner was deleted, and at times what has expired."""
         now = datetime.now(UTC)
         if count := feed.sweep(connection, now=now):
             log.info("feed_swept", users=count)
-        if time.monotonic() - self._forgot_at > FORGET_EVERY:
-            feed.forget(connection, now=now)
-            idempotency.forget(connection, now=now)
-            self._forgot_at = time.monotonic()
+        if time.monotonic() - self._purged_at > PURGE_EVERY:
+            feed.purge_ended_sessions(connection, now=now)
+            idempotency.purge_keys(connection, now=now)
+            self._purged_at = time.monotonic()
 
     def back_off(self) -> None:
         """Wait, about twice as long as the last time."""

@@ -14,7 +14,7 @@ from flask import Flask
 from prometheus_client import Gauge
 from sqlalchemy import Connection, bindparam, select
 
-from books_service.models import DeletedUser, EndedSession, Feed, db
+from books_service.models import DeletedUser, EndedSession, FeedState, db
 from books_service.settings import BooksSettings
 from common.health import State
 from common.ops.forks import after_fork
@@ -38,9 +38,7 @@ _applied = Gauge(
 
 log = structlog.get_logger()
 
-SELECT_FEED = select(
-    Feed.position, Feed.heard_at, Feed.event_at, Feed.applied_at, Feed.sessions_ended, Feed.users_deleted
-)
+SELECT_FEED = select(FeedState.__table__)
 SELECT_SESSIONS = select(EndedSession.sid, EndedSession.until).where(
     EndedSession.position > bindparam("after"), EndedSession.until > bindparam("since")
 )

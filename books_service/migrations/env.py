@@ -1,7 +1,7 @@
 """Runs the migrations of the books database; Alembic loads this file."""
 
-from books_service.models import Base
+from books_service.models import BooksBase
 from books_service.settings import BooksSettings
 from common.db.migrations import migrate
 
-migrate(Base.metadata, BooksSettings.read().database_url)
+migrate(BooksBase.metadata, BooksSettings.read().database_url)

@@ -90,7 +90,7 @@ def put_book_once(owner: str, key: str, book: Mapping[str, Any], *, capacity: in
     return created, False
 
 
-def forget(connection: Connection, *, now: datetime) -> None:
+def purge_keys(connection: Connection, *, now: datetime) -> None:
     """Delete, for the follower, the keys that no request has purged."""
     while connection.execute(PURGE, {"expired": now - KEPT, "limit": BATCH}).rowcount == BATCH:
         pass

@@ -13,7 +13,7 @@ import requests
 import time_machine
 
 from books_service.feed import events as feed
-from books_service.feed.events import Event
+from books_service.feed.events import FeedEvent
 from books_service.feed.revocations import RevocationCache
 from common.tokens.access import Claims
 from tests.feed.ends import ask, leave, log_out, refused_everywhere
@@ -116,7 +116,7 @@ def test_what_a_fast_clock_forgot_is_known_again_once_it_is_set(own_shelves: She
     claims = claims_of(str(uuid.uuid4()))
 
     def end(number: int, session_id: str) -> None:
-        event = Event(number, "session.ended", now, sid=session_id, until=now + timedelta(minutes=45))
+        event = FeedEvent(number, "session.ended", now, sid=session_id, until=now + timedelta(minutes=45))
         with own_shelves.connect() as connection:
             feed.apply(connection, [event], cursor=number - 1, now=now)
 

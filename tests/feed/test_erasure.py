@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from books_service.feed import events as feed
-from books_service.feed.events import Event
+from books_service.feed.events import FeedEvent
 from books_service.models import IdempotencyKey
 from books_service.shelf import idempotency
 from books_service.shelf.put import OwnerDeleted, put_book
@@ -22,11 +22,11 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 WAITING = "SELECT count(*) AS count FROM pg_locks WHERE NOT granted"
 
 
-def deletion(public_id: str, number: int = 1) -> Event:
-    return Event(number, "user.deleted", NOW, public_id=public_id)
+def deletion(public_id: str, number: int = 1) -> FeedEvent:
+    return FeedEvent(number, "user.deleted", NOW, public_id=public_id)
 
 
-def apply(shelves: Shelves, *events: Event, cursor: int = 0, now: datetime = NOW) -> None:
+def apply(shelves: Shelves, *events: FeedEvent, cursor: int = 0, now: datetime = NOW) -> None:
     with shelves.connect() as connection:
         feed.apply(connection, events, cursor=cursor, now=now)
 
@@ -167,7 +167,7 @@ def test_what_a_crash_left_is_swept(own_shelves: Shelves) -> None:
 
 def test_an_event_is_applied_once(own_shelves: Shelves) -> None:
     owner = str(uuid.uuid4())
-    ended = Event(2, "session.ended", NOW, sid="a-session", until=NOW + timedelta(hours=1))
+    ended = FeedEvent(2, "session.ended", NOW, sid="a-session", until=NOW + timedelta(hours=1))
     apply(own_shelves, deletion(owner), ended)
 
     with pytest.raises(feed.CursorMoved):
@@ -177,11 +177,11 @@ def test_an_event_is_applied_once(own_shelves: Shelves) -> None:
     assert (found.cursor, found.position, found.users_deleted, found.sessions_ended) == (2, 2, 1, 1)
 
 
-def test_to_hear_all_again_changes_nothing(own_shelves: Shelves) -> None:
+def test_to_hear_all_again_adds_nothing(own_shelves: Shelves) -> None:
     events = [
         deletion(str(uuid.uuid4())),
-        Event(2, "session.ended", NOW, sid="a-session", until=NOW + timedelta(hours=1)),
-        Event(3, "something.new", NOW),
+        FeedEvent(2, "session.ended", NOW, sid="a-session", until=NOW + timedelta(hours=1)),
+        FeedEvent(3, "something.new", NOW),
     ]
     apply(own_shelves, *events)
     before = remembered(own_shelves)
@@ -196,19 +196,35 @@ def test_to_hear_all_again_changes_nothing(own_shelves: Shelves) -> None:
 
 def remembered(shelves: Shelves) -> list[Any]:
     sessions = shelves.execute("SELECT * FROM ended_sessions")
-    return [*sessions, *shelves.execute("SELECT * FROM deleted_users")]
+    return [*sessions, *shelves.execute("SELECT public_id, deleted_at FROM deleted_users")]
+
+
+def test_a_second_deletion_of_a_user_is_as_new_as_the_first(own_shelves: Shelves) -> None:
+    owner, later = str(uuid.uuid4()), NOW + timedelta(hours=1)
+    apply(own_shelves, deletion(owner))
+    assert sweep(own_shelves, now=NOW + timedelta(minutes=1)) == 1
+    own_shelves.fill(owner, 3)
+
+    apply(own_shelves, FeedEvent(2, "something.new", NOW), deletion(owner, 3), cursor=1, now=later)
+
+    [user] = own_shelves.execute("SELECT position, swept_at FROM deleted_users")
+    assert (user.position, user.swept_at) == (own_shelves.feed().position, None)
+    assert own_shelves.count(owner) == 0
+    assert sweep(own_shelves, now=later + timedelta(minutes=1)) == 1
 
 
 def test_ended_sessions_are_forgotten_once_their_tokens_are_dead(own_shelves: Shelves) -> None:
     events = [
-        Event(number, "session.ended", NOW, sid=f"session-{number}", until=NOW + timedelta(hours=number))
+        FeedEvent(number, "session.ended", NOW, sid=f"session-{number}", until=NOW + timedelta(hours=number))
         for number in (1, 2)
     ]
     apply(own_shelves, *events)
 
     with own_shelves.connect() as connection:
-        assert feed.forget(connection, now=NOW + timedelta(hours=20)) == 0  # a clock may have gone wrong
-        assert feed.forget(connection, now=NOW + timedelta(hours=25, minutes=30)) == 1
+        assert (
+            feed.purge_ended_sessions(connection, now=NOW + timedelta(hours=20)) == 0
+        )  # a clock may have gone wrong
+        assert feed.purge_ended_sessions(connection, now=NOW + timedelta(hours=25, minutes=30)) == 1
 
     assert own_shelves.execute("SELECT sid FROM ended_sessions") == [("session-2",)]
 
@@ -223,6 +239,6 @@ def test_old_keys_of_requests_are_forgotten(own_shelves: Shelves) -> None:
 
     with own_shelves.connect() as connection:
         connection.execute(insert(IdempotencyKey), keys)
-        idempotency.forget(connection, now=NOW)
+        idempotency.purge_keys(connection, now=NOW)
 
     assert own_shelves.execute("SELECT key FROM idempotency_keys") == [(str(many),)]

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, create_engine, inspect, text
 
 from auth_service.models import AuthBase
-from books_service.models import Base as BooksBase
+from books_service.models import BooksBase
 from common.db.migrations import meant_for
 from tests.pair import SERVICES, Pair
 from tests.people import PASSWORD, assert_problem, book
