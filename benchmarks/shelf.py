@@ -16,7 +16,7 @@ from benchmarks.books import Stage, staged
 from benchmarks.people import Person, register
 from benchmarks.services import DATABASES
 from benchmarks.shelf_rows import RARE, make_rows, store
-from books_service.shelf.sort import SORTS
+from books_service.shelf.list import SORTS
 
 SMALL = 1_000  # rows of the table at first
 PAGE = 50  # books

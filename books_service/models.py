@@ -1,7 +1,5 @@
 """The tables of books, of shelves, and of auth's events."""
 
-import hashlib
-import unicodedata
 from datetime import datetime
 from typing import Any
 
@@ -35,10 +33,10 @@ class Book(BooksBase):
     Author: Mapped[str] = mapped_column(Text)
     Publisher: Mapped[str] = mapped_column(Text)
     book_prize: Mapped[int | None] = mapped_column(Integer)
-    folded_name: Mapped[str] = mapped_column(CodePointText)  # see fold
+    folded_name: Mapped[str] = mapped_column(CodePointText)  # see shelf/put.py
     folded_author: Mapped[str] = mapped_column(CodePointText)
     folded_publisher: Mapped[str] = mapped_column(CodePointText)
-    title: Mapped[bytes] = mapped_column(LargeBinary)  # see title_of
+    title: Mapped[bytes] = mapped_column(LargeBinary)  # a digest of name and author, unique on a shelf
     version: Mapped[int] = mapped_column(BigInteger, default=1)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -135,19 +133,3 @@ class DeletedUser(BooksBase):
             sqlite_where=swept_at.is_(None),
         ),
     )
-
-
-def fold(text: str) -> str:
-    """Return the form in which texts are compared: NFC, case-folded, and NFC again."""
-    if text.isascii():
-        return text.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-
-
-def title_of(folded_name: str, folded_author: str) -> bytes:
-    """Return what is unique on a shelf: a digest of name and author.
-
-    The two texts together can be longer than PostgreSQL takes into an index row (2,704 bytes); each alone is
-    2,400 at most.
-    """
-    return hashlib.sha256(f"{folded_name}\0{folded_author}".encode()).digest()

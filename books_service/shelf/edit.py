@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from books_service.models import Book, Shelf, db
-from books_service.shelf.find import SELECT_BOOK, VersionedBook, find_book, versioned_book
-from books_service.shelf.put import INSERT_COLUMNS, MEMBERS, duplicates_refused, folded_columns
+from books_service.shelf.find import MEMBERS, SELECT_BOOK, BookPayload, find_book, select_book
+from books_service.shelf.put import INSERT_COLUMNS, duplicates_refused, folded_columns
 from common.errors import DomainError
 
-VersionCheck = Callable[[int], bool]  # whether a book of this version may be changed
+EtagCheck = Callable[[str], bool]  # whether a book of this entity tag may be changed
 
 # `shelf`, not `owner`: SQLAlchemy takes a parameter that is named like a column for a value to be set.
 UPDATE = (
@@ -42,62 +42,47 @@ class PreconditionFailed(DomainError):
     message = "precondition failed"
 
 
-def change_book(
-    owner: str, book_id: int, members: Mapping[str, Any], is_expected: VersionCheck
-) -> VersionedBook:
+def update_book(owner: str, book_id: int, members: Mapping[str, Any], is_expected: EtagCheck) -> BookPayload:
     """Give the book these members and return it; members that it has already make no new version.
 
     Raises `BookNotFound`, `PreconditionFailed` and `DuplicateBook`.
     """
-    found = _checked(find_book(owner, book_id), is_expected)
-    changed = _changed(found, members)
+    found = find_book(owner, book_id)
+    changed = _changed(found, members, is_expected)
     if changed is found:
         return found
-    if (changed.book.name, changed.book.Author) == (found.book.name, found.book.Author):
+    if (changed.name, changed.Author) == (found.name, found.Author):
         with db.read() as connection:
             if _update(connection, owner, changed):
                 return changed
     with duplicates_refused(), db.write() as connection:
         connection.execute(LOCK_SHELF, {"owner": owner})
-        found = _lock_book(connection, owner, book_id, is_expected)
-        changed = _changed(found, members)
+        found = select_book(connection, LOCK_BOOK, owner, book_id)
+        changed = _changed(found, members, is_expected)
         if changed is not found:
             _update(connection, owner, changed)
         return changed
 
 
-def delete_book(owner: str, book_id: int, is_expected: VersionCheck) -> None:
+def remove_book(owner: str, book_id: int, is_expected: EtagCheck) -> None:
     """Delete the book; raises `BookNotFound` and `PreconditionFailed`."""
     with db.write() as connection:
         connection.execute(GIVE_ROOM, {"shelf": owner})
-        _lock_book(connection, owner, book_id, is_expected)
+        _changed(select_book(connection, LOCK_BOOK, owner, book_id), {}, is_expected)
         connection.execute(DELETE, {"owner": owner, "book_id": book_id})
 
 
-def _lock_book(connection: Connection, owner: str, book_id: int, is_expected: VersionCheck) -> VersionedBook:
-    """Return the book, which stays as it is until the transaction ends."""
-    row = connection.execute(LOCK_BOOK, {"owner": owner, "book_id": book_id}).first()
-    return _checked(versioned_book(row), is_expected)
-
-
-def _checked(found: VersionedBook, is_expected: VersionCheck) -> VersionedBook:
-    if not is_expected(found.version):
+def _changed(found: BookPayload, members: Mapping[str, Any], is_expected: EtagCheck) -> BookPayload:
+    """Return the next version, `found` itself if nothing changes, or raise `PreconditionFailed`."""
+    if not is_expected(found.etag):
         raise PreconditionFailed
-    return found
-
-
-def _changed(found: VersionedBook, members: Mapping[str, Any]) -> VersionedBook:
-    """Return the next version of the book, or `found` itself if nothing changes."""
-    if all(getattr(found.book, name) == value for name, value in members.items()):
+    if all(getattr(found, name) == value for name, value in members.items()):
         return found
-    book = replace(found.book, **members, updated_at=datetime.now(UTC))
-    return VersionedBook(book, found.version + 1)
+    return replace(found, **members, updated_at=datetime.now(UTC), version=found.version + 1)
 
 
-def _update(connection: Connection, owner: str, changed: VersionedBook) -> bool:
+def _update(connection: Connection, owner: str, changed: BookPayload) -> bool:
     """Store the book over the version before it; return False if that is no longer there."""
-    book, version = changed
-    members = {name: getattr(book, name) for name in MEMBERS}
-    values = members | folded_columns(members) | {"version": version, "updated_at": book.updated_at}
-    place = {"shelf": owner, "book_id": book.id, "known": version - 1}
-    return connection.execute(UPDATE, values | place).rowcount == 1
+    members = {name: getattr(changed, name) for name in (*MEMBERS, "version", "updated_at")}
+    place = {"shelf": owner, "book_id": changed.id, "known": changed.version - 1}
+    return connection.execute(UPDATE, members | folded_columns(members) | place).rowcount == 1

@@ -4,13 +4,12 @@ Every statement names the owner, so another user's book is simply not there. Col
 entities (docs/design.md has the measurements).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from pydantic import Field
-from sqlalchemy import bindparam, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from books_service.models import Book, db
 from common.errors import DomainError
@@ -27,25 +26,26 @@ class BookPayload:
     book_prize: int | None
     created_at: datetime
     updated_at: datetime
+    version: Annotated[int, Field(exclude=True)] = 1  # one more with each change
+
+    @property
+    def etag(self) -> str:
+        """Return the strong entity tag of this version (RFC 9110 section 8.8.3)."""
+        return f'"{self.version}"'
 
 
 COLUMNS = tuple(getattr(Book, field.name) for field in fields(BookPayload))
+OURS = ("id", "created_at", "updated_at", "version")  # what no client sets
+MEMBERS = tuple(field.name for field in fields(BookPayload) if field.name not in OURS)
 
 # The first book from there to there: PostgreSQL then takes the index of that order, whatever it believes of
 # the owner's books. By equality it may filter the whole shelf (docs/design.md).
 SELECT_BOOK = (
-    select(*COLUMNS, Book.version)
+    select(*COLUMNS)
     .where(Book.owner == bindparam("owner"), Book.id.between(bindparam("book_id"), bindparam("book_id")))
     .order_by(Book.id)
     .limit(1)
 )
-
-
-class VersionedBook(NamedTuple):
-    """A book, and which of its versions it is: 1, and one more with each change."""
-
-    book: BookPayload
-    version: int
 
 
 class BookNotFound(DomainError):
@@ -56,19 +56,15 @@ class BookNotFound(DomainError):
     message = "book does not exist"
 
 
-def find_book(owner: str, book_id: int) -> VersionedBook:
+def find_book(owner: str, book_id: int) -> BookPayload:
     """Return the book, or raise `BookNotFound` if `owner` has no such book."""
     with db.read() as connection:
-        return versioned_book(connection.execute(SELECT_BOOK, {"owner": owner, "book_id": book_id}).first())
+        return select_book(connection, SELECT_BOOK, owner, book_id)
 
 
-def versioned_book(row: Sequence[Any] | None) -> VersionedBook:
-    """Return the book of a row of `SELECT_BOOK`, or raise `BookNotFound` if there is none."""
+def select_book(connection: Connection, statement: Select[Any], owner: str, book_id: int) -> BookPayload:
+    """Return the book that `statement`, a form of `SELECT_BOOK`, finds, or raise `BookNotFound`."""
+    row = connection.execute(statement, {"owner": owner, "book_id": book_id}).first()
     if row is None:
         raise BookNotFound
-    return VersionedBook(book_from_row(row), row[-1])
-
-
-def book_from_row(row: Sequence[Any]) -> BookPayload:
-    """Return the book of a row that begins with `COLUMNS`."""
-    return BookPayload(*row[: len(COLUMNS)])
+    return BookPayload(*row)

@@ -17,8 +17,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 
 from books_service.models import IdempotencyKey, db
-from books_service.shelf.find import BookPayload
-from books_service.shelf.put import MEMBERS, duplicates_refused, insert_book, new_row
+from books_service.shelf.find import MEMBERS, BookPayload
+from books_service.shelf.put import duplicates_refused, insert_book, new_row
 from common.db.engine import is_locked
 from common.errors import DomainError, InvalidRequest
 

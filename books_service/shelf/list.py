@@ -1,18 +1,84 @@
 """Listing a shelf in pages: each starts where the last one ended.
 
-A page is read in one or more ranges of the order, one after the other until it is full. A book that does not
-change is in exactly one of them, whatever is put on the shelf or deleted meanwhile.
+A page is read in one or more ranges of its order, one after the other until it is full. A book that does not
+change is in exactly one of them, whatever is put on the shelf or deleted meanwhile. Each order has an index.
+Missing prizes come last in both directions, which no index does: they are a range of their own.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from enum import Enum, auto
+from functools import lru_cache
+from operator import gt, lt
+from typing import Any, Literal, NamedTuple, get_args
 
-from books_service.models import db
-from books_service.shelf.find import BookPayload, book_from_row
-from books_service.shelf.search import FILTERED, Search, parameters
-from books_service.shelf.sort import BY_ID, QueryShape, ranges, statement
+from sqlalchemy import ColumnElement, Select, bindparam, literal_column, select, tuple_
+
+from books_service.models import Book, db
+from books_service.shelf.find import COLUMNS, BookPayload
+from books_service.shelf.search import FILTERED, INDEXED, Search, conditions, parameters
 from common.web.cursors import Position
+
+BY_ID = "id"
+SORTED: dict[str, Any] = {
+    BY_ID: Book.id,
+    "name": Book.folded_name,
+    "Author": Book.folded_author,
+    "book_prize": Book.book_prize,
+    "created_at": Book.created_at,
+}
+Sort = Literal[
+    "id",
+    "-id",
+    "name",
+    "-name",
+    "Author",
+    "-Author",
+    "book_prize",
+    "-book_prize",
+    "created_at",
+    "-created_at",
+]
+SORTS = get_args(Sort)
+STATEMENTS = 256  # kept, of as many shapes; a sort of the whole shelf has five at most
+
+
+class Range(Enum):
+    """A range of an order; `key` and `after` are the sort key and the id of the last book shown."""
+
+    ALL = auto()
+    NOT_NULL = auto()
+    NULL = auto()
+    AFTER = auto()
+    # The two are AFTER in an index of SQLite, which finds the place of a pair by its first member only.
+    SAME_KEY = auto()
+    GREATER = auto()
+    NULL_AFTER = auto()
+    ID_AFTER = auto()
+
+
+class QueryShape(NamedTuple):
+    """What is the same in two listings that are read by the same statements."""
+
+    sort: str
+    members: tuple[str, ...]  # whose whole value is given
+    words: int
+    sqlite: bool
+
+    @property
+    def column(self) -> Any:
+        """Return the column that is sorted by."""
+        return SORTED[self.sort.removeprefix("-")]
+
+    @property
+    def is_search(self) -> bool:
+        """Return whether the listing is filtered."""
+        return bool(self.members or self.words)
+
+    @property
+    def sorts_results(self) -> bool:
+        """Return whether books are found in an index that has another order, and then sorted."""
+        return self.sqlite and self.is_search
 
 
 def find_page(
@@ -31,7 +97,7 @@ def find_page(
             rows += connection.execute(statement(shape, part), values).all()
             if len(rows) > limit:
                 break
-    books = [book_from_row(row) for row in rows[:limit]]
+    books = [BookPayload(*row[: len(COLUMNS)]) for row in rows[:limit]]
     return books, _position(sort, rows[limit - 1]) if len(rows) > limit else None
 
 
@@ -44,9 +110,7 @@ def cursor_scope(sort: str, search: Search) -> list[str | None]:
 
 def _position(sort: str, row: Sequence[Any]) -> Position:
     """Return the place of a row: the value it is sorted by, and its id."""
-    if sort.endswith(BY_ID):
-        return [row[0]]
-    return [row[-1].isoformat() if isinstance(row[-1], datetime) else row[-1], row[0]]
+    return [row[0]] if sort.endswith(BY_ID) else [row[-1], row[0]]
 
 
 def _place(sort: str, start: Position | None) -> dict[str, Any]:
@@ -55,3 +119,67 @@ def _place(sort: str, start: Position | None) -> dict[str, Any]:
         return {}
     key = datetime.fromisoformat(str(start[0])) if sort.endswith("created_at") else start[0]
     return {"key": key, "after": start[-1]}
+
+
+def ranges(shape: QueryShape, start: Position | None) -> list[Range]:
+    """Return the ranges behind `start`, in order."""
+    nulls = [Range.NULL] if shape.column is Book.book_prize else []
+    if start is None:
+        return [Range.NOT_NULL, *nulls] if nulls else [Range.ALL]
+    if shape.column is Book.id:
+        return [Range.ID_AFTER]
+    if start[0] is None:
+        return [Range.NULL_AFTER]
+    if shape.sqlite and not shape.sorts_results:
+        return [Range.SAME_KEY, Range.GREATER, *nulls]
+    return [Range.AFTER, *nulls]
+
+
+@lru_cache(STATEMENTS)
+def statement(shape: QueryShape, part: Range) -> Select[Any]:
+    """Return the statement that reads the rows of a range, up to `limit`.
+
+    A search is planned anew each time, by how common its words are; the plan of a sort is always the same.
+    """
+    column = shape.column
+    # The plus keeps SQLite from an index that has the order: there it would read each book of the owner.
+    plus = shape.sorts_results and column is not Book.id
+    place = literal_column(f"+{column.key}", column.type) if plus else column
+    columns: tuple[Any, ...] = COLUMNS if column is Book.id else (*COLUMNS, column)
+    found: Select[Any] = select(*columns)
+    if shape.sorts_results and not INDEXED & set(shape.members):
+        # The covering index holds all that is searched; the books themselves are read only for the page.
+        ids = _narrow(select(Book.id), shape, part, place).correlate(None)
+        found = _order(found.where(Book.id.in_(ids)), shape, column)
+    else:
+        found = _narrow(found, shape, part, place)
+    return found.execution_options(prepare=not shape.is_search)
+
+
+def _narrow(found: Select[Any], shape: QueryShape, part: Range, column: Any) -> Select[Any]:
+    """Return the select of the first `limit` of a range that the search finds."""
+    searched = conditions(shape.members, shape.words, sqlite=shape.sqlite)
+    found = found.where(Book.owner == bindparam("owner"), *_bounds(shape, part, column), *searched)
+    return _order(found, shape, column).limit(bindparam("limit"))
+
+
+def _bounds(shape: QueryShape, part: Range, column: Any) -> list[ColumnElement[bool]]:
+    """Return the conditions of a range, in the direction of the sort."""
+    compare = lt if shape.sort.startswith("-") else gt
+    key, after = bindparam("key", type_=column.type), bindparam("after", type_=Book.id.type)
+    bounds: dict[Range, list[Any]] = {
+        Range.ALL: [],
+        Range.NOT_NULL: [column.is_not(None)],
+        Range.NULL: [column.is_(None)],
+        Range.AFTER: [compare(tuple_(column, Book.id), tuple_(key, after))],
+        Range.SAME_KEY: [column == key, compare(Book.id, after)],
+        Range.GREATER: [compare(column, key)],
+        Range.NULL_AFTER: [column.is_(None), compare(Book.id, after)],
+        Range.ID_AFTER: [compare(Book.id, after)],
+    }
+    return bounds[part]
+
+
+def _order(found: Select[Any], shape: QueryShape, column: Any) -> Select[Any]:
+    columns = [column] if shape.column is Book.id else [column, Book.id]
+    return found.order_by(*(each.desc() if shape.sort.startswith("-") else each.asc() for each in columns))

@@ -4,6 +4,8 @@ What changes the number of books on a shelf first takes its row of `shelves`, so
 however many requests write to it at once.
 """
 
+import hashlib
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,12 +15,11 @@ from sqlalchemy import Connection, bindparam, exists, insert, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
-from books_service.models import Book, DeletedUser, Shelf, db, fold, title_of
-from books_service.shelf.find import COLUMNS, BookPayload, book_from_row
+from books_service.models import Book, DeletedUser, Shelf, db
+from books_service.shelf.find import COLUMNS, MEMBERS, BookPayload
 from common.db.engine import is_duplicate
 from common.errors import DomainError, TokenRejected
 
-MEMBERS = ("name", "Author", "Publisher", "book_prize")
 INSERT_COLUMNS = tuple(name for name in Book.__table__.c.keys() if name != "id")  # noqa: SIM118 - no mapping
 
 _owner = bindparam("owner", type_=Shelf.owner.type)
@@ -75,7 +76,7 @@ def put_book(owner: str, book: Mapping[str, Any], *, capacity: int) -> BookPaylo
             return insert_book(connection, row, capacity)
     with duplicates_refused(), db.read() as connection:
         inserted = connection.execute(INSERT_WITH_ROOM, {**row, "count": 1, "capacity": capacity}).first()
-        return book_from_row(inserted) if inserted else _refuse(connection, owner)
+        return BookPayload(*inserted) if inserted else _refuse_room(connection, owner)
 
 
 def new_row(owner: str, book: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -92,13 +93,21 @@ def new_row(owner: str, book: Mapping[str, Any], now: datetime) -> dict[str, Any
 
 def folded_columns(book: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns that a book is compared by."""
-    name, author = fold(book["name"]), fold(book["Author"])
+    name, author = fold_text(book["name"]), fold_text(book["Author"])
     return {
         "folded_name": name,
         "folded_author": author,
-        "folded_publisher": fold(book["Publisher"]),
-        "title": title_of(name, author),
+        "folded_publisher": fold_text(book["Publisher"]),
+        # Together the texts can be longer than PostgreSQL takes into an index row (2,704 bytes).
+        "title": hashlib.sha256(f"{name}\0{author}".encode()).digest(),
     }
+
+
+def fold_text(text: str) -> str:
+    """Return the form in which texts are compared: NFC, case-folded, and NFC again."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 @contextmanager
@@ -115,15 +124,15 @@ def duplicates_refused() -> Iterator[None]:
 def insert_book(connection: Connection, row: Mapping[str, Any], capacity: int) -> BookPayload:
     """Store a new book in a transaction, and return it; raises as `put_book` does, but for duplicates."""
     take_room(connection, row["owner"], 1, capacity=capacity)
-    return book_from_row(connection.execute(INSERT, row).one())
+    return BookPayload(*connection.execute(INSERT, row).one())
 
 
 def take_room(connection: Connection, owner: str, count: int, *, capacity: int) -> None:
     """Take room for `count` books on a shelf that may hold `capacity`, and hold the shelf to the end."""
     room = {"owner": owner, "count": count, "capacity": capacity}
     if connection.execute(TAKE_ROOM, room).first() is None:
-        _refuse(connection, owner)
+        _refuse_room(connection, owner)
 
 
-def _refuse(connection: Connection, owner: str) -> Never:
+def _refuse_room(connection: Connection, owner: str) -> Never:
     raise OwnerDeleted if connection.execute(IS_DELETED, {"owner": owner}).first() else ShelfFull

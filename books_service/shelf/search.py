@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Text, bindparam, func, or_
 
-from books_service.models import SEARCHED, Book, fold
+from books_service.models import SEARCHED, Book
+from books_service.shelf.put import fold_text
 
 FILTERED = {"name": Book.folded_name, "Author": Book.folded_author, "Publisher": Book.folded_publisher}
 INDEXED = {"name", "Author"}  # of these members there is an index
@@ -24,10 +25,12 @@ class Search(NamedTuple):
     words: tuple[str, ...]  # folded; each occurs in one of the texts at least
 
 
-def search_for(q: str, **values: str | None) -> Search:
-    """Return the search for the words of `q` and the whole `values` by member; None is any."""
-    filters = {member: fold(value) for member, value in values.items() if value is not None}
-    words = sorted(set(fold(q).split()), key=lambda word: (-len(word), word))
+def search_for(q: str, **values: str) -> Search:
+    """Return the search for the words of `q` and the whole `values` by member."""
+    filters = {member: fold_text(value) for member, value in values.items()}
+    # What has no index of its own is looked for as a word, too: the trigram index serves it.
+    texts = {*fold_text(q).split(), *(filters[member] for member in filters if member not in INDEXED)}
+    words = sorted(texts, key=lambda word: (-len(word), word))
     # A word that is part of another adds nothing.
     needed = [word for place, word in enumerate(words) if not any(word in longer for longer in words[:place])]
     return Search(filters, tuple(needed))
@@ -41,16 +44,10 @@ def conditions(members: Sequence[str], words: int, *, sqlite: bool) -> list[Colu
         return whole + [
             or_(*(func.instr(text, bindparam(name)) > 0 for text in FILTERED.values())) for name in names
         ]
-    if "Publisher" in members:
-        names.append("publisher_within")  # so that the trigram index serves it too
     return whole + [SEARCHED.like(bindparam(name, type_=Text())) for name in names]
 
 
 def parameters(search: Search, *, sqlite: bool) -> dict[str, Any]:
     """Return the values of the parameters of `conditions`."""
-    words = {f"word{number}": word for number, word in enumerate(search.words)}
-    if sqlite:
-        return search.filters | words
-    if "Publisher" in search.filters:
-        words["publisher_within"] = search.filters["Publisher"]
-    return search.filters | {name: f"%{SPECIAL.sub(ESCAPED, word)}%" for name, word in words.items()}
+    patterns = search.words if sqlite else [f"%{SPECIAL.sub(ESCAPED, word)}%" for word in search.words]
+    return search.filters | {f"word{number}": pattern for number, pattern in enumerate(patterns)}

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import Connection, Integer, Text, bindparam, cast, column, func, insert, select, text
+from sqlalchemy import Connection, Text, bindparam, cast, column, func, insert, select, text
 from sqlalchemy.dialects import postgresql
 
 from books_service.models import Book, db
@@ -26,7 +26,7 @@ _batch = cast(bindparam("batch", type_=Text()), postgresql.JSON)
 
 
 INSERT_ROWS = insert(Book)
-_columns = [column(name, Integer if name == "book_prize" else Text) for name in OWN]
+_columns = [column(name, Text if name == "title" else _types[name]) for name in OWN]
 _rows = func.json_to_recordset(_batch).table_valued(*_columns).render_derived("new", with_types=True)
 _shared = {name: bindparam(name, type_=_types[name]) for name in SHARED}
 _values = _shared | {name: _rows.c[name] for name in OWN} | {"title": func.decode(_rows.c.title, "hex")}

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from books_service.models import Book, db
-from books_service.shelf.put import IS_DELETED, MEMBERS, OwnerDeleted
+from books_service.shelf.find import MEMBERS
+from books_service.shelf.put import IS_DELETED, OwnerDeleted
 from books_service.transfer.formats import Format
 
 BATCH = 1000  # books

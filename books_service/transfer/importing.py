@@ -4,7 +4,6 @@ The file was read and checked before, with no lock held (see `rows`). One transa
 up what is there already, and inserts the rest.
 """
 
-from collections.abc import Set
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, select
@@ -13,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from books_service.models import Shelf, db
 from books_service.shelf.put import ShelfFull, take_room
 from books_service.transfer import bulk
-from books_service.transfer.rows import RowErrors, Rows
+from books_service.transfer.rows import Rows
 from common.db.engine import is_locked
 from common.errors import InvalidRequest
 
@@ -28,10 +27,6 @@ class BadRows(InvalidRequest):
     """Rows of the file break a rule."""
 
     code = "bad-rows"
-
-    def __init__(self, errors: RowErrors) -> None:
-        super().__init__()
-        self.errors, self.error_count = errors.listed, errors.count
 
 
 @dataclass(slots=True)
@@ -54,7 +49,7 @@ def put_books(owner: str, rows: Rows, *, capacity: int, dry_run: bool) -> Import
     Raises `BadRows`, `ShelfFull` and `OwnerDeleted`.
     """
     if rows.errors.count and not rows.fail:
-        raise BadRows(rows.errors)
+        raise BadRows(rows.errors.listed, rows.errors.count)
     for _ in range(ATTEMPTS - 1):
         try:
             return _put_books(owner, rows, capacity=capacity, dry_run=dry_run)
@@ -79,9 +74,9 @@ def _put_books(owner: str, rows: Rows, *, capacity: int, dry_run: bool) -> Impor
 def _import(connection: Connection, owner: str, rows: Rows, *, capacity: int, dry_run: bool) -> ImportResult:
     books = connection.execute(SELECT_COUNT, {"owner": owner}).scalar_one()
     known = _known(connection, owner, rows) if books else frozenset[str]()
-    if rows.fail:
-        _refuse_known(rows, known)
-    created = len(rows) - len(known)
+    if rows.errors.count:
+        raise BadRows(rows.errors.listed, rows.errors.count)
+    created = rows.count - len(known)
     if created and books + created > capacity:
         raise ShelfFull
     if created and not dry_run:
@@ -91,18 +86,13 @@ def _import(connection: Connection, owner: str, rows: Rows, *, capacity: int, dr
     return ImportResult(created, len(known) + rows.repeated)
 
 
-def _known(connection: Connection, owner: str, rows: Rows) -> Set[str]:
-    batches = ([title for _, title in batch] for batch in rows.titles())
-    return {title for titles in batches for title in bulk.known_titles(connection, owner, titles)}
-
-
-def _refuse_known(rows: Rows, known: Set[str]) -> None:
-    """Raise `BadRows` for what was wrong already, and for each book that the shelf has."""
-    errors = RowErrors()
-    for batch in rows.titles() if known else ():
-        for line, title in batch:
-            if title in known:
-                errors.add(line, "", THERE)
-    errors.merge(rows.errors)
-    if errors.count:
-        raise BadRows(errors)
+def _known(connection: Connection, owner: str, rows: Rows) -> frozenset[str]:
+    """Return those titles of the file that the shelf has; where one makes the import fail, it is an error."""
+    known = set()
+    for batch in rows.batches():
+        found = bulk.known_titles(connection, owner, [row["title"] for _, row in batch])
+        for line, row in batch if rows.fail and found else ():
+            if row["title"] in found:
+                rows.errors.add(line, "", THERE)
+        known |= found
+    return frozenset(known)

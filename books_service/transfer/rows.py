@@ -3,6 +3,7 @@
 A hundred thousand books take a quarter of the memory that they would take as dictionaries.
 """
 
+from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -38,10 +39,11 @@ class RowErrors:
         self.listed: list[dict[str, str | int]] = []
 
     def add(self, line: int, pointer: str, detail: str) -> None:
-        """Add one; they are added in the order of their lines."""
+        """Add one, in the order of their lines."""
         self.count += 1
-        if len(self.listed) < MAX_ERRORS:
-            self.listed.append({"line": line, "pointer": pointer, "detail": detail})
+        error: dict[str, str | int] = {"line": line, "pointer": pointer, "detail": detail}
+        insort(self.listed, error, key=lambda each: int(each["line"]))
+        del self.listed[MAX_ERRORS:]
 
     def add_invalid(self, line: int, error: ValidationError) -> None:
         """Add what is wrong with the members of a row; the words only if they are listed, for they cost."""
@@ -51,36 +53,24 @@ class RowErrors:
         for each in field_errors(error, "pointer"):
             self.add(line, each["pointer"], each["detail"])
 
-    def merge(self, others: "RowErrors") -> None:
-        """Add those of `others`, in the order of all lines."""
-        self.count += others.count
-        lines = [*self.listed, *others.listed]
-        self.listed = sorted(lines, key=lambda error: error["line"])[:MAX_ERRORS]
-
 
 class Rows:
     """The checked rows of a file, packed.
 
-    Books beyond `most`, which no shelf takes, are only counted, and their titles kept where a book that is
-    there already makes the import `fail`.
+    Books beyond `most`, which no shelf takes, are only counted; some are kept where a book that is there
+    already makes the import `fail`.
     """
 
     def __init__(self, *, most: int, fail: bool) -> None:
         self.errors = RowErrors()
+        self.count = 0  # different books
         self.repeated = 0  # books that the file has before
-        self.kept = 0  # different books
-        self.surplus = 0  # different books beyond `most`
         self.read_at = datetime.now(UTC)
         self.fail = fail  # for a book that the file has twice, or the shelf already
-        self._most = most
+        self._most = most + MAX_BEYOND if fail else most
         self._titles: set[str] = set()
         self._batch: list[tuple[int, list[Any]]] = []
         self._packed: list[bytes] = []
-        self._beyond: list[tuple[int, str]] = []  # line and title of each of the surplus
-
-    def __len__(self) -> int:
-        """Return how many different books there are."""
-        return self.kept + self.surplus
 
     def take(self, records: Iterable[Record], check: Callable[[Any], object]) -> None:
         """Keep those records of a file that are books; raises `TooManyRecords`.
@@ -107,17 +97,13 @@ class Rows:
             self.repeated += 1
             if self.fail:
                 self.errors.add(line, "", TWICE)
-        elif self.kept < self._most:
-            self.kept += 1
+            return
+        self.count += 1
+        if self.count <= self._most:
             self._titles.add(title)
             self._batch.append((line, [row[name] for name in bulk.OWN]))
             if len(self._batch) == bulk.BATCH:
                 self._pack()
-        else:
-            self.surplus += 1
-            if self.fail and len(self._beyond) < MAX_BEYOND:
-                self._titles.add(title)
-                self._beyond.append((line, title))
 
     def _pack(self) -> None:
         self._packed.append(to_json(self._batch))
@@ -127,10 +113,3 @@ class Rows:
         """Yield the books, some at a time: the line of each, and what is stored of it."""
         for packed in self._packed:
             yield [(line, dict(zip(bulk.OWN, row, strict=True))) for line, row in from_json(packed)]
-
-    def titles(self) -> Iterator[list[tuple[int, str]]]:
-        """Yield line and title of the books, some at a time; of the surplus only where one may `fail`."""
-        for batch in self.batches():
-            yield [(line, row["title"]) for line, row in batch]
-        for start in range(0, len(self._beyond), bulk.BATCH):
-            yield self._beyond[start : start + bulk.BATCH]

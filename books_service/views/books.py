@@ -6,13 +6,12 @@ from typing import Annotated
 from flask import Response
 from pydantic import MISSING, Field
 
-from books_service.shelf import edit
-from books_service.shelf.edit import PreconditionFailed
-from books_service.shelf.find import BookNotFound, BookPayload, VersionedBook, find_book
+from books_service.shelf.edit import PreconditionFailed, remove_book, update_book
+from books_service.shelf.find import BookNotFound, BookPayload, find_book
 from books_service.shelf.idempotency import RequestInProgress, put_book_once
 from books_service.shelf.put import DuplicateBook, ShelfFull, put_book
 from books_service.views.blueprint import ERIC, capacity, owner, shelf_blueprint
-from books_service.views.etags import Preconditions, etag_of
+from books_service.views.etags import Preconditions
 from common.web.field_types import Schema, Text, WholeNumber
 from common.web.parsing import MERGE_PATCH
 from common.web.responses import JSON, json_response, not_modified
@@ -88,7 +87,7 @@ def create_book(body: NewBook, headers: Idempotency) -> Response:
     else:
         book, is_replayed = put_book_once(owner(), headers.key, body.model_dump(), capacity=capacity())
         fields = {"Idempotency-Replayed": "true"} if is_replayed else {}
-    fields |= {"Location": f"/books/{book.id}", "ETag": etag_of(1)}
+    fields |= {"Location": f"/books/{book.id}", "ETag": book.etag}
     return json_response(BookCreated("new books created", book), 201, fields)
 
 
@@ -100,21 +99,20 @@ def create_book(body: NewBook, headers: Idempotency) -> Response:
 )
 def show_book(book_id: int, headers: Preconditions) -> Response:
     """Show one book."""
-    found = find_book(owner(), book_id)
-    etag = etag_of(found.version)
-    if not headers.match(etag):
+    book = find_book(owner(), book_id)
+    if not headers.match(book.etag):
         raise PreconditionFailed
-    return not_modified(headers_of(found)) if headers.know(etag) else shown(found)
+    return not_modified(headers_of(book)) if headers.know(book.etag) else shown(book)
 
 
-def shown(found: VersionedBook) -> Response:
+def shown(book: BookPayload) -> Response:
     """Return the answer that shows the book."""
-    return json_response(found.book, headers=headers_of(found))
+    return json_response(book, headers=headers_of(book))
 
 
-def headers_of(found: VersionedBook) -> dict[str, str]:
+def headers_of(book: BookPayload) -> dict[str, str]:
     """Return the headers of an answer that shows the book: a cache has to ask whether it is still the one."""
-    return {"ETag": etag_of(found.version), "Cache-Control": "private, no-cache"}
+    return {"ETag": book.etag, "Cache-Control": "private, no-cache"}
 
 
 @blueprint.operation(
@@ -125,7 +123,7 @@ def headers_of(found: VersionedBook) -> dict[str, str]:
 )
 def replace_book(book_id: int, body: NewBook, headers: Preconditions) -> Response:
     """Give one book all its members anew; without a prize it has none."""
-    return shown(edit.change_book(owner(), book_id, body.model_dump(), headers.allow_change))
+    return shown(update_book(owner(), book_id, body.model_dump(), headers.allow_change))
 
 
 @blueprint.operation(
@@ -137,7 +135,7 @@ def replace_book(book_id: int, body: NewBook, headers: Preconditions) -> Respons
 )
 def change_book(book_id: int, body: BookChange, headers: Preconditions) -> Response:
     """Change some members of one book."""
-    return shown(edit.change_book(owner(), book_id, body.model_dump(), headers.allow_change))
+    return shown(update_book(owner(), book_id, body.model_dump(), headers.allow_change))
 
 
 @blueprint.operation(
@@ -145,5 +143,5 @@ def change_book(book_id: int, body: BookChange, headers: Preconditions) -> Respo
 )
 def delete_book(book_id: int, headers: Preconditions) -> Response:
     """Take one book off the shelf."""
-    edit.delete_book(owner(), book_id, headers.allow_change)
+    remove_book(owner(), book_id, headers.allow_change)
     return json_response(BookDeleted())

@@ -16,11 +16,6 @@ ONE_TAG = re.compile(TAG)
 LIST = re.compile(rf"[ \t,]*{TAG}(?:[ \t]*,[ \t,]*{TAG})*[ \t,]*")
 
 
-def etag_of(version: int) -> str:
-    """Return the strong entity tag of this version of a resource."""
-    return f'"{version}"'
-
-
 class Preconditions(Schema):
     """The preconditions of a request."""
 
@@ -51,9 +46,8 @@ class Preconditions(Schema):
             return self.if_none_match == "*"
         return etag in [tag.removeprefix("W/") for tag in tags_of(self.if_none_match)]
 
-    def allow_change(self, version: int) -> bool:
-        """Return whether this version of a resource may be changed."""
-        etag = etag_of(version)
+    def allow_change(self, etag: str) -> bool:
+        """Return whether what has this strong tag may be changed."""
         return self.match(etag) and not self.know(etag)
 
 

@@ -8,9 +8,8 @@ from flask import Response, request
 from pydantic import MISSING, Field
 
 from books_service.shelf.find import BookPayload
-from books_service.shelf.list import cursor_scope, find_page
+from books_service.shelf.list import Sort, cursor_scope, find_page
 from books_service.shelf.search import FILTERED, search_for
-from books_service.shelf.sort import Sort
 from books_service.views.blueprint import ERIC, owner, shelf_blueprint
 from books_service.views.books import BookText
 from common.web.cursors import PageCursor, page_start, write_cursor
@@ -30,7 +29,7 @@ WORDS = (
 blueprint = shelf_blueprint("shelf", "All books of the user, a page at a time")
 
 
-class Page(Schema):
+class ListQuery(Schema):
     """Which part of a shelf to list."""
 
     limit: Annotated[PageSize, Field(description="Books a page.")] = 50
@@ -59,7 +58,7 @@ class BookList:
     responses={200: BookList([ERIC], None)},
     headers={"Link": "The address of the next page, if there is one (RFC 8288)."},
 )
-def list_books(query: Page) -> Response:
+def list_books(query: ListQuery) -> Response:
     """List the shelf, or what the query finds on it, a page at a time."""
     keys = verifier().keys.current()
     search = search_for(query.q, **query.model_dump(include=set(FILTERED)))

@@ -1,37 +1,40 @@
 """The routes that move a whole shelf: out as a file, and in from one."""
 
+import ctypes
 import io
 from codecs import BOM_UTF8
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import chain
 from typing import Annotated, Literal
 
 from flask import Flask, Response, current_app, request, stream_with_context
 from pydantic import MISSING, Field, TypeAdapter
 from werkzeug.datastructures import MIMEAccept
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, LengthRequired
 
 from books_service.settings import BooksSettings
+from books_service.shelf.find import MEMBERS
 from books_service.shelf.put import ShelfFull
 from books_service.transfer import importing
 from books_service.transfer.exporting import export
 from books_service.transfer.formats import BY_TYPE, CSV, FORMATS, Format
 from books_service.transfer.lines import Lines
 from books_service.transfer.rows import Rows
-from books_service.views.blueprint import capacity, owner, shelf_blueprint
+from books_service.views.blueprint import ERIC, capacity, owner, shelf_blueprint
 from books_service.views.books import NewBook
-from books_service.views.files import is_long, read_file, trim_heap
 from common.errors import InvalidRequest
 from common.ops.limits import ConcurrencyLimit
 from common.web.field_types import Digits, Schema
-from common.web.parsing import FieldError, load_query
+from common.web.parsing import MAX_BODY, FieldError, load_query, read_body
 from common.web.responses import json_response
 from common.web.routes import RawRequest
 
+MAX_FILE = 16 * 1024 * 1024  # bytes
+
 blueprint = shelf_blueprint("transfer", "The whole shelf as a file, out and in")
 
-ERIC = ("Eric", "Terry Pratchett", "Gollancz", 12)
-EXAMPLES = {name: (form.head + form.write([ERIC])).decode() for name, form in BY_TYPE.items()}
+BOOK = [getattr(ERIC, member) for member in MEMBERS]
+EXAMPLES = {name: (form.head + form.write([BOOK])).decode() for name, form in BY_TYPE.items()}
 
 
 def init_app(app: Flask, settings: BooksSettings) -> None:
@@ -110,16 +113,39 @@ def import_books() -> Response:
         if is_long():
             held.enter_context(current_app.extensions["long_files"].slot())
             held.callback(trim_heap)
-        media_type, body = read_file(EXAMPLES)
+        body = io.BytesIO(read_file())
         if is_long():
             held.enter_context(current_app.extensions["long_file_at_work"].slot())
         query = load_query(IMPORT, request.environ.get("QUERY_STRING", ""), errors)
         fail = query is not None and query.on_duplicate == "fail"
-        rows = read_rows(BY_TYPE[media_type], body, fail=fail)
+        rows = read_rows(BY_TYPE[request.mimetype], body, fail=fail)
         if query is None or errors:
             raise InvalidRequest([*errors, *rows.errors.listed], len(errors) + rows.errors.count)
         dry_run = bool(query.dry_run)
         return json_response(importing.put_books(owner(), rows, capacity=capacity(), dry_run=dry_run))
+
+
+def is_long() -> bool:
+    """Return whether the body may be longer than that of any other request."""
+    length = request.content_length
+    return length is None or length > MAX_BODY
+
+
+def read_file() -> bytes:
+    """Return the body of the request, or refuse with 411, 413 or 415."""
+    if request.content_length is None and not request.environ.get("wsgi.input_terminated"):
+        raise LengthRequired  # a file that was cut off would pass for a whole one
+    return read_body([*BY_TYPE], MAX_FILE)
+
+
+def trim_heap() -> None:
+    """Give the memory that a file has used back to the system.
+
+    glibc keeps for a thread what that thread has freed, so each further thread with a large request would
+    make the process grow by as much again.
+    """
+    with suppress(AttributeError, OSError):  # another C library, which has no such function
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def read_rows(form: Format, body: io.BytesIO, *, fail: bool) -> Rows:

@@ -58,10 +58,10 @@ class NotJson(ValueError):
     """A text that is no JSON."""
 
 
-def read_body(types: Sequence[str] = (JSON,)) -> bytes:
+def read_body(types: Sequence[str] = (JSON,), most: int = MAX_BODY) -> bytes:
     """Return the body of a request, which has one of `types`, or refuse with 413 or 415."""
     environ = request.environ
-    body = _read(environ)
+    body = _read(environ, most)
     is_plain = environ.get("HTTP_CONTENT_ENCODING", "identity").lower() == "identity"
     content_type = environ.get("CONTENT_TYPE")
     if not is_plain or (content_type not in types and not is_utf_8(content_type, types)):
@@ -69,14 +69,14 @@ def read_body(types: Sequence[str] = (JSON,)) -> bytes:
     return body
 
 
-def _read(environ: Mapping[str, Any]) -> bytes:
+def _read(environ: Mapping[str, Any], most: int) -> bytes:
     """Return the whole body; werkzeug would cut a chunked one at its limit and go on as if that were all."""
     announced = environ.get("CONTENT_LENGTH")  # a server lets nothing but digits through
     length = int(announced) if announced else None
-    if length is not None and length > MAX_BODY:
+    if length is not None and length > most:
         raise RequestEntityTooLarge
-    body: bytes = environ["wsgi.input"].read(MAX_BODY + 1 if length is None else length)
-    if len(body) > MAX_BODY:
+    body: bytes = environ["wsgi.input"].read(most + 1 if length is None else length)
+    if len(body) > most:
         raise RequestEntityTooLarge
     return body
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from books_service.shelf.put import MEMBERS
+from books_service.shelf.find import MEMBERS
 from books_service.transfer.formats import CSV, FORMATS, NDJSON, Format
 from books_service.transfer.lines import MAX_RECORD, Lines, Record
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from books_service.models import fold
+from books_service.shelf.put import fold_text
 from common.db.columns import CodePointText, UtcDateTime
 
 revision: str = "0003"
@@ -59,7 +59,7 @@ def _fold(connection: sa.Connection) -> None:
     )
     while rows := connection.execute(page.where(sa.tuple_(*place) > last)).all():
         last = (rows[-1].owner, rows[-1].id)
-        folded = [[fold(text) for text in texts] for _, _, *texts in rows]
+        folded = [[fold_text(text) for text in texts] for _, _, *texts in rows]
         connection.execute(
             change,
             [
