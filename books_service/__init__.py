@@ -9,7 +9,7 @@ from books_service.feed import revocations
 from books_service.models import db
 from books_service.settings import BooksSettings
 from books_service.views import books, listing, transfer
-from books_service.views.row_ids import RowId
+from books_service.views.blueprint import RowId
 from common import health
 from common.app import Service, add_common_parts, add_routes
 

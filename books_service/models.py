@@ -82,9 +82,7 @@ class IdempotencyKey(BooksBase):
     key: Mapped[str] = mapped_column(CodePointText, primary_key=True)
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary)  # of what was sent
     answer: Mapped[bytes] = mapped_column(LargeBinary)
-    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-    __table_args__: tuple[Any, ...] = (Index("ix_idempotency_keys_made_at", "made_at"),)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class FeedState(BooksBase):
@@ -109,9 +107,7 @@ class EndedSession(BooksBase):
 
     sid: Mapped[str] = mapped_column(Text, primary_key=True)
     until: Mapped[datetime] = mapped_column(UtcDateTime)
-    position: Mapped[int] = mapped_column(BigInteger)
-
-    __table_args__: tuple[Any, ...] = (Index("ix_ended_sessions_position", "position"),)
+    position: Mapped[int] = mapped_column(BigInteger, index=True)
 
 
 class DeletedUser(BooksBase):
@@ -120,12 +116,11 @@ class DeletedUser(BooksBase):
     __tablename__ = "deleted_users"
 
     public_id: Mapped[str] = mapped_column(Text, primary_key=True)
-    position: Mapped[int] = mapped_column(BigInteger)
+    position: Mapped[int] = mapped_column(BigInteger, index=True)
     deleted_at: Mapped[datetime] = mapped_column(UtcDateTime)  # here
     swept_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__: tuple[Any, ...] = (
-        Index("ix_deleted_users_position", "position"),
         Index(
             "ix_deleted_users_unswept",
             "deleted_at",

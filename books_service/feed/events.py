@@ -60,11 +60,6 @@ def reset(connection: Connection) -> None:
     connection.execute(update(FeedState).values(cursor=0))
 
 
-def record_contact(connection: Connection, *, now: datetime) -> None:
-    """Record that auth answered, though without an event."""
-    connection.execute(update(FeedState).values(heard_at=now))
-
-
 def apply(connection: Connection, events: Sequence[FeedEvent], *, cursor: int, now: datetime) -> None:
     """Apply the events that follow `cursor`, all or nothing, or raise `CursorMoved`."""
     with transaction(connection):

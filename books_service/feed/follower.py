@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from books_service.feed import events as feed
@@ -81,7 +81,7 @@ class Follower:
     def _apply(self, connection: Connection, events: Sequence[FeedEvent], cursor: int) -> None:
         now = datetime.now(UTC)
         if not events:
-            feed.record_contact(connection, now=now)
+            connection.execute(update(FeedState).values(heard_at=now))  # though without an event
             return
         try:
             feed.apply(connection, events, cursor=cursor, now=now)

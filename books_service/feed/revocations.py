@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from flask import Flask
@@ -26,15 +27,10 @@ FIRST_REFRESH = 0.2  # seconds that /readyz waits for it, which has two seconds 
 DEGRADED = 30  # seconds without a response from auth
 CLOCK_SKEW = timedelta(minutes=10)  # that a revocation is known longer than the tokens live: clocks differ
 
-_age = Gauge("feed_age_seconds", "Time since auth was last heard of.", multiprocess_mode="livemostrecent")
-_lag = Gauge(
-    "feed_lag_seconds",
-    "Time from the writing of the last event by auth to its effect here.",
-    multiprocess_mode="livemostrecent",
-)
-_applied = Gauge(
-    "feed_events_applied", "Events applied so far, by type.", ["type"], multiprocess_mode="livemostrecent"
-)
+_gauge = partial(Gauge, multiprocess_mode="livemostrecent")
+_age = _gauge("feed_age_seconds", "Time since auth was last heard of.")
+_lag = _gauge("feed_lag_seconds", "Time from the writing of the last event by auth to its effect here.")
+_applied = _gauge("feed_events_applied", "Events applied so far, by type.", ["type"])
 
 log = structlog.get_logger()
 

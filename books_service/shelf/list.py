@@ -71,14 +71,9 @@ class QueryShape(NamedTuple):
         return SORTED[self.sort.removeprefix("-")]
 
     @property
-    def is_search(self) -> bool:
-        """Return whether the listing is filtered."""
-        return bool(self.members or self.words)
-
-    @property
     def sorts_results(self) -> bool:
         """Return whether books are found in an index that has another order, and then sorted."""
-        return self.sqlite and self.is_search
+        return self.sqlite and bool(self.members or self.words)
 
 
 def find_page(
@@ -98,7 +93,10 @@ def find_page(
             if len(rows) > limit:
                 break
     books = [BookPayload(*row[: len(COLUMNS)]) for row in rows[:limit]]
-    return books, _position(sort, rows[limit - 1]) if len(rows) > limit else None
+    if len(rows) <= limit:
+        return books, None
+    last = rows[limit - 1]  # which ends with the value that it is sorted by
+    return books, [books[-1].id] if shape.column is Book.id else [last[-1], books[-1].id]
 
 
 def cursor_scope(sort: str, search: Search) -> list[str | None]:
@@ -106,11 +104,6 @@ def cursor_scope(sort: str, search: Search) -> list[str | None]:
     if sort == BY_ID and not any(search):
         return []
     return [sort, *(search.filters.get(member) for member in FILTERED), *search.words]
-
-
-def _position(sort: str, row: Sequence[Any]) -> Position:
-    """Return the place of a row: the value it is sorted by, and its id."""
-    return [row[0]] if sort.endswith(BY_ID) else [row[-1], row[0]]
 
 
 def _place(sort: str, start: Position | None) -> dict[str, Any]:
@@ -153,7 +146,7 @@ def statement(shape: QueryShape, part: Range) -> Select[Any]:
         found = _order(found.where(Book.id.in_(ids)), shape, column)
     else:
         found = _narrow(found, shape, part, place)
-    return found.execution_options(prepare=not shape.is_search)
+    return found.execution_options(prepare=not (shape.members or shape.words))
 
 
 def _narrow(found: Select[Any], shape: QueryShape, part: Range, column: Any) -> Select[Any]:

@@ -58,17 +58,10 @@ class ShelfFull(DomainError):
     message = "shelf is full"
 
 
-class OwnerDeleted(TokenRejected):
-    """The owner was deleted: there is no shelf any more."""
-
-    def __init__(self) -> None:
-        super().__init__("user")
-
-
 def put_book(owner: str, book: Mapping[str, Any], *, capacity: int) -> BookPayload:
     """Put a book (its `MEMBERS`) on the shelf, which may hold `capacity`.
 
-    Raises `DuplicateBook`, `ShelfFull` and `OwnerDeleted`.
+    Raises `DuplicateBook`, `ShelfFull`, and `TokenRejected` if the owner was deleted.
     """
     row = new_row(owner, book, datetime.now(UTC))
     if db.is_sqlite:
@@ -135,4 +128,5 @@ def take_room(connection: Connection, owner: str, count: int, *, capacity: int) 
 
 
 def _refuse_room(connection: Connection, owner: str) -> Never:
-    raise OwnerDeleted if connection.execute(IS_DELETED, {"owner": owner}).first() else ShelfFull
+    is_deleted = connection.execute(IS_DELETED, {"owner": owner}).first()
+    raise TokenRejected("user") if is_deleted else ShelfFull

@@ -4,6 +4,7 @@ Each takes a batch, so that none gets near the time limit of a statement. Postgr
 text: row by row it costs the worker nine times the CPU.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,18 +15,20 @@ from sqlalchemy import Connection, Text, bindparam, cast, column, func, insert, 
 from sqlalchemy.dialects import postgresql
 
 from books_service.models import Book, db
-from books_service.shelf.put import INSERT_COLUMNS
+from books_service.shelf.find import MEMBERS
+from books_service.shelf.put import INSERT_COLUMNS, IS_DELETED
+from books_service.transfer.formats import Format
+from common.errors import TokenRejected
 
 SHARED = ("owner", "version", "created_at", "updated_at")  # by all new books
 OWN = tuple(name for name in INSERT_COLUMNS if name not in SHARED)
 BATCH = 1000  # books
+LONGEST_EXPORT = 300.0  # seconds that a client may take to read all of it
 
 _types = {name: Book.__table__.c[name].type for name in INSERT_COLUMNS}
 _owner = bindparam("owner", type_=_types["owner"])
 _batch = cast(bindparam("batch", type_=Text()), postgresql.JSON)
 
-
-INSERT_ROWS = insert(Book)
 _columns = [column(name, Text if name == "title" else _types[name]) for name in OWN]
 _rows = func.json_to_recordset(_batch).table_valued(*_columns).render_derived("new", with_types=True)
 _shared = {name: bindparam(name, type_=_types[name]) for name in SHARED}
@@ -52,6 +55,13 @@ PLAN = text(
 )
 # Without memory for the indexes SQLite needs twice the CPU, and all other writers wait for that.
 CACHE = {size: text(f"PRAGMA cache_size = -{size}") for size in (2_000, 24_000)}  # KiB
+
+SELECT_BATCH = (
+    select(Book.id, *(getattr(Book, member) for member in MEMBERS))
+    .where(Book.owner == bindparam("owner"), Book.id > bindparam("after"))
+    .order_by(Book.id)
+    .limit(bindparam("limit"))
+)
 
 
 @contextmanager
@@ -82,7 +92,29 @@ def put_rows(connection: Connection, owner: str, rows: Sequence[dict[str, Any]],
     shared = {"owner": owner, "version": 1, "created_at": now, "updated_at": now}
     if db.is_sqlite:
         connection.execute(
-            INSERT_ROWS, [row | shared | {"title": bytes.fromhex(row["title"])} for row in rows]
+            insert(Book), [row | shared | {"title": bytes.fromhex(row["title"])} for row in rows]
         )
     else:
         connection.execute(INSERT_BATCH, {"batch": to_json(rows).decode(), **shared})
+
+
+def export(owner: str, form: Format) -> Iterator[bytes]:
+    """Yield the books of `owner` by id, as a file in pieces, with no connection or snapshot held between two.
+
+    A book that does not change is there once: ids only rise. Raises `TokenRejected` as soon as the books are
+    no longer all there.
+    """
+    deadline = time.monotonic() + LONGEST_EXPORT
+    head, after = form.head, 0
+    while True:
+        with db.read() as connection:
+            rows = connection.execute(SELECT_BATCH, {"owner": owner, "after": after, "limit": BATCH}).all()
+            # A deletion is recorded before, or together with, that of the first book.
+            if connection.execute(IS_DELETED, {"owner": owner}).first():
+                raise TokenRejected("user")
+        yield head + form.write(row[1:] for row in rows)
+        if len(rows) < BATCH:
+            return
+        if time.monotonic() > deadline:
+            raise RuntimeError("the client took too long to read")
+        head, after = b"", rows[-1].id

@@ -23,12 +23,6 @@ THERE = "is on the shelf already"
 SELECT_COUNT = select(Shelf.books).where(Shelf.owner == bindparam("owner"))
 
 
-class BadRows(InvalidRequest):
-    """Rows of the file break a rule."""
-
-    code = "bad-rows"
-
-
 @dataclass(slots=True)
 class ImportResult:
     """How many books were put on the shelf, and how many were there, or in the file before."""
@@ -46,10 +40,10 @@ def most_rows(owner: str, capacity: int) -> int:
 def put_books(owner: str, rows: Rows, *, capacity: int, dry_run: bool) -> ImportResult:
     """Put the books of a file on the shelf, which may hold `capacity`; a dry run does all but that.
 
-    Raises `BadRows`, `ShelfFull` and `OwnerDeleted`.
+    Raises `InvalidRequest`, `ShelfFull`, and `TokenRejected` if the owner was deleted.
     """
-    if rows.errors.count and not rows.fail:
-        raise BadRows(rows.errors.listed, rows.errors.count)
+    if rows.error_count and not rows.fail:
+        raise InvalidRequest(rows.errors, rows.error_count)
     for _ in range(ATTEMPTS - 1):
         try:
             return _put_books(owner, rows, capacity=capacity, dry_run=dry_run)
@@ -74,8 +68,8 @@ def _put_books(owner: str, rows: Rows, *, capacity: int, dry_run: bool) -> Impor
 def _import(connection: Connection, owner: str, rows: Rows, *, capacity: int, dry_run: bool) -> ImportResult:
     books = connection.execute(SELECT_COUNT, {"owner": owner}).scalar_one()
     known = _known(connection, owner, rows) if books else frozenset[str]()
-    if rows.errors.count:
-        raise BadRows(rows.errors.listed, rows.errors.count)
+    if rows.error_count:
+        raise InvalidRequest(rows.errors, rows.error_count)
     created = rows.count - len(known)
     if created and books + created > capacity:
         raise ShelfFull
@@ -93,6 +87,6 @@ def _known(connection: Connection, owner: str, rows: Rows) -> frozenset[str]:
         found = bulk.known_titles(connection, owner, [row["title"] for _, row in batch])
         for line, row in batch if rows.fail and found else ():
             if row["title"] in found:
-                rows.errors.add(line, "", THERE)
+                rows.add_error(line, "", THERE)
         known |= found
     return frozenset(known)

@@ -32,18 +32,15 @@ class Lines:
         """Yield what `read` makes of each record that is not blank, or why it raises `BadRecord`."""
         while True:
             self.record, self._size = [], 0
+            wrong: tuple[tuple[str, str], ...] = ()
             try:
                 value = read()
             except StopIteration:
                 return
             except BadRecord as error:
-                yield Record(self._start(), None, (("", str(error)),))
-            else:
-                if not self.is_blank():
-                    yield Record(self._start(), value)
-
-    def _start(self) -> int:
-        return self._number - len(self.record) + 1
+                value, wrong = None, (("", str(error)),)
+            if wrong or any(line.strip(" \t\r\n") for line in self.record):
+                yield Record(self._number - len(self.record) + 1, value, wrong)
 
     def __iter__(self) -> Self:
         return self
@@ -60,7 +57,3 @@ class Lines:
         if self._size > MAX_RECORD:
             raise BadRecord(f"must be at most {MAX_RECORD} characters long")
         return line
-
-    def is_blank(self) -> bool:
-        """Return whether the current record has nothing but white space."""
-        return all(not line.strip(" \t\r\n") for line in self.record)

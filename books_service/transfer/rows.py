@@ -31,29 +31,6 @@ class TooManyRecords(DomainError):
     message = f"a file has at most {MAX_RECORDS} records"
 
 
-class RowErrors:
-    """What is wrong with the rows of a file: the first errors, and how many there are."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.listed: list[dict[str, str | int]] = []
-
-    def add(self, line: int, pointer: str, detail: str) -> None:
-        """Add one, in the order of their lines."""
-        self.count += 1
-        error: dict[str, str | int] = {"line": line, "pointer": pointer, "detail": detail}
-        insort(self.listed, error, key=lambda each: int(each["line"]))
-        del self.listed[MAX_ERRORS:]
-
-    def add_invalid(self, line: int, error: ValidationError) -> None:
-        """Add what is wrong with the members of a row; the words only if they are listed, for they cost."""
-        if len(self.listed) == MAX_ERRORS:
-            self.count += error.error_count()
-            return
-        for each in field_errors(error, "pointer"):
-            self.add(line, each["pointer"], each["detail"])
-
-
 class Rows:
     """The checked rows of a file, packed.
 
@@ -62,7 +39,8 @@ class Rows:
     """
 
     def __init__(self, *, most: int, fail: bool) -> None:
-        self.errors = RowErrors()
+        self.errors: list[dict[str, str | int]] = []  # those of the first lines
+        self.error_count = 0
         self.count = 0  # different books
         self.repeated = 0  # books that the file has before
         self.read_at = datetime.now(UTC)
@@ -81,14 +59,30 @@ class Rows:
             if number == MAX_RECORDS:
                 raise TooManyRecords
             for pointer, detail in wrong:
-                self.errors.add(line, pointer, detail)
+                self.add_error(line, pointer, detail)
             if wrong:
                 continue
             try:
                 self._take_book(line, vars(check(value)))
             except ValidationError as error:
-                self.errors.add_invalid(line, error)
+                self._add_invalid(line, error)
         self._pack()
+
+    def add_error(self, line: int, pointer: str, detail: str) -> None:
+        """Count what is wrong with a row, and list it if the list has room, or later lines."""
+        self.error_count += 1
+        if len(self.errors) < MAX_ERRORS or line < int(self.errors[-1]["line"]):
+            error: dict[str, str | int] = {"line": line, "pointer": pointer, "detail": detail}
+            insort(self.errors, error, key=lambda each: int(each["line"]))
+            del self.errors[MAX_ERRORS:]
+
+    def _add_invalid(self, line: int, error: ValidationError) -> None:
+        """Add what is wrong with the members of a row; the words only if they are listed, for they cost."""
+        if len(self.errors) == MAX_ERRORS:
+            self.error_count += error.error_count()
+            return
+        for each in field_errors(error, "pointer"):
+            self.add_error(line, each["pointer"], each["detail"])
 
     def _take_book(self, line: int, book: Mapping[str, Any]) -> None:
         row = new_row("", book, self.read_at)
@@ -96,7 +90,7 @@ class Rows:
         if title in self._titles:
             self.repeated += 1
             if self.fail:
-                self.errors.add(line, "", TWICE)
+                self.add_error(line, "", TWICE)
             return
         self.count += 1
         if self.count <= self._most:

@@ -1,16 +1,18 @@
-"""What the routes of a shelf have in common: the guard in front of them, and whose shelf it is."""
+"""What the routes of a shelf have in common: their guard, whose shelf it is, and the ids in their paths."""
 
 from datetime import UTC, datetime
+from typing import ClassVar
 
 from flask import current_app, g, request
+from werkzeug.routing import BaseConverter
 
-from books_service.settings import BooksSettings
 from books_service.shelf.find import BookPayload
 from common.errors import TokenRejected
 from common.web.guard import require_token
 from common.web.openapi import TOKEN
 from common.web.routes import ApiBlueprint
 
+MAX_ID = 2**63 - 1
 MADE_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 ERIC = BookPayload(1, "Eric", "Terry Pratchett", "Gollancz", 12, MADE_AT, MADE_AT)
 
@@ -29,11 +31,32 @@ def shelf_blueprint(name: str, description: str) -> ApiBlueprint:
 
 def owner() -> str:
     """Return the `public_id` of the caller."""
-    public_id: str = g.identity.public_id
-    return public_id
+    return str(g.identity.public_id)
 
 
 def capacity() -> int:
     """Return how many books a shelf may hold."""
-    settings: BooksSettings = current_app.extensions["settings"]
-    return settings.books_per_user
+    return int(current_app.extensions["settings"].books_per_user)
+
+
+def numbers_up_to(highest: int) -> str:
+    """Return the regular expression of the decimal numbers from 1 to `highest`, without leading zeros."""
+    digits = str(highest)
+    choices = [digits, rf"[1-9][0-9]{{0,{len(digits) - 2}}}"]
+    for place, digit in enumerate(digits):
+        lowest = 0 if place else 1
+        if int(digit) > lowest:
+            rest = len(digits) - place - 1
+            choices.append(rf"{digits[:place]}[{lowest}-{int(digit) - 1}][0-9]{{{rest}}}")
+    return f"(?:{'|'.join(choices)})"
+
+
+class RowId(BaseConverter):
+    """A decimal number from 1 to 2^63-1: ASCII digits, no sign, no leading zero; all else is 404."""
+
+    # The expression alone decides: what `to_python` refuses is 405 where another method was looked at first.
+    regex = numbers_up_to(MAX_ID)
+    schema: ClassVar = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_ID}
+
+    def to_python(self, value: str) -> int:
+        return int(value)

@@ -26,6 +26,8 @@ WORDS = (
     " case, also inside other words. Every other character stands for itself."
 )
 
+WHOLE = "The whole value, in any case."
+
 blueprint = shelf_blueprint("shelf", "All books of the user, a page at a time")
 
 
@@ -36,13 +38,9 @@ class ListQuery(Schema):
     cursor: PageCursor | MISSING = MISSING
     sort: Annotated[Sort, Field(description=SORT)] = "id"
     q: Annotated[PlainText, Field(max_length=200, description=WORDS, examples=["pratch ERIC"])] = ""
-    name: BookText | MISSING = Field(MISSING, description="The whole `name`, in any case.", examples=["Eric"])
-    Author: BookText | MISSING = Field(
-        MISSING, description="The whole `Author`, in any case.", examples=["Terry Pratchett"]
-    )
-    Publisher: BookText | MISSING = Field(
-        MISSING, description="The whole `Publisher`, in any case.", examples=["Gollancz"]
-    )
+    name: BookText | MISSING = Field(MISSING, description=WHOLE, examples=["Eric"])
+    Author: BookText | MISSING = Field(MISSING, description=WHOLE, examples=["Terry Pratchett"])
+    Publisher: BookText | MISSING = Field(MISSING, description=WHOLE, examples=["Gollancz"])
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Annotated, Literal
 
 from flask import Flask, Response, current_app, request, stream_with_context
-from pydantic import MISSING, Field, TypeAdapter
+from pydantic import MISSING, Field
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import BadRequest, LengthRequired
 
@@ -16,7 +16,7 @@ from books_service.settings import BooksSettings
 from books_service.shelf.find import MEMBERS
 from books_service.shelf.put import ShelfFull
 from books_service.transfer import importing
-from books_service.transfer.exporting import export
+from books_service.transfer.bulk import export
 from books_service.transfer.formats import BY_TYPE, CSV, FORMATS, Format
 from books_service.transfer.lines import Lines
 from books_service.transfer.rows import Rows
@@ -26,7 +26,7 @@ from common.errors import InvalidRequest
 from common.ops.limits import ConcurrencyLimit
 from common.web.field_types import Digits, Schema
 from common.web.parsing import MAX_BODY, FieldError, load_query, read_body
-from common.web.responses import json_response
+from common.web.responses import adapter, json_response
 from common.web.routes import RawRequest
 
 MAX_FILE = 16 * 1024 * 1024  # bytes
@@ -66,9 +66,6 @@ class Import(Schema):
         Literal["skip", "fail"],
         Field(description="What to do with a book that the shelf has, or the file twice."),
     ] = "skip"
-
-
-IMPORT, NEW_BOOK = TypeAdapter(Import), TypeAdapter(NewBook)
 
 
 @blueprint.operation(
@@ -113,14 +110,14 @@ def import_books() -> Response:
         if is_long():
             held.enter_context(current_app.extensions["long_files"].slot())
             held.callback(trim_heap)
-        body = io.BytesIO(read_file())
+        body = read_file()
         if is_long():
             held.enter_context(current_app.extensions["long_file_at_work"].slot())
-        query = load_query(IMPORT, request.environ.get("QUERY_STRING", ""), errors)
+        query = load_query(adapter(Import), request.environ.get("QUERY_STRING", ""), errors)
         fail = query is not None and query.on_duplicate == "fail"
         rows = read_rows(BY_TYPE[request.mimetype], body, fail=fail)
         if query is None or errors:
-            raise InvalidRequest([*errors, *rows.errors.listed], len(errors) + rows.errors.count)
+            raise InvalidRequest([*errors, *rows.errors], len(errors) + rows.error_count)
         dry_run = bool(query.dry_run)
         return json_response(importing.put_books(owner(), rows, capacity=capacity(), dry_run=dry_run))
 
@@ -131,11 +128,11 @@ def is_long() -> bool:
     return length is None or length > MAX_BODY
 
 
-def read_file() -> bytes:
+def read_file() -> io.BytesIO:
     """Return the body of the request, or refuse with 411, 413 or 415."""
     if request.content_length is None and not request.environ.get("wsgi.input_terminated"):
         raise LengthRequired  # a file that was cut off would pass for a whole one
-    return read_body([*BY_TYPE], MAX_FILE)
+    return io.BytesIO(read_body([*BY_TYPE], MAX_FILE).removeprefix(BOM_UTF8))
 
 
 def trim_heap() -> None:
@@ -151,11 +148,9 @@ def trim_heap() -> None:
 def read_rows(form: Format, body: io.BytesIO, *, fail: bool) -> Rows:
     """Return what is in a file, and what is wrong with it, or refuse one that is no text with 400."""
     rows = Rows(most=importing.most_rows(owner(), capacity()), fail=fail)
-    if body.read(len(BOM_UTF8)) != BOM_UTF8:
-        body.seek(0)
     try:
         with io.TextIOWrapper(body, "utf-8", newline="") as text:
-            rows.take(form.read(Lines(text)), NEW_BOOK.validate_python)
+            rows.take(form.read(Lines(text)), NewBook.model_validate)
     except UnicodeDecodeError as error:
         raise BadRequest("the body is not UTF-8") from error
     return rows

@@ -12,7 +12,8 @@ from books_service.feed import events as feed
 from books_service.feed.events import FeedEvent
 from books_service.models import IdempotencyKey
 from books_service.shelf import idempotency
-from books_service.shelf.put import OwnerDeleted, put_book
+from books_service.shelf.put import put_book
+from common.errors import TokenRejected
 from tests.feed.tellers import Shelves
 from tests.pair import Pair
 from tests.people import assert_problem, book, register
@@ -64,7 +65,7 @@ def test_keys_go_at_once_and_the_shelf_itself_later(own_shelves: Shelves) -> Non
 
     assert left_of(own_shelves, owner) == {"books": 0, "idempotency_keys": 0, "shelves": 0}
     assert left_of(own_shelves, other) == {"books": 1, "idempotency_keys": 1, "shelves": 1}
-    with pytest.raises(OwnerDeleted):
+    with pytest.raises(TokenRejected):
         put_once(own_shelves, owner, "a-key")
     assert left_of(own_shelves, owner) == {"books": 0, "idempotency_keys": 0, "shelves": 0}
 
@@ -123,7 +124,7 @@ def test_a_book_that_was_being_written_is_swept_away(own_shelves: Shelves) -> No
     assert sweep(own_shelves, now=NOW + feed.SWEEP_AFTER + timedelta(seconds=1)) == 1
     assert own_shelves.count(owner) == 0
     assert sweep(own_shelves, now=NOW + timedelta(days=1)) == 0
-    with pytest.raises(OwnerDeleted):
+    with pytest.raises(TokenRejected):
         put(own_shelves, owner, written)
 
 
