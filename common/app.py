@@ -10,7 +10,7 @@ from common.client_address import ClientAddress
 from common.ops import logs, metrics
 from common.server.body_errors import BodyErrors
 from common.settings import Settings
-from common.web import docs, guard, headers, openapi, problems, routes
+from common.web import docs, guard, headers, openapi, problems
 from common.web.routes import ApiBlueprint
 
 VERSION = "1.0.0"
@@ -38,7 +38,6 @@ def add_common_parts(app: Flask, settings: Settings) -> None:
         app.wsgi_app = client_address  # type: ignore[method-assign] # the way Flask documents
     # What runs after a request runs in the opposite order: the log line is written last.
     logs.init_app(app)
-    routes.init_app(app)
     metrics.init_app(app)
     headers.init_app(app, settings)
     guard.init_app(app, settings)

@@ -53,7 +53,7 @@ class Readiness:
 READY = Readiness("ok", {"database": "ok", "schema": "ok", "keys": "ok"})
 NOT_READY = Readiness("failing", {"database": "ok", "schema": "failing", "keys": "ok"})
 
-blueprint = ApiBlueprint("service", __name__, description="What the service is and how it is")
+blueprint = ApiBlueprint("service", description="What the service is and how it is")
 
 # One thread: a database that hangs must not collect them.
 _database_checks = ThreadPoolExecutor(max_workers=1, thread_name_prefix="readiness")

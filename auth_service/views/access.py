@@ -21,6 +21,7 @@ from auth_service.users import accounts
 from auth_service.users.accounts import NameTaken, WrongCredentials, update_unchanged
 from auth_service.views import schemas
 from auth_service.views.authentication import (
+    BASIC,
     basic_credentials,
     checked_password,
     client_network,
@@ -35,9 +36,7 @@ from common.web.routes import ApiBlueprint
 
 MAX_USER_AGENT = 200  # characters kept
 
-blueprint = ApiBlueprint(
-    "access", __name__, description="Registration, login, new tokens and logout, open to anyone"
-)
+blueprint = ApiBlueprint("access", description="Registration, login, new tokens and logout, open to anyone")
 
 
 class Credentials(Schema):
@@ -105,7 +104,7 @@ def has_only_a_body() -> bool:
     body_if=has_only_a_body,
     responses={200: schemas.SOME_TOKENS},
     errors=[WrongCredentials, TooManyAttempts],
-    security=["basic"],
+    security=BASIC,
 )
 def log_in(body: Credentials | None) -> Response:
     """Log in with HTTP Basic, or with a JSON body where there is no Authorization header."""

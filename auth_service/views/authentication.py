@@ -22,28 +22,30 @@ from common.errors import TokenRejected
 
 Refuse = Callable[[str | None, str], Never]  # of a public id, if there is one, and a reason for the log
 
+BASIC = {  # OpenAPI's security scheme
+    "basic": {"type": "http", "scheme": "basic", "description": "Name and password (RFC 7617, UTF-8)."}
+}
+
 log = structlog.get_logger()
 
 
 def require_session() -> None:
     """Set `g.user`, or refuse the token of a session that is over or of a user who is disabled."""
-    if request.method != "OPTIONS":
-        g.user = find_live_user(g.identity.public_id, g.identity.session_id)
-        if g.user is None:
-            raise TokenRejected("session")
+    g.user = find_live_user(g.identity.public_id, g.identity.session_id)
+    if g.user is None:
+        raise TokenRejected("session")
 
 
 def require_admin() -> None:
     """Refuse with 403 who is no admin at this moment; a token never says so."""
-    if request.method != "OPTIONS" and not g.user.admin:
+    if not g.user.admin:
         log.warning("forbidden", reason="not_admin")
         raise AdminsOnly
 
 
 def require_basic() -> None:
     """Set `g.credentials` from HTTP Basic, or refuse with 401 as a login does; nothing is compared yet."""
-    if request.method != "OPTIONS":
-        g.credentials = basic_credentials() or refuse_login(None, "no_credentials")
+    g.credentials = basic_credentials() or refuse_login(None, "no_credentials")
 
 
 def basic_credentials() -> tuple[str, str] | None:

@@ -4,6 +4,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Literal
 
 from flask import Flask, Response, current_app
@@ -15,9 +16,9 @@ from auth_service.settings import AuthSettings
 from auth_service.views.schemas import AN_ID, MADE_AT, PublicId
 from common.ops import stop_signal
 from common.ops.limits import Busy, ConcurrencyLimit
+from common.tokens.service import verify_service_token
 from common.web.field_types import Digits, Schema
-from common.web.guard import require_service_token
-from common.web.openapi import SERVICE
+from common.web.guard import JWT_SCHEME, TokenMissing, bearer_token, verifier
 from common.web.responses import json_response
 from common.web.routes import ApiBlueprint
 
@@ -30,9 +31,22 @@ FEED_END = (
     " has other numbers, and has to be read again from 0."
 )
 
+SERVICE = {  # OpenAPI's security scheme
+    "service": JWT_SCHEME
+    | {"description": "A token that another service signed with the shared key, good for a minute."}
+}
+
+
+def require_service_token() -> None:
+    """Refuse with 401 what is no service of ours; its token comes as `Bearer` and in no other way."""
+    token = bearer_token()
+    if not token:
+        raise TokenMissing("missing")
+    verifier().verify_by(partial(verify_service_token, now=time.time()), token)
+
+
 blueprint = ApiBlueprint(
     "events",
-    __name__,
     description="What other services have to hear, for them alone",
     guards=[require_service_token],
     security=SERVICE,

@@ -16,26 +16,29 @@ from auth_service.users.accounts import WrongCredentials, WrongPassword, update_
 from auth_service.users.changes import LastAdmin, erase_user
 from auth_service.views import schemas
 from auth_service.views.access import client, issue_tokens
-from auth_service.views.authentication import checked_password, refuse_login, require_basic, require_session
+from auth_service.views.authentication import (
+    BASIC,
+    checked_password,
+    refuse_login,
+    require_basic,
+    require_session,
+)
 from common.web.field_types import Schema
-from common.web.guard import require_token
-from common.web.openapi import TOKEN
-from common.web.responses import json_response, no_content
+from common.web.guard import TOKEN, require_token
+from common.web.responses import empty_response, json_response
 from common.web.routes import ApiBlueprint
 
 blueprint = ApiBlueprint(
     "me",
-    __name__,
     description="The user whom the token names",
     guards=[require_token, require_session],
     security=TOKEN,
 )
 account = ApiBlueprint(
     "account",
-    __name__,
     description="The user whom HTTP Basic names: requires the password, not just a token",
     guards=[require_basic],
-    security=["basic"],
+    security=BASIC,
 )
 
 
@@ -97,7 +100,7 @@ def delete_me() -> Response:
     # As above: a user who was changed since the check is checked once more.
     public_id = _delete_me() or _delete_me() or refuse_login(None, "changed_meanwhile")
     audit.log_event("user_deleted", public_id=public_id)
-    return no_content()
+    return empty_response(204)
 
 
 def _delete_me() -> str | None:

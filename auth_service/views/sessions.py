@@ -9,16 +9,14 @@ from auth_service.sessions.lifecycle import find_live_sessions
 from auth_service.views.authentication import require_session
 from auth_service.views.schemas import A_SESSION, SessionList, SessionPayload
 from common.errors import DomainError
-from common.web.guard import require_token
-from common.web.openapi import TOKEN
-from common.web.responses import json_response, no_content
+from common.web.guard import TOKEN, require_token
+from common.web.responses import empty_response, json_response
 from common.web.routes import ApiBlueprint
 
 BY_USER = "ended by the user"
 
 blueprint = ApiBlueprint(
     "sessions",
-    __name__,
     description="Where the user is logged in",
     guards=[require_token, require_session],
     security=TOKEN,
@@ -51,7 +49,7 @@ def end_all_sessions() -> Response:
         connection.execute(LOCK_USER, user).all()
         ended = end_sessions(connection, END_ALL, why=BY_USER, **user)
     audit.log_event("session_ended", count=len(ended))
-    return no_content()
+    return empty_response(204)
 
 
 @blueprint.operation(
@@ -64,4 +62,4 @@ def end_session(session_id: str) -> Response:
         if not end_sessions(connection, END_LIVE_ONE, why=BY_USER, **one):
             raise SessionNotFound
     audit.log_event("session_ended", count=1)
-    return no_content()
+    return empty_response(204)

@@ -12,20 +12,17 @@ from auth_service.users.accounts import UserNotFound, find_user, find_users, get
 from auth_service.users.changes import AdminsOnly, LastAdmin, erase_user, update_user
 from auth_service.views.authentication import require_admin, require_session
 from auth_service.views.schemas import ANN, NewPassword, UserList, check_new_password, user_payload
-from common.web.cursors import PageCursor, page_after, page_end
+from common.web.cursors import PageCursor, page_start, write_cursor
 from common.web.field_types import PageSize, PlainText, Schema
-from common.web.guard import require_token, verifier
-from common.web.openapi import TOKEN
-from common.web.responses import json_response, no_content
+from common.web.guard import TOKEN, require_token, verifier
+from common.web.responses import empty_response, json_response
 from common.web.routes import ApiBlueprint
 
 blueprint = ApiBlueprint(
     "users",
-    __name__,
     description="All users, for admins",
     guards=[require_token, require_session, require_admin],
     security=TOKEN,
-    errors=[AdminsOnly],
 )
 
 
@@ -54,24 +51,26 @@ class UserChange(Schema):
         return check_new_password(password, name=user.name if user else "")
 
 
-@blueprint.operation("GET /users", responses={200: UserList([ANN], None)})
+@blueprint.operation("GET /users", responses={200: UserList([ANN], None)}, errors=[AdminsOnly])
 def list_users(query: UserQuery) -> Response:
     """List users in the order in which they registered, a page at a time."""
     keys, listing = verifier().keys.current(), ["users", query.name]
-    after, limit = page_after(keys, listing, query.cursor), query.limit
-    found = find_users(after=after, limit=limit + 1, name=query.name)
-    end = page_end(keys, listing, [user.id for user in found], limit)
+    start, limit = page_start(keys, listing, query.cursor), query.limit
+    found = find_users(after=int(start[0] or 0) if start else 0, limit=limit + 1, name=query.name)
+    end = write_cursor(keys, listing, [found[limit - 1].id]) if len(found) > limit else None
     return json_response(UserList([user_payload(user) for user in found[:limit]], end))
 
 
-@blueprint.operation("GET /users/<public_id:public_id>", responses={200: ANN}, errors=[UserNotFound])
+@blueprint.operation(
+    "GET /users/<public_id:public_id>", responses={200: ANN}, errors=[AdminsOnly, UserNotFound]
+)
 def show_user(public_id: str) -> Response:
     """Show one user."""
     return json_response(user_payload(get_user(public_id)))
 
 
 @blueprint.operation(
-    "PATCH /users/<public_id:public_id>", responses={200: ANN}, errors=[UserNotFound, LastAdmin]
+    "PATCH /users/<public_id:public_id>", responses={200: ANN}, errors=[AdminsOnly, UserNotFound, LastAdmin]
 )
 def change_user(public_id: str, body: UserChange) -> Response:
     """Change a user's role, disable or enable it, or give it another password.
@@ -96,14 +95,14 @@ def _apply(public_id: str, body: UserChange) -> UserRow:
 
 
 @blueprint.operation(
-    "DELETE /users/<public_id:public_id>", responses={204: None}, errors=[UserNotFound, LastAdmin]
+    "DELETE /users/<public_id:public_id>", responses={204: None}, errors=[AdminsOnly, UserNotFound, LastAdmin]
 )
 def delete_user(public_id: str) -> Response:
     """Delete a user with everything there is of it, here and in the services that hear of it."""
     if erase_user(public_id, by=_admin()) is None:
         raise UserNotFound
     audit.log_event("user_deleted", user=public_id)
-    return no_content()
+    return empty_response(204)
 
 
 def _admin() -> audit.Actor:

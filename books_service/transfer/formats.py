@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from books_service.shelf.find import MEMBERS
 from books_service.transfer.lines import BadRecord, Lines, Record
-from common.web.parsing import NotJson, parse_json, pointer
+from common.web.parsing import NotJson, parse_deep_json, pointer
 
 NEEDED = MEMBERS[:3]
 FORMULA = ("=", "+", "-", "@", "'")
@@ -104,10 +104,18 @@ def read_ndjson(lines: Lines) -> Iterator[Record]:
 
 def _json_value(line: str) -> object:
     """Return what a line stands for (a blank one for nothing), or raise `BadRecord`."""
+    text = line.encode()
     try:
-        return parse_json(line.encode()) if line.strip(" \t\r\n") else None
-    except NotJson as error:
-        raise BadRecord("is not JSON") from error
+        return from_json(text, allow_inf_nan=False) if text.strip(b" \t\r\n") else None
+    except ValueError as error:
+        return _deep_json_value(text, error)
+
+
+def _deep_json_value(text: bytes, error: ValueError) -> object:
+    try:
+        return parse_deep_json(text, error)
+    except NotJson as refusal:
+        raise BadRecord("is not JSON") from refusal
 
 
 class Format(NamedTuple):

@@ -3,13 +3,12 @@
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from flask import current_app, g, request
+from flask import current_app, g
 from werkzeug.routing import BaseConverter
 
 from books_service.shelf.find import BookPayload
 from common.errors import TokenRejected
-from common.web.guard import require_token
-from common.web.openapi import TOKEN
+from common.web.guard import TOKEN, require_token
 from common.web.routes import ApiBlueprint
 
 MAX_ID = 2**63 - 1
@@ -19,14 +18,14 @@ ERIC = BookPayload(1, "Eric", "Terry Pratchett", "Gollancz", 12, MADE_AT, MADE_A
 
 def require_not_revoked() -> None:
     """Refuse the token of a session that is over or of a user who was deleted."""
-    if request.method != "OPTIONS" and (reason := current_app.extensions["revocations"].refusal(g.identity)):
+    if reason := current_app.extensions["revocations"].refusal(g.identity):
         raise TokenRejected(reason)
 
 
 def shelf_blueprint(name: str, description: str) -> ApiBlueprint:
     """Return a blueprint whose routes are for the user of a token alone."""
     guards = [require_token, require_not_revoked]
-    return ApiBlueprint(name, __name__, description=description, guards=guards, security=TOKEN)
+    return ApiBlueprint(name, description=description, guards=guards, security=TOKEN)
 
 
 def owner() -> str:

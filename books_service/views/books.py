@@ -14,7 +14,7 @@ from books_service.views.blueprint import ERIC, capacity, owner, shelf_blueprint
 from books_service.views.etags import Preconditions
 from common.web.field_types import Schema, Text, WholeNumber
 from common.web.parsing import MERGE_PATCH
-from common.web.responses import JSON, json_response, not_modified
+from common.web.responses import JSON, empty_response, json_response
 
 ETAG = {"ETag": "The version of the book: another one after every change (RFC 9110 section 8.8.3)."}
 REPLAYED = {"Idempotency-Replayed": "`true` if the answer is that of an earlier request with this key."}
@@ -102,7 +102,7 @@ def show_book(book_id: int, headers: Preconditions) -> Response:
     book = find_book(owner(), book_id)
     if not headers.match(book.etag):
         raise PreconditionFailed
-    return not_modified(headers_of(book)) if headers.know(book.etag) else shown(book)
+    return empty_response(304, headers_of(book)) if headers.know(book.etag) else shown(book)
 
 
 def shown(book: BookPayload) -> Response:

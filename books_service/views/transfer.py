@@ -25,9 +25,8 @@ from books_service.views.books import NewBook
 from common.errors import InvalidRequest
 from common.ops.limits import ConcurrencyLimit
 from common.web.field_types import Digits, Schema
-from common.web.parsing import MAX_BODY, FieldError, load_query, read_body
-from common.web.responses import adapter, json_response
-from common.web.routes import RawRequest
+from common.web.parsing import MAX_BODY, FieldError, read_body
+from common.web.responses import json_response
 
 MAX_FILE = 16 * 1024 * 1024  # bytes
 
@@ -99,13 +98,12 @@ def preferred() -> Format:
 
 @blueprint.operation(
     "POST /books/import",
-    raw=RawRequest(query=Import, files=EXAMPLES),
+    files=EXAMPLES,
     responses={200: importing.ImportResult(99, 1)},
     errors=[ShelfFull],
 )
-def import_books() -> Response:
+def import_books(query: Import | None, errors: list[FieldError]) -> Response:
     """Put all books of a file on the shelf, or none."""
-    errors: list[FieldError] = []
     with ExitStack() as held:
         if is_long():
             held.enter_context(current_app.extensions["long_files"].slot())
@@ -113,7 +111,6 @@ def import_books() -> Response:
         body = read_file()
         if is_long():
             held.enter_context(current_app.extensions["long_file_at_work"].slot())
-        query = load_query(adapter(Import), request.environ.get("QUERY_STRING", ""), errors)
         fail = query is not None and query.on_duplicate == "fail"
         rows = read_rows(BY_TYPE[request.mimetype], body, fail=fail)
         if query is None or errors:

@@ -16,6 +16,7 @@ import jwt
 from jwt.utils import base64url_decode
 from pydantic import Field, Strict, TypeAdapter, ValidationError
 
+from common.errors import TokenRejected
 from common.tokens.keys import Key, KeySet
 
 AUDIENCE = "bookstore"
@@ -35,12 +36,8 @@ Time = Annotated[float, Strict(), Field(allow_inf_nan=False)]  # RFC 7519 sectio
 _jws = jwt.PyJWS(algorithms=["HS256"], options={"verify_signature": True, "enforce_minimum_key_length": True})
 
 
-class InvalidToken(Exception):
-    """A token that is refused; `reason` is one word for logs and metrics, never shown to the client."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+class InvalidToken(TokenRejected):
+    """A token that breaks a rule; `reason` is one word for it."""
 
 
 class UnknownKey(InvalidToken):

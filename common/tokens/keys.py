@@ -43,7 +43,7 @@ class Key:
     secret: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # so that it is hashable
 class KeySet:
     """The first key that may sign, and every key that verifies, by `kid`."""
 

@@ -50,15 +50,19 @@ def write_cursor(keys: KeySet, listing: Listing, position: Position) -> str:
     return _signer(keys, listing).sign(base64_encode(to_json(position))).decode()
 
 
-def read_cursor(keys: KeySet, listing: Listing, cursor: str) -> Position:
-    """Return the position in `cursor`, or raise `BadCursor`; any key in use may have signed it."""
+def page_start(keys: KeySet, listing: Listing, cursor: str | MISSING) -> Position | None:
+    """Return the position behind which a page begins, None without a cursor, or raise `BadCursor`.
+
+    Any key in use may have signed it.
+    """
+    if cursor is MISSING:
+        return None
     if not SHAPE.fullmatch(cursor):
         raise BadCursor
     try:
-        signed = _signer(keys, listing).unsign(cursor)
+        position: Position = from_json(base64_decode(_signer(keys, listing).unsign(cursor)))
     except BadSignature as error:
         raise BadCursor from error
-    position: Position = from_json(base64_decode(signed))
     return position
 
 
@@ -66,21 +70,4 @@ def _signer(keys: KeySet, listing: Listing) -> Signer:
     """Return what signs for this listing alone, with the last of its keys, and verifies with all of them."""
     ordered = sorted(keys.verifying.values(), key=lambda key: key == keys.signing)
     salt = PURPOSE + to_json(listing)
-    secrets = [key.secret for key in ordered]
-    return Signer(secrets, salt, key_derivation="hmac", digest_method=hashlib.sha256)
-
-
-def page_start(keys: KeySet, listing: Listing, cursor: str | MISSING) -> Position | None:
-    """Return the position behind which a page begins, None without a cursor, or raise `BadCursor`."""
-    return None if cursor is MISSING else read_cursor(keys, listing, cursor)
-
-
-def page_after(keys: KeySet, listing: Listing, cursor: str | MISSING) -> int:
-    """Return the id behind which a page of a list by id begins, 0 without a cursor, or raise `BadCursor`."""
-    position = page_start(keys, listing, cursor)
-    return int(position[0] or 0) if position else 0
-
-
-def page_end(keys: KeySet, listing: Listing, ids: Sequence[int], limit: int) -> str | None:
-    """Return the cursor behind the first `limit` of `ids`, or None if there are no more of them."""
-    return write_cursor(keys, listing, [ids[limit - 1]]) if len(ids) > limit else None
+    return Signer([key.secret for key in ordered], salt, key_derivation="hmac", digest_method=hashlib.sha256)

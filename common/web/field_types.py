@@ -12,7 +12,10 @@ SPACES = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 NO_CONTROLS = f"^[^{CONTROLS}]*$"
 NOT_BLANK = f"^[^{CONTROLS}]*[^{CONTROLS}{SPACES}][^{CONTROLS}]*$"
 DIGITS = re.compile("0|[1-9][0-9]{0,18}")  # as many as an id has
-
+PATTERN_MESSAGES = {
+    NO_CONTROLS: "must not hold control characters",
+    NOT_BLANK: "must not be blank, nor hold control characters",
+}
 RULE = "rule"  # the kind of an error whose message is ours
 
 

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Never, TypeVar
+from functools import lru_cache
+from typing import TypeVar
 
 import structlog
 from flask import Flask, Response, current_app, g, request
@@ -10,76 +11,72 @@ from flask import Flask, Response, current_app, g, request
 from common.errors import TokenRejected
 from common.ops import metrics
 from common.settings import Settings
-from common.tokens.access import Claims, InvalidToken, UnknownKey, check_times, verify
+from common.tokens.access import Claims, UnknownKey, check_times, verify
 from common.tokens.keys import Keys, KeySet, load_keys
-from common.tokens.service import verify_service_token
-from common.web.problems import DETAILS, Problem, answer_domain_error
+from common.web.problems import MESSAGES, answer_domain_error
 
-CHALLENGE = 'Bearer realm="bookstore"'
-MAX_REMEMBERED = 4096  # verified tokens a worker, about 1 KiB each
+# OpenAPI's security schemes; /docs gives a token to the first of `TOKEN`.
+JWT_SCHEME = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+TOKEN = {
+    "bearer": JWT_SCHEME | {"description": "`token` of a login or a registration."},
+    "accessToken": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "x-access-tokens",
+        "description": "The same token in a header of its own, without a word before it.",
+    },
+}
 
 T = TypeVar("T")
 
 log = structlog.get_logger()
 
 
-class Verifier:
-    """Verifies tokens, and keeps the claims of good ones, so that a signature is computed once a worker.
+class TokenMissing(TokenRejected):
+    """The request carries no token."""
 
-    The times of a token are checked each time, and all claims are forgotten when the keys change.
-    """
+    code = "token-missing"
+    message = MESSAGES[401]
+    headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="bookstore"'}
+
+
+@lru_cache(maxsize=4096)  # verified tokens a worker, about 1 KiB each
+def _claims(token: str, keys: KeySet) -> Claims:
+    """Verify a token; its signature is computed once a worker, as long as the keys are the same."""
+    return verify(token, keys, now=time.time())
+
+
+class Verifier:
+    """Verifies tokens with the keys in use, and looks for new ones if it does not know that of a token."""
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
-        # One tuple, replaced as a whole: a thread never sees the claims of one set beside another set.
-        self._known: tuple[KeySet, dict[str, Claims]] = (keys.current(), {})
 
     def verify(self, token: str) -> Claims:
-        """Return the claims of `token`, or raise `InvalidToken`."""
-        now = time.time()
-        keys = self.keys.current()
-        known = self._remembered(keys)
-        claims = known.get(token)
-        if claims is not None:
-            check_times(claims, now=now)
-            return claims
-        claims = self._verify(verify, token, keys, now)
-        if len(known) >= MAX_REMEMBERED:
-            known.clear()
-        known[token] = claims
+        """Return the claims of `token`, or raise `InvalidToken`; its times are checked each time."""
+        claims = self.verify_by(_claims, token)
+        check_times(claims, now=time.time())
         return claims
 
-    def verify_service(self, token: str) -> None:
-        """Raise `InvalidToken` unless a service of ours made `token` for this one; it is good once."""
-        self._verify(verify_service_token, token, self.keys.current(), time.time())
-
-    def _verify(self, rules: Callable[..., T], token: str, keys: KeySet, now: float) -> T:
+    def verify_by(self, rules: Callable[[str, KeySet], T], token: str) -> T:
+        """Return what `rules` say of a token under the keys in use, or raise `InvalidToken`."""
+        keys = self.keys.current()
         try:
-            return rules(token, keys, now=now)
+            return rules(token, keys)
         except UnknownKey:
             self.keys.reload()
-            newest = self.keys.current()  # which another thread may have found
-            if newest is keys:
+            if self.keys.current() is keys:  # another thread may have found new ones
                 raise
-            return rules(token, newest, now=now)
-
-    def _remembered(self, keys: KeySet) -> dict[str, Claims]:
-        known_under, known = self._known
-        if keys is not known_under:
-            known = {}
-            self._known = (keys, known)
-        return known
+            return rules(token, self.keys.current())
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Load the keys, or raise `Misconfigured` naming the variable they come from."""
     app.register_error_handler(TokenRejected, answer_rejected)
-    app.register_error_handler(InvalidToken, lambda error: answer_rejected(TokenRejected(error.reason)))
-    if settings.is_command:
-        return
-    keys = load_keys(settings)
-    app.extensions["verifier"] = Verifier(keys)
-    keys.watch()
+    if not settings.is_command:
+        keys = load_keys(settings)
+        app.extensions["verifier"] = Verifier(keys)
+        keys.watch()
 
 
 def verifier() -> Verifier:
@@ -89,40 +86,25 @@ def verifier() -> Verifier:
 
 
 def require_token() -> None:
-    """Set `g.identity` from the request's token, or refuse with 401; a CORS preflight carries no token."""
-    environ = request.environ
-    if environ["REQUEST_METHOD"] != "OPTIONS":
-        g.identity = verifier().verify(_token(environ) or _refuse_missing())
-
-
-def require_service_token() -> None:
-    """Refuse with 401 what is no service of ours; its token comes as `Bearer` and in no other way."""
-    environ = request.environ
-    if environ["REQUEST_METHOD"] != "OPTIONS":
-        verifier().verify_service(_bearer(environ) or _refuse_missing())
-
-
-def _token(environ: Mapping[str, Any]) -> str | None:
-    """Return the token of the request, or None; two that differ are no valid token (RFC 6750 section 2)."""
-    bearer = _bearer(environ)
-    header = environ.get("HTTP_X_ACCESS_TOKENS", "").strip(" ")
-    if bearer and header and bearer != header:
+    """Set `g.identity` from the request's token, or refuse with 401 (RFC 6750 section 2)."""
+    bearer = bearer_token()
+    token = request.environ.get("HTTP_X_ACCESS_TOKENS", "").strip(" ") or bearer
+    if not token:
+        raise TokenMissing("missing")
+    if bearer not in ("", token):
         raise TokenRejected("two_tokens")
-    return bearer or header or None
+    g.identity = verifier().verify(token)
 
 
-def _bearer(environ: Mapping[str, Any]) -> str:
-    scheme, _, bearer = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    return bearer.strip(" ") if scheme.lower() == "bearer" else ""
-
-
-def _refuse_missing() -> Never:
-    metrics.token_rejected("missing")
-    raise Problem(401, DETAILS[401], headers={"WWW-Authenticate": CHALLENGE})
+def bearer_token() -> str:
+    """Return the token of `Authorization: Bearer`, or nothing."""
+    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return token.strip(" ") if scheme.lower() == "bearer" else ""
 
 
 def answer_rejected(error: TokenRejected) -> Response:
     """Answer 401, and count and log the reason, which the client does not read."""
     metrics.token_rejected(error.reason)
-    log.warning("token_rejected", reason=error.reason)
+    if not isinstance(error, TokenMissing):
+        log.warning("token_rejected", reason=error.reason)
     return answer_domain_error(error)

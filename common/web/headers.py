@@ -1,4 +1,4 @@
-"""The headers that every answer carries, and CORS for the origins of `CORS_ORIGINS`."""
+"""What every request is checked for, the headers of every answer, and CORS for `CORS_ORIGINS`."""
 
 import re
 
@@ -17,18 +17,20 @@ EXPOSED_HEADERS = (
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Check the `Host` of every request of `app`, and set the headers of every answer."""
-    app.before_request(require_host)
+    """Check the address of every request of `app`, and set the headers of every answer."""
+    app.url_map.merge_slashes = False  # werkzeug would redirect
+    app.before_request(check_host)
     app.after_request(protect)
     if settings.cors_origins:
         origins = frozenset(settings.cors_origins)
         app.after_request(lambda response: allow_origin(response, origins))
-    app.after_request(order_methods)  # the last is called first
 
 
-def require_host() -> None:
+def check_host() -> None:
     """Refuse a request without a good `Host` (RFC 9112 section 3.2), which HTTP/1.0 may leave out."""
     environ = request.environ
+    if environ["PATH_INFO"].startswith("//"):  # which werkzeug reads as if it began with one slash
+        abort(404)
     host = environ.get("HTTP_HOST", "none" if environ.get("SERVER_PROTOCOL") == "HTTP/1.0" else "")
     if not HOST.fullmatch(host):
         abort(400)
@@ -38,12 +40,7 @@ def protect(response: Response) -> Response:
     """Forbid caching, unless the route says otherwise, and guesses of the media type."""
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.add("X-Content-Type-Options", "nosniff")
-    return response
-
-
-def order_methods(response: Response) -> Response:
-    """Sort the methods of `Allow`, which werkzeug keeps in a set, so that all processes answer alike."""
-    if "Allow" in response.headers:
+    if "Allow" in response.headers:  # werkzeug keeps it in a set: all processes answer alike
         response.headers["Allow"] = ", ".join(sorted(response.allow))
     return response
 
@@ -57,7 +54,7 @@ def allow_origin(response: Response, origins: frozenset[str]) -> Response:
     response.headers["Access-Control-Allow-Origin"] = origin
     response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-        response.headers["Access-Control-Allow-Methods"] = response.headers.get("Allow", "")
+        response.headers["Access-Control-Allow-Methods"] = ", ".join(sorted(response.allow))
         response.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
         response.headers["Access-Control-Max-Age"] = "600"  # seconds
     return response

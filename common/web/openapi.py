@@ -2,50 +2,77 @@
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import Flask
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from pydantic_core import to_json
 
-from common.web.openapi_schemas import (
-    FILE,
-    REFERENCE,
-    SCHEMES,
-    TEXT,
-    Json,
-    PlainSchema,
-    References,
-    schemas_of,
-)
-from common.web.parsing import type_rule
-from common.web.problems import DETAILS, PROBLEM_JSON, Problem, problem, title
+from common.web.parsing import UnsupportedMediaType
+from common.web.problems import PROBLEM_JSON, default_message, problem, title
 from common.web.responses import JSON, adapter
 from common.web.routes import ApiBlueprint, Example, Operation
 
-TOKEN = ("bearer", "accessToken")
-SERVICE = ("service",)
+Json = dict[str, Any]
+References = Mapping[tuple[Any, JsonSchemaMode], Json]
+
+REFERENCE = "#/components/schemas/"
 VARIABLE = re.compile(r"<(?:(\w+):)?(\w+)>")
 DESCRIPTION = (
     "JSON in UTF-8 both ways, save for files of books. Every error is `application/problem+json` (RFC 9457)."
     " Members and query parameters that are not listed here are refused with 422."
 )
+TEXT = {"type": "string"}
+NUMBER = {"type": "integer"}
+PROBLEM_SCHEMAS: Mapping[str, Json] = {
+    "FieldError": {
+        "type": "object",
+        "description": (
+            "What is wrong with one part of a request, in the body, in the query or in a header. `line` is"
+            " that of a file, and `pointer` then points into what stands there."
+        ),
+        "properties": dict.fromkeys(("detail", "pointer", "parameter", "header"), TEXT) | {"line": NUMBER},
+        "required": ["detail"],
+    },
+    "Problem": {
+        "type": "object",
+        "description": "What went wrong (RFC 9457); `message` is the short text that older clients read.",
+        "properties": {
+            **dict.fromkeys(("type", "title", "detail", "message"), TEXT),
+            **dict.fromkeys(("status", "error_count"), NUMBER),
+            "errors": {"type": "array", "items": {"$ref": REFERENCE + "FieldError"}},
+        },
+        "required": ["type", "title", "status", "detail", "message"],
+    },
+}
 
 
 def _header(description: str, type: str = "string", **schema: Any) -> Json:  # noqa: A002 - as in JSON Schema
     return {"description": description, "required": True, "schema": {"type": type, **schema}}
 
 
-REQUEST_ID = _header("The id of this request, as it is logged.", pattern="^[A-Za-z0-9._-]{1,64}$")
-RETRY_AFTER = _header("Seconds to wait.", "integer", minimum=1)
+# Headers that every response has, and those that one of this status always has.
+REQUEST_ID = {"X-Request-ID": _header("The id of this request, as logged.", pattern="^[A-Za-z0-9._-]{1,64}$")}
+RETRY_AFTER = {"Retry-After": _header("Seconds to wait.", "integer", minimum=1)}
 CHALLENGE = _header("How to authenticate (RFC 9110 section 11.6.1).", pattern="^(?:Basic|Bearer) realm=")
-# Headers that a response of this status always has.
-HEADERS: Mapping[int, Json] = {
+HEADERS = {
     201: {"Location": _header("The address of the new resource.", format="uri-reference")},
     401: {"WWW-Authenticate": CHALLENGE},
-    429: {"Retry-After": RETRY_AFTER},
-    503: {"Retry-After": RETRY_AFTER},
+    429: RETRY_AFTER,
+    503: RETRY_AFTER,
 }
+
+
+class PlainSchema(GenerateJsonSchema):
+    """pydantic's schemas without titles made of names; what is answered is answered whole."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's signature
+        return False
+
+    def field_is_required(self, field: Any, total: bool) -> bool:
+        return self.mode == "serialization" or super().field_is_required(field, total)
 
 
 def init_app(app: Flask, *, version: str, blueprints: Sequence[ApiBlueprint]) -> None:
@@ -60,12 +87,9 @@ def document(app: Flask, version: str, blueprints: Sequence[ApiBlueprint]) -> Js
     operations = [operation for blueprint in blueprints for operation in blueprint.operations]
     references, schemas = schemas_of(operations)
     paths: dict[str, Json] = {}
-    for blueprint in blueprints:
-        for operation in blueprint.operations:
-            path = paths.setdefault(VARIABLE.sub(r"{\2}", operation.rule), _variables(app, operation.rule))
-            described = _operation(operation, references)
-            path[operation.method.lower()] = {"tags": [blueprint.name], **described}
-    used = {name for operation in operations for name in operation.security}
+    for operation in operations:
+        path = paths.setdefault(VARIABLE.sub(r"{\2}", operation.rule), _variables(app, operation.rule))
+        path[operation.method.lower()] = _operation(operation, references)
     return {
         "openapi": "3.1.0",
         "info": {"title": app.config["TITLE"], "version": version, "description": DESCRIPTION},
@@ -74,7 +98,9 @@ def document(app: Flask, version: str, blueprints: Sequence[ApiBlueprint]) -> Js
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {name: scheme for name, scheme in SCHEMES.items() if name in used},
+            "securitySchemes": {
+                name: scheme for each in operations for name, scheme in each.security.items()
+            },
         },
     }
 
@@ -91,14 +117,16 @@ def _variables(app: Flask, rule: str) -> Json:
 
 def _operation(operation: Operation, references: References) -> Json:
     summary, _, description = (inspect.getdoc(operation.view) or "").partition("\n\n")
-    responses = {status: _error(operation, status, text) for status, text in _errors(operation).items()}
+    where = {"pointer": "/price"} if "body" in operation.models else {"parameter": "page"}
+    responses = {status: _error(status, message, where) for status, message in _errors(operation).items()}
     for status, example in operation.responses.items():
-        responses[status] = _success(operation, status, example, references)
+        responses[status] = _describe(status, _content(example, references), operation.headers)
     members = {
+        "tags": [operation.blueprint.name],
         "summary": summary.replace("\n", " "),
         "description": description.replace("\n", " "),
         "operationId": operation.name,
-        "deprecated": operation.deprecated,
+        "deprecated": operation.is_legacy,
         "parameters": _parameters(operation),
         "requestBody": _request_body(operation, references),
         "responses": {str(status): responses[status] for status in sorted(responses)},
@@ -111,88 +139,87 @@ def _operation(operation: Operation, references: References) -> Json:
 
 def _errors(operation: Operation) -> Mapping[int, str]:
     """Return the errors of a route by status: those of every route of its kind, and its own."""
-    texts = {status: DETAILS[status] for status in _common_errors(operation)}
-    if 415 in texts:
-        texts[415] = type_rule(operation.raw.files if operation.raw else operation.body_types)
+    statuses = [400, 422, 500]  # 400 for a bad Host
+    if operation.security:
+        statuses += [401, 503]
+    if "body" in operation.models or operation.files:
+        statuses += [408, 413, 415, 503]
+    messages = {status: default_message(status) for status in statuses}
+    if 415 in messages:
+        messages[415] = UnsupportedMediaType(operation.files or operation.body_types).message
     own: dict[int, list[str]] = {}
     for error in operation.errors:
         own.setdefault(error.status, []).append(error.message)
-    return texts | {status: ", or ".join(messages) for status, messages in own.items()}
+    return messages | {status: ", or ".join(texts) for status, texts in own.items()}
 
 
-def _common_errors(operation: Operation) -> list[int]:
-    has_body = "body" in operation.models or operation.raw is not None
-    statuses = [400, 422, 500]  # 400 for a bad Host
-    if {*TOKEN, *SERVICE} & {*operation.security}:
-        statuses.append(401)
-    if has_body:
-        statuses += [408, 413, 415]
-    if has_body or operation.security:
-        statuses.append(503)  # what reads nothing and checks nobody needs no database
-    return statuses
+def _error(status: int, message: str, where: Mapping[str, str]) -> Json:
+    """Return the response object of an error; `where` is what an invalid request could be wrong about."""
+    errors = [{**where, "detail": "unknown field"}] if status == 422 else None
+    content = {"schema": {"$ref": REFERENCE + "Problem"}, "example": problem(status, message, errors)}
+    return _describe(status, {PROBLEM_JSON: content}, {})
 
 
-def _error(operation: Operation, status: int, text: str) -> Json:
-    """Return the response object of an error."""
-    errors = [_field_error(operation)] if status == 422 else None
-    example = problem(Problem(status, text, errors=errors))
-    return _response(status, {PROBLEM_JSON: {"schema": {"$ref": REFERENCE + "Problem"}, "example": example}})
-
-
-def _field_error(operation: Operation) -> Mapping[str, str | int]:
-    if operation.raw:
-        return {"line": 2, "pointer": "/price", "detail": "unknown field"}
-    where = {"pointer": "/price"} if "body" in operation.models else {"parameter": "page"}
-    return {**where, "detail": "unknown field"}
-
-
-def _success(operation: Operation, status: int, example: Example, references: References) -> Json:
-    """Return the response object of an answer like `example`."""
-    content = None
-    if isinstance(example, Mapping):
-        content = _files(example)
-    elif example is not None:
-        kind: Any = type(example)
-        plain = adapter(kind).dump_python(example, mode="json")
-        content = {JSON: {"schema": references[kind, "serialization"], "example": plain}}
-    return _response(status, content, operation.headers)
-
-
-def _response(status: int, content: Json | None, headers: Mapping[str, str] | None = None) -> Json:
-    own = {name: {"description": text, "schema": TEXT} for name, text in (headers or {}).items()}
-    response = {
-        "description": title(status),
-        "headers": {"X-Request-ID": REQUEST_ID, **HEADERS.get(status, {}), **own},
-    }
+def _describe(status: int, content: Json, headers: Mapping[str, str]) -> Json:
+    own = {name: {"description": text, "schema": TEXT} for name, text in headers.items()}
+    response = {"description": title(status), "headers": REQUEST_ID | HEADERS.get(status, {}) | own}
     return response | ({"content": content} if content else {})
 
 
+def _content(example: Example, references: References) -> Json:
+    """Return the content of an answer like `example`."""
+    if example is None or isinstance(example, Mapping):
+        return _files(example or {})
+    kind: Any = type(example)
+    plain = adapter(kind).dump_python(example, mode="json")
+    return {JSON: {"schema": references[kind, "serialization"], "example": plain}}
+
+
 def _files(examples: Mapping[str, str]) -> Json:
-    """Return the content of a file, by media type."""
-    return {name: {"schema": FILE, "example": text} for name, text in examples.items()}
+    """Return the content of a file, by media type; its format means bytes to generated clients."""
+    schema = {"type": "string", "format": "binary"}
+    return {name: {"schema": schema, "example": text} for name, text in examples.items()}
 
 
 def _request_body(operation: Operation, references: References) -> Json:
-    if operation.raw:
-        return {"required": True, "content": _files(operation.raw.files)}
     model = operation.models.get("body")
     if model is None:
-        return {}
+        return {"required": True, "content": _files(operation.files)} if operation.files else {}
     examples = {name: field.examples[0] for name, field in model.model_fields.items() if field.examples}
     content = {"schema": references[model, "validation"], "example": examples}
     return {"required": not operation.body_if, "content": dict.fromkeys(operation.body_types, content)}
 
 
 def _parameters(operation: Operation) -> list[Json]:
+    """Return the parameters of a route; the description of each stands beside its schema."""
     return [
-        {"in": place, "name": name, "required": name in schema.get("required", []), **_parameter(member)}
-        for argument, place in (("query", "query"), ("headers", "header"))
-        if argument in operation.models
-        for schema in [adapter(operation.models[argument]).json_schema(schema_generator=PlainSchema)]
+        {
+            "in": place,
+            "name": name,
+            "required": name in schema.get("required", []),
+            "description": member.pop("description", ""),
+            "schema": member,
+        }
+        for part, place in (("query", "query"), ("headers", "header"))
+        if part in operation.models
+        for schema in [operation.models[part].model_json_schema(schema_generator=PlainSchema)]
         for name, member in schema["properties"].items()
     ]
 
 
-def _parameter(schema: Json) -> Json:
-    """Return what is said of a parameter, whose description stands beside its schema."""
-    return {"description": schema.pop("description", ""), "schema": schema}
+def schemas_of(operations: Iterable[Operation]) -> tuple[References, Json]:
+    """Return a reference to each body and payload, and the schemas that they refer to."""
+    kinds = dict.fromkeys(kind for operation in operations for kind in _kinds(operation))
+    inputs = [(kind, mode, adapter(kind)) for kind, mode in kinds]
+    references, schemas = TypeAdapter.json_schemas(
+        inputs, ref_template=REFERENCE + "{model}", schema_generator=PlainSchema
+    )
+    return references, {**PROBLEM_SCHEMAS, **schemas.get("$defs", {})}
+
+
+def _kinds(operation: Operation) -> Iterable[tuple[Any, JsonSchemaMode]]:
+    if "body" in operation.models:
+        yield operation.models["body"], "validation"
+    for example in operation.responses.values():
+        if not isinstance(example, Mapping | None):
+            yield type(example), "serialization"

@@ -3,28 +3,26 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Never, TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cache
+from typing import Any
 from urllib.parse import parse_qsl
 
 from flask import request
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from pydantic_core import from_json
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
-from werkzeug.http import parse_options_header
+from werkzeug.exceptions import RequestEntityTooLarge
 
-from common.web.field_types import NO_CONTROLS, NOT_BLANK, RULE, Schema
-from common.web.problems import Problem
-from common.web.responses import JSON, adapter
+from common.errors import DomainError
+from common.web.field_types import PATTERN_MESSAGES, RULE, Schema
 
 MERGE_PATCH = "application/merge-patch+json"  # RFC 7396
 MAX_BODY = 64 * 1024  # bytes
 MAX_DIGITS = 4300  # of an integer; more of them are a number all the same, but none that fits a rule
+UTF_8 = {"charset=utf-8", 'charset="utf-8"', "charset=utf8", 'charset="utf8"'}
 
 FieldError = dict[str, str]  # what is wrong: `detail`, and where: `pointer`, `parameter` or `header`
 Condition = Callable[[], bool]
-Reader = Callable[[list[FieldError]], Any]  # adds to the list what is wrong
-T = TypeVar("T")
 
 # What a client reads, by the kind of pydantic's error: never pydantic's own words, and never the value.
 MESSAGES = {
@@ -45,59 +43,60 @@ MESSAGES = {
     "too_short": "must have at least {min_length} items",
     "too_long": "must have at most {max_length} items",
 }
-PATTERN_MESSAGES = {
-    NO_CONTROLS: "must not hold control characters",
-    NOT_BLANK: "must not be blank, nor hold control characters",
-}
 
 # How pydantic's parser begins to say that it goes no further, where Python's does.
 BEYOND_PYDANTIC = ("recursion limit exceeded", "number out of range")
 
 
-class NotJson(ValueError):
+class NotJson(DomainError):
     """A text that is no JSON."""
 
+    status = 400
+    code = "not-json"
+    message = "the body is not JSON"
 
-def read_body(types: Sequence[str] = (JSON,), most: int = MAX_BODY) -> bytes:
-    """Return the body of a request, which has one of `types`, or refuse with 413 or 415."""
+
+class UnsupportedMediaType(DomainError):
+    """The body is compressed, of another media type than the route takes, or not in UTF-8."""
+
+    status = 415
+    code = "unsupported-media-type"
+
+    def __init__(self, types: Collection[str], *, method: str = "POST") -> None:
+        self.message = f"the body must be {' or '.join(types)} in UTF-8"
+        self.headers = {"Accept-Patch": ", ".join(types)} if method == "PATCH" else {}  # RFC 5789
+
+
+def read_media_type(types: Collection[str]) -> str:
+    """Return the media type of the body, which is one of `types` in UTF-8, or refuse with 415."""
     environ = request.environ
-    body = _read(environ, most)
+    mimetype, *parameters = map(str.strip, environ.get("CONTENT_TYPE", "").lower().split(";"))
+    charsets = [parameter for parameter in parameters if parameter.startswith("charset")]
+    is_utf_8 = len(charsets) < 2 and UTF_8.issuperset(charsets)
     is_plain = environ.get("HTTP_CONTENT_ENCODING", "identity").lower() == "identity"
-    content_type = environ.get("CONTENT_TYPE")
-    if not is_plain or (content_type not in types and not is_utf_8(content_type, types)):
-        _refuse_type(types)
-    return body
+    if mimetype not in types or not is_utf_8 or not is_plain:
+        raise UnsupportedMediaType(types, method=request.method)
+    return mimetype
 
 
-def _read(environ: Mapping[str, Any], most: int) -> bytes:
-    """Return the whole body; werkzeug would cut a chunked one at its limit and go on as if that were all."""
-    announced = environ.get("CONTENT_LENGTH")  # a server lets nothing but digits through
-    length = int(announced) if announced else None
-    if length is not None and length > most:
+def read_body(types: Collection[str], most: int = MAX_BODY) -> bytes:
+    """Return the whole body of a request, or refuse with 413 or 415.
+
+    werkzeug would cut a chunked one at its limit and go on as if that were all.
+    """
+    environ = request.environ
+    length = int(environ.get("CONTENT_LENGTH") or -1)  # a server lets nothing but digits through
+    if length > most:
         raise RequestEntityTooLarge
-    body: bytes = environ["wsgi.input"].read(most + 1 if length is None else length)
+    body: bytes = environ["wsgi.input"].read(most + 1 if length < 0 else length)
     if len(body) > most:
         raise RequestEntityTooLarge
+    if environ.get("CONTENT_TYPE") not in types or "HTTP_CONTENT_ENCODING" in environ:
+        read_media_type(types)
     return body
 
 
-def is_utf_8(content_type: str | None, types: Iterable[str]) -> bool:
-    """Return whether this is one of the media types `types`, in UTF-8."""
-    mimetype, options = parse_options_header(content_type)
-    return mimetype.lower() in types and options.get("charset", "utf-8").lower() in ("utf-8", "utf8")
-
-
-def type_rule(types: Iterable[str]) -> str:
-    """Return what a client reads that sent a body of another type."""
-    return f"the body must be {' or '.join(types)} in UTF-8"
-
-
-def _refuse_type(types: Sequence[str]) -> Never:
-    headers = {"Accept-Patch": ", ".join(types)} if request.method == "PATCH" else {}  # RFC 5789 section 2.2
-    raise Problem(415, type_rule(types), headers=headers)
-
-
-def load(validate: Callable[[Any], T], value: Any, where: str, errors: list[FieldError]) -> T | None:
+def _validate(validate: Callable[[Any], Any], value: Any, where: str, errors: list[FieldError]) -> Any:
     """Return what `validate` makes of `value`; add to `errors` what breaks a rule."""
     try:
         return validate(value)
@@ -106,46 +105,28 @@ def load(validate: Callable[[Any], T], value: Any, where: str, errors: list[Fiel
         return None
 
 
-def body_reader(model: type[Schema], types: Sequence[str], body_if: Condition | None) -> Reader:
-    """Return what reads a JSON body of one of `types`, or None where `body_if` says that there is none."""
-    body = adapter(model)
-
-    def read(errors: list[FieldError]) -> Any:
-        return load_json(body, read_body(types), errors) if body_if is None or body_if() else None
-
-    return read
-
-
-def load_json(model: TypeAdapter[T], body: bytes, errors: list[FieldError]) -> T | None:
-    """Return the value of a body; add to `errors` what breaks a rule, or refuse with 400."""
+def read_json(
+    model: type[Schema], errors: list[FieldError], types: Collection[str], body_if: Condition | None
+) -> Any:
+    """Return the JSON body of one of `types`, or None where `body_if` says that there is none."""
+    if body_if and not body_if():
+        return None
+    body = read_body(types)
     # Strictly first: pydantic's own parser takes NaN where a later member of the same name replaces it.
     try:
-        value = parse_json(body)
-    except NotJson as error:
-        raise BadRequest("the body is not JSON") from error
-    try:
-        return model.validate_json(body)
-    except ValidationError as error:
-        if error.errors()[0]["type"] == "json_invalid":  # JSON all the same, but deep, or with a long number
-            return load(model.validate_python, value, "pointer", errors)
-        errors += field_errors(error, "pointer")
-        return None
-
-
-def parse_json(text: bytes) -> Any:
-    """Return the JSON value that `text` is, or raise `NotJson`."""
-    try:
-        return from_json(text, allow_inf_nan=False)
+        from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        if not str(error).startswith(BEYOND_PYDANTIC):
-            raise NotJson from error
-        return _parse_deep_json(text)
+        return _validate(model.model_validate, parse_deep_json(body, error), "pointer", errors)
+    return _validate(model.model_validate_json, body, "pointer", errors)
 
 
-def _parse_deep_json(text: bytes) -> Any:
-    """Parse JSON that is deeper than pydantic goes or has a longer number, or raise `NotJson`."""
+def parse_deep_json(text: bytes, refusal: ValueError) -> Any:
+    """Parse what pydantic refused because it is too deep or has too long a number, or raise `NotJson`."""
+    if not str(refusal).startswith(BEYOND_PYDANTIC):
+        raise NotJson from refusal
     try:
-        value = json.loads(text.decode(), parse_int=_integer, parse_constant=_refuse_constant)
+        # `int` takes neither NaN nor Infinity, which are no JSON.
+        value = json.loads(text.decode(), parse_int=_integer, parse_constant=int)
         json.dumps(value, ensure_ascii=False).encode()  # Python's parser lets half a character in
     except (ValueError, RecursionError) as error:
         raise NotJson from error
@@ -156,41 +137,40 @@ def _integer(digits: str) -> float:
     return int(digits) if len(digits) <= MAX_DIGITS else math.inf
 
 
-def _refuse_constant(name: str) -> Never:
-    raise ValueError(f"{name} is not JSON")
-
-
-def query_reader(model: type[Schema]) -> Reader:
-    """Return what reads the parameters of a query."""
-    query = adapter(model)
-    return lambda errors: load_query(query, request.environ.get("QUERY_STRING", ""), errors)
-
-
-def load_query(model: TypeAdapter[T], query: str, errors: list[FieldError]) -> T | None:
-    """Return the parameters of a query; add to `errors` what breaks a rule, and what is given twice."""
-    # WSGI hands on bytes as Latin-1; what is not UTF-8 becomes half a character, which no rule lets through.
-    query = query.encode("latin-1").decode(errors="surrogateescape")
-    pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape") if query else []
-    sent = {name.encode(errors="replace").decode(): value for name, value in pairs}
+def read_query(model: type[Schema], errors: list[FieldError]) -> Any:
+    """Return the parameters of the query, none of which may be given twice."""
+    pairs = _query_pairs()
+    sent = dict(pairs)
     if len(sent) < len(pairs):
-        counts = Counter(name.encode(errors="replace").decode() for name, _ in pairs)
-        repeated = (name for name, count in counts.items() if count > 1)
-        errors += ({"parameter": name, "detail": "is given more than once"} for name in repeated)
-    return load(model.validate_strings, sent, "parameter", errors)
+        counts = Counter(name for name, _ in pairs).items()
+        errors += (
+            {"parameter": name, "detail": "is given more than once"} for name, count in counts if count > 1
+        )
+    return _validate(model.model_validate_strings, sent, "parameter", errors)
 
 
-def header_reader(model: type[Schema]) -> Reader:
-    """Return what reads the headers that a model declares by their names."""
-    headers = adapter(model)
+def _query_pairs() -> list[tuple[str, str]]:
+    """Return the parameters as they came; what is not UTF-8 breaks each rule, as half a character."""
+    query = request.environ.get("QUERY_STRING", "")
+    if not query:
+        return []
+    query = query.encode("latin-1").decode(errors="surrogateescape")  # WSGI hands on bytes as Latin-1
+    pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
+    return [(name.encode(errors="replace").decode(), value) for name, value in pairs]
+
+
+def read_headers(model: type[Schema], errors: list[FieldError]) -> Any:
+    """Return the headers that a model declares."""
+    environ = request.environ
+    sent = {name: environ[variable] for name, variable in _wsgi_names(model) if variable in environ}
+    return _validate(model.model_validate_strings, sent, "header", errors)
+
+
+@cache
+def _wsgi_names(model: type[Schema]) -> list[tuple[str, str]]:
+    """Return the name of each header of a model, and that of its variable in WSGI."""
     names = [field.alias or name for name, field in model.model_fields.items()]
-    variables = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in names}
-
-    def read(errors: list[FieldError]) -> Any:
-        environ = request.environ
-        sent = {name: environ[variable] for name, variable in variables.items() if variable in environ}
-        return load(headers.validate_strings, sent, "header", errors)
-
-    return read
+    return [(name, f"HTTP_{name.upper().replace('-', '_')}") for name in names]
 
 
 def field_errors(error: ValidationError, where: str) -> Iterable[FieldError]:

@@ -49,7 +49,7 @@ class Search(Schema):
     signed: bool = False
 
 
-blueprint = ApiBlueprint("editions", __name__, description="Editions of books")
+blueprint = ApiBlueprint("editions", description="Editions of books")
 
 
 @blueprint.operation("POST /editions", responses={201: None})

@@ -10,8 +10,8 @@ from flask import Flask, abort
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, ServiceUnavailable, default_exceptions
 from werkzeug.test import TestResponse
 
+from common.errors import InvalidRequest, TokenRejected
 from common.web import problems
-from common.web.problems import Problem
 
 MEMBERS = {"type", "title", "status", "detail", "message"}
 SECRET = "SELECT password FROM users -- /srv/app.py"
@@ -109,10 +109,10 @@ def test_an_error_of_the_framework_with_a_library_s_text_says_nothing() -> None:
         (ServiceUnavailable(retry_after=7), "Retry-After", "7"),
         (ServiceUnavailable(), "Retry-After", "1"),
         (default_exceptions[429](), "Retry-After", "1"),
-        (Problem(401, "no", headers={"WWW-Authenticate": "Bearer"}), "WWW-Authenticate", "Bearer"),
+        (TokenRejected("no"), "WWW-Authenticate", 'Bearer realm="bookstore", error="invalid_token"'),
     ],
 )
-def test_an_error_keeps_its_headers(error: HTTPException, header: str, value: str) -> None:
+def test_an_error_keeps_its_headers(error: Exception, header: str, value: str) -> None:
     answer = answer_to(throw(error))
 
     assert answer.headers[header] == value
@@ -123,7 +123,7 @@ def test_an_error_keeps_its_headers(error: HTTPException, header: str, value: st
 def test_a_refusal_lists_what_is_wrong_up_to_a_hundred_and_counts_all(count: int) -> None:
     errors = [{"pointer": f"/{number}", "detail": "is required"} for number in range(count)]
 
-    problem = problem_of(answer_to(throw(Problem(422, "wrong", errors=errors))))
+    problem = problem_of(answer_to(throw(InvalidRequest(errors))))
 
     assert problem.keys() == MEMBERS | {"errors", "error_count"}
     assert (problem["errors"], problem["error_count"]) == (errors[:100], count)

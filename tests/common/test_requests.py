@@ -63,7 +63,9 @@ def test_a_chunked_body_is_read_to_its_end(route: Route, reader: Person, tail: b
         'application/json; CHARSET="utf-7"',
     ]
     + ["application/json, text/plain", "application/jsonx", "application", "json", ";", "multipart/form-data"]
-    + ["application/x-www-form-urlencoded", "application/json; charset*=utf-8''utf-16"],
+    + ["application/x-www-form-urlencoded", "application/json; charset*=utf-8''utf-16"]
+    + ["application/json; charset=", 'application/json; charset="utf-8', "application/json; charset"]
+    + ["application/json; charset=utf-8; charset=utf-8", "application/json; charset=utf-8; charset=utf-16"],
 )
 def test_another_media_type_or_charset_is_415(route: Route, reader: Person, kind: str) -> None:
     assert_problem(anonymous(route, reader, b"{}", Content_Type=kind), 415)
