@@ -46,7 +46,7 @@ class EventsPurged(DomainError):
     code = "not-in-feed"
     message = (
         "the feed does not go on from this id, which is older than what is kept; read again from 0, which"
-        " tells every deleted user (flask --app books_service feed reset)"
+        " reports every deleted user (flask --app books_service feed reset)"
     )
 
 

@@ -18,7 +18,7 @@ db = Database(metadata=AuthBase.metadata)
 
 
 class User(AuthBase):
-    """Somebody who can log in. `folded_name` makes a name unique in any case."""
+    """A person who can log in. `folded_name` makes a name unique in any case."""
 
     __tablename__ = "users"
 
@@ -126,7 +126,7 @@ class PasswordAttempt(AuthBase):
 
 
 class KnownNetwork(AuthBase):
-    """A network from which somebody logged in."""
+    """A network from which a user logged in."""
 
     __tablename__ = "known_networks"
 
@@ -141,7 +141,7 @@ class KnownNetwork(AuthBase):
 
 
 class Registration(AuthBase):
-    """When somebody registered from a network."""
+    """When a user registered from a network."""
 
     __tablename__ = "registrations"
 

@@ -20,7 +20,7 @@ SHELF = 20  # books
 
 @dataclass(frozen=True)
 class Stage:
-    """Running services with somebody to read and somebody to write."""
+    """Running services with a user who reads and one who writes."""
 
     services: Services
     database: int | None  # the process id of the database server, if there is one

@@ -1,4 +1,4 @@
-"""A load: what wrk is told to send, and what the processes under it spend meanwhile."""
+"""A load: what wrk sends, and what the processes under it spend meanwhile."""
 
 import json
 import os

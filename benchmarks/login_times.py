@@ -1,4 +1,4 @@
-"""Measures whether a failed login tells by its time if the name exists, and prints the medians.
+"""Measures whether the time of a failed login reveals if the name exists, and prints the medians.
 
 Logins for unknown names, with wrong passwords, and with wrong passwords against hashes of long ago take
 turns, in random order within each turn, against a running pair on data of its own. Each comes from another
@@ -40,13 +40,13 @@ def main() -> int:
 
 
 def report(database: str, logins: int) -> int:
-    """Print one line for a database; return 1 if the kinds of login can be told apart."""
+    """Print one line for a database; return 1 if the times reveal the kind of login."""
     with postgres_if(database) as postgres, running(postgres, TRUSTED_PROXIES="127.0.0.1") as services:
         taken = measure(services, logins)
     medians = [median(seconds) for seconds in taken.values()]
     difference = (max(medians) - min(medians)) / min(medians)
-    told = ", ".join(f"{kind} {described(seconds)}" for kind, seconds in taken.items())
-    print(f"{database}: {told}, medians differ by {difference:.1%}", flush=True)
+    times = ", ".join(f"{kind} {described(seconds)}" for kind, seconds in taken.items())
+    print(f"{database}: {times}, medians differ by {difference:.1%}", flush=True)
     return int(difference >= ALLOWED)
 
 

@@ -1,4 +1,4 @@
-"""Somebody with an account, over a connection that stays open."""
+"""A user with an account, over a connection that stays open."""
 
 import secrets
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def new_session() -> requests.Session:
 
 @dataclass
 class Person:
-    """Somebody registered, with tokens."""
+    """A registered user, with tokens."""
 
     url: Url
     name: str
@@ -60,7 +60,7 @@ def new_name() -> str:
 
 
 def register(url: Url) -> Person:
-    """Register somebody."""
+    """Register a new user."""
     credentials = {"name": new_name(), "password": PASSWORD}
     answer = requests.post(f"{url('auth')}/register", json=credentials, timeout=TIMEOUT)
     answer.raise_for_status()

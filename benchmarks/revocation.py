@@ -24,7 +24,7 @@ End = Callable[[Person, Person], requests.Response]
 
 
 class NotRefused(Exception):
-    """A token was still taken when nobody wants to wait any longer."""
+    """A token was still accepted at the end of the time limit."""
 
 
 def log_out(person: Person, _: Person) -> requests.Response:

@@ -93,7 +93,7 @@ def place(person: Person, sort: str, books: int, start: Query) -> dict[str, Any]
 
 
 def print_searches(people: Mapping[str, Person], count: int) -> None:
-    """Print how long the first page of what is wanted takes."""
+    """Print how long the first page of a query takes."""
     some = get(people["many"], {"limit": 1, "sort": "-name"})["list_of_books"][0]
     searches: list[Query] = [{member: some[member]} for member in ("name", "Author", "Publisher")]
     searches.append({"Author": some["Author"], "sort": "-book_prize"})

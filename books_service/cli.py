@@ -39,5 +39,5 @@ def show_feed() -> None:
     with db.read() as connection:
         row = connection.execute(select(FeedState.__table__)).one()
     age = f"{(datetime.now(UTC) - row.heard_at).total_seconds():.1f} s ago" if row.heard_at else "never"
-    click.echo(f"cursor {row.cursor}, auth heard of {age}")
+    click.echo(f"cursor {row.cursor}, auth answered {age}")
     click.echo(f"applied: {row.sessions_ended} session.ended, {row.users_deleted} user.deleted")

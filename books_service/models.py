@@ -86,7 +86,7 @@ class IdempotencyKey(BooksBase):
 
 
 class FeedState(BooksBase):
-    """The one row that says how far auth's feed is applied, and when auth was last heard of."""
+    """The one row that says how far auth's feed is applied, and when auth last answered."""
 
     __tablename__ = "feed"
 

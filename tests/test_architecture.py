@@ -51,6 +51,8 @@ BESIDE = {
 SERVERS = ("gunicorn", "granian", "common.server")
 WITHOUT_FLASK = {"common.tokens", "common.client_address", "auth_service.passwords.policy"}
 
+FLASK_NAMES = {"create_app", "init_app"}  # each package has its own, by Flask's custom
+
 MAX_FILES = 12  # in a folder
 MAX_LINES = 250  # in a file
 
@@ -74,6 +76,10 @@ def module_of(path: Path) -> str:
 @cache
 def nodes_of(path: Path) -> list[ast.AST]:
     return list(ast.walk(ast.parse(path.read_text(), str(path))))
+
+
+def body_of(path: Path) -> list[ast.stmt]:
+    return ast.parse(path.read_text()).body
 
 
 @cache
@@ -247,6 +253,13 @@ def test_no_two_files_differ_by_a_letter() -> None:
     alike = {pair for pair in combinations(names, 2) if differ_by_a_letter(*pair)}
 
     assert alike == set()
+
+
+def test_no_two_functions_or_classes_have_one_name() -> None:
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    names = Counter(node.name for path in SOURCES for node in body_of(path) if isinstance(node, kinds))
+
+    assert {name for name, count in names.items() if count > 1} == FLASK_NAMES
 
 
 def differ_by_a_letter(one: str, other: str) -> bool:

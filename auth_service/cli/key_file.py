@@ -25,12 +25,12 @@ Jwk = dict[str, Any]
 
 
 def make_key_file(path: Path) -> bool:
-    """Make the file with one key, readable by its owner alone; keep one that is there and return False."""
+    """Make the file with one key, readable by its owner alone; keep an existing one and return False."""
     return _make(path, _jwk_set([_new_key(["sign", "verify"])]), mode=0o600)
 
 
 def make_password_file(path: Path) -> bool:
-    """Make the file with a random password; keep one that is there and return False.
+    """Make the file with a random password; keep an existing one and return False.
 
     Everybody whom the folder lets in can read it: the database runs as another user.
     """

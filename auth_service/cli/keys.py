@@ -29,7 +29,7 @@ keys = AppGroup("keys", help="Make, list, rotate and retire the keys that sign t
     help="Also make this file with a random password, for a database; can be repeated.",
 )
 def make_keys(passwords: tuple[Path, ...]) -> None:
-    """Make the key file with one key; a file that is there is kept."""
+    """Make the key file with one key; an existing file is kept."""
     if current_app.extensions["settings"].secret:
         click.echo("the key is JWT_SECRET, so no key file is made")
     else:

@@ -43,7 +43,7 @@ class Follower:
         self._auth = auth
         self._heartbeat = settings.follower_heartbeat
         self._backoff = FIRST_BACKOFF
-        self._wait = 0  # the first poll only finds out whether auth is there
+        self._wait = 0  # the first poll only finds out whether auth is up
         self._purged_at = float("-inf")  # on the monotonic clock
 
     def follow(self, connection: Connection) -> None:

@@ -28,7 +28,7 @@ DEGRADED = 30  # seconds without a response from auth
 CLOCK_SKEW = timedelta(minutes=10)  # that a revocation is known longer than the tokens live: clocks differ
 
 _gauge = partial(Gauge, multiprocess_mode="livemostrecent")
-_age = _gauge("feed_age_seconds", "Time since auth was last heard of.")
+_age = _gauge("feed_age_seconds", "Time since auth last answered.")
 _lag = _gauge("feed_lag_seconds", "Time from the writing of the last event by auth to its effect here.")
 _applied = _gauge("feed_events_applied", "Events applied so far, by type.", ["type"])
 
@@ -53,7 +53,7 @@ class RevocationCache:
         self._users: dict[str, datetime] = {}
         self._position = 0  # of what was read
         self._refreshed_at = datetime.min.replace(tzinfo=UTC)
-        self._heard_at = datetime.now(UTC)  # counts from here as long as auth was never heard of
+        self._heard_at = datetime.now(UTC)  # counts from here until auth answers for the first time
         self._starting = threading.Lock()
         self._reading = threading.Lock()
         self._has_tried = threading.Event()
@@ -78,7 +78,7 @@ class RevocationCache:
         return "user" if claims.public_id in self._users else None
 
     def age(self) -> float:
-        """Return the seconds since auth was last heard of."""
+        """Return the seconds since auth last answered."""
         self.start()
         self._has_tried.wait(FIRST_REFRESH)
         return round(self._since_heard(), 1)

@@ -51,7 +51,7 @@ def read_csv(lines: Lines) -> Iterator[Record]:
         yield Record(line, None, wrong)
     for record in records:
         if wrong:
-            continue  # to the end all the same: that the text is not UTF-8 is reported first
+            continue  # read to the end anyway: that the text is not UTF-8 is reported first
         if not record.wrong and len(record.value) != len(header):
             yield Record(record.line, None, (("", f"must have {len(header)} cells"),))
         else:

@@ -30,7 +30,7 @@ from common.errors import Unavailable
 # To the letter: what is derived from them, such as IntegrityError, is a mistake of ours.
 NOT_SERVED = (DatabaseError, InternalError, OperationalError)
 
-TURN = 0.5  # seconds; after it SQLite is asked all the same, which refuses in under 5 in all
+TURN = 0.5  # seconds; after it SQLite is asked anyway, which refuses within 5 in all
 
 _unavailable = Counter(
     "database_unavailable_total", "Requests answered with 503 because of the database.", ["reason"]

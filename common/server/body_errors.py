@@ -16,7 +16,7 @@ PIECE = 64 * 1024  # bytes
 
 
 class BodyErrors:
-    """WSGI middleware: a body that the client broke is its error, and what was refused is read all the same.
+    """WSGI middleware: a body that the client broke is its error, and a refused body is still read.
 
     A server closes a connection that is not read to the end of a body, which may take the answer away from a
     client that still sends, and the connection from its next request.

@@ -18,7 +18,7 @@ from common.web.field_types import PATTERN_MESSAGES, RULE, Schema
 
 MERGE_PATCH = "application/merge-patch+json"  # RFC 7396
 MAX_BODY = 64 * 1024  # bytes
-MAX_DIGITS = 4300  # of an integer; more of them are a number all the same, but none that fits a rule
+MAX_DIGITS = 4300  # of an integer; more of them are still a number, but none that fits a rule
 UTF_8 = {"charset=utf-8", 'charset="utf-8"', "charset=utf8", 'charset="utf8"'}
 
 FieldError = dict[str, str]  # what is wrong: `detail`, and where: `pointer`, `parameter` or `header`
