@@ -23,7 +23,7 @@ CODE := auth_service books_service common tests benchmarks tools
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run migrate up down logs ps admin rotate-keys rolling-restart backup restore check lint format types test \
-	coverage bench bench-compose bench-revocation bench-shelf bench-compare bench-peers lock clean
+	test-system coverage bench bench-compose bench-revocation bench-shelf bench-compare bench-peers lock clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -72,7 +72,7 @@ restore: ## put back what the backup in FOLDER=... holds, in place of what is th
 	@deploy/restore "$(FOLDER)"
 
 ##@ Change
-check: lint types test ## all that a change has to pass
+check: lint types test test-system ## all that a change has to pass, as CI runs it
 
 lint: $(DEVELOPMENT) ## ruff (rules and format), yamllint and hadolint
 	@$(BIN)/python -m ruff check $(CODE)
@@ -92,13 +92,18 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # The tests of the containers come after the others and one by one: they share a stack. pytest's status 5 says that
 # ARGS chose none of one kind.
-test: $(DEVELOPMENT) ## the tests, on SQLite and PostgreSQL; ARGS=tests/auth for some of them
-	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal -m "not compose" $(ARGS) || test $$? -eq 5
-	@$(BIN)/python -m pytest -m compose $(ARGS) || test $$? -eq 5
+PYTEST := $(BIN)/python -m pytest
+SPREAD := --numprocesses=$(TEST_PROCESSES) --dist=worksteal
 
-coverage: $(DEVELOPMENT) ## the tests without containers, and the lines they leave out
-	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal -m "not compose" \
-		--cov --cov-report=term-missing:skip-covered $(ARGS)
+test: $(DEVELOPMENT) ## the tests in process, on SQLite and PostgreSQL; ARGS=tests/auth for some of them
+	@$(PYTEST) $(SPREAD) -m "not system" $(ARGS) || test $$? -eq 5
+
+test-system: $(DEVELOPMENT) ## the tests with servers, containers, a browser and `make run`
+	@$(PYTEST) $(SPREAD) -m "system and not compose" $(ARGS) || test $$? -eq 5
+	@$(PYTEST) -m compose $(ARGS) || test $$? -eq 5
+
+coverage: $(DEVELOPMENT) ## the tests in process, and the lines they leave out
+	@$(PYTEST) $(SPREAD) -m "not system" --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 bench: $(DEVELOPMENT) ## requests a second, latency and CPU a request, with wrk
 	@$(BIN)/python -m benchmarks.books $(ARGS)

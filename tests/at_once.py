@@ -6,6 +6,8 @@ from threading import Barrier
 
 import requests
 
+from tests import api
+
 Ask = Callable[[requests.Session, int], requests.Response]
 
 
@@ -14,7 +16,7 @@ def at_once(count: int, url: str, ask: Ask) -> list[requests.Response]:
     barrier = Barrier(count)
 
     def one(number: int) -> requests.Response:
-        with requests.Session() as session:
+        with api.new_session() as session:
             session.get(f"{url}/healthz", timeout=30)
             barrier.wait(timeout=60)
             return ask(session, number)

@@ -10,19 +10,36 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Self, TypeVar
 
 import pytest
 
 from auth_service.cli import key_file
+from tests.common.log_lines import Log
 from tests.contract.recipes import Key
-from tests.pair import SERVICES, Pair, run_flask
+from tests.pair import KINDS, SERVICES, Pair, run_flask
 from tests.people import Person, register, register_admin
 from tests.postgres_server import PostgresServer, lock
+from tests.served import ServedPair
 
 pytest_plugins = ["tests.postgres"]
 
+AnyPair = TypeVar("AnyPair", bound=Pair)
+
+# Where servers, containers and browsers are tested, and the fixtures that start one elsewhere.
+SYSTEM_FOLDERS = {"browser", "e2e", "resilience", "run", "server"}
+SYSTEM_FIXTURES = {"served_pairs", "own_served_pair", "own_postgres"}
+
 # Nine thousand tests stay to the end: to look through them for garbage as often as usual takes a while.
 gc.set_threshold(50_000, 20, 100)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs more than this process and a database."""
+    for item in items:
+        fixtures = item.fixturenames if isinstance(item, pytest.Function) else []
+        if item.path.parent.name in SYSTEM_FOLDERS or SYSTEM_FIXTURES & set(fixtures):
+            item.add_marker("system")
 
 
 @pytest.fixture(scope="session")
@@ -37,14 +54,13 @@ def template() -> Path:
     return folder
 
 
-def make_pair(request: pytest.FixtureRequest, kind: str, folder: Path) -> Pair:
-    """Return both services with keys and migrated databases in `folder`, not started."""
-    template = request.getfixturevalue("template")
-    shutil.copytree(template, folder, dirs_exist_ok=True)
+def databases_on(request: pytest.FixtureRequest, kind: str, folder: Path) -> dict[str, str] | None:
+    """Make migrated databases and keys in `folder`; return the URLs of the databases by service."""
+    shutil.copytree(request.getfixturevalue("template"), folder, dirs_exist_ok=True)
     if kind == "sqlite":
-        return Pair(folder)
+        return None  # they are in the folder
     postgres: PostgresServer = request.getfixturevalue("postgres")
-    return Pair(folder, databases={service: migrated_database(postgres, service) for service in SERVICES})
+    return {service: migrated_database(postgres, service) for service in SERVICES}
 
 
 def migrated_database(postgres: PostgresServer, service: str) -> str:
@@ -58,34 +74,71 @@ def migrated_database(postgres: PostgresServer, service: str) -> str:
     return postgres.create_database(f"{service}_{secrets.token_hex(4)}", template=template)
 
 
+class Pairs:
+    """The pairs that are shared: each is started once and runs to the end."""
+
+    def __init__(self, request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> None:
+        self._request = request
+        self._folders = folders
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._running.close()
+
+    def start(self, kind: str, make: type[AnyPair]) -> AnyPair:
+        """Return a new pair on a kind of database, started."""
+        folder = self._folders.mktemp("pair")
+        pair = make(folder, databases=databases_on(self._request, kind, folder))
+        key_file.rotate(folder / "keys.json", follow=0)  # one key signs, another only verifies
+        self._running.enter_context(pair)
+        return pair.start()
+
+
 @pytest.fixture(scope="session")
 def pairs(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], Pair]]:
-    """Return how to get the pair on a kind of database; each is started once and runs to the end."""
-    with ExitStack() as running:
-
-        @functools.cache
-        def pair_on(kind: str) -> Pair:
-            folder = tmp_path_factory.mktemp("pair")
-            pair = running.enter_context(make_pair(request, kind, folder))
-            key_file.rotate(folder / "keys.json", follow=0)  # one key signs, another only verifies
-            return pair.start()
-
-        yield pair_on
+    """Return how to get the pair of this process on a kind of database."""
+    with Pairs(request, tmp_path_factory) as pairs:
+        yield functools.cache(lambda kind: pairs.start(kind, Pair))
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session")
+def served_pairs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], ServedPair]]:
+    """Return how to get the pair with servers on a kind of database."""
+    with Pairs(request, tmp_path_factory) as pairs:
+        yield functools.cache(lambda kind: pairs.start(kind, ServedPair))
+
+
+@pytest.fixture(scope="session", params=KINDS)
 def pair(request: pytest.FixtureRequest, pairs: Callable[[str], Pair]) -> Pair:
-    """Both services, running; shared by the tests of one process, so that each brings its own people."""
+    """Both services in this process; shared by its tests, so that each brings its own people."""
     return pairs(request.param)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def own_pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pair]:
-    """Both services, prepared but not started: for a test that stops, kills or changes them."""
-    with make_pair(request, request.param, tmp_path) as pair:
+    """Keys and databases of a test's own; nothing is started."""
+    with Pair(tmp_path, databases=databases_on(request, request.param, tmp_path)) as pair:
         yield pair
+
+
+@pytest.fixture
+def own_served_pair(own_pair: Pair) -> Iterator[ServedPair]:
+    """Both services, prepared but not started: for a test that stops, kills or changes them."""
+    with ServedPair(own_pair.folder, databases=own_pair.databases) as pair:
+        yield pair
+
+
+@pytest.fixture
+def log(capfd: pytest.CaptureFixture[str]) -> Log:
+    """Return what the services in this process write."""
+    return Log(capfd)
 
 
 @pytest.fixture
@@ -94,7 +147,7 @@ def person(pair: Pair) -> Person:
     return register(pair)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def admin(pair: Pair) -> Person:
     """Return an admin, one for each pair."""
     return admin_of(pair)

@@ -10,7 +10,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from tests.pair import free_port
+from tests.ports import free_port
 from tests.postgres_programs import hand_over, has_icu, run_program
 from tests.waiting import wait_until
 

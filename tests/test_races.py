@@ -6,15 +6,15 @@ import pytest
 import requests
 
 from tests.at_once import Ask, at_once
-from tests.pair import Pair
 from tests.people import PASSWORD, Person, book, new_name, register
+from tests.served import ServedPair
 
 
 @pytest.fixture
-def four_workers(own_pair: Pair) -> Pair:
+def four_workers(own_served_pair: ServedPair) -> ServedPair:
     """Return both services, with four workers each."""
-    own_pair.environment["WEB_CONCURRENCY"] = "4"
-    return own_pair.start()
+    own_served_pair.environment["WEB_CONCURRENCY"] = "4"
+    return own_served_pair.start()
 
 
 def statuses(count: int, url: str, ask: Ask) -> Counter[int]:
@@ -22,7 +22,7 @@ def statuses(count: int, url: str, ask: Ask) -> Counter[int]:
     return Counter(answer.status_code for answer in at_once(count, url, ask))
 
 
-def test_whatever_many_do_at_once_one_wins(four_workers: Pair) -> None:
+def test_whatever_many_do_at_once_one_wins(four_workers: ServedPair) -> None:
     """One test for all of it, because four workers take some seconds to start."""
     registered = same_name_at_once(four_workers)
     person = register(four_workers)
@@ -37,7 +37,7 @@ def test_whatever_many_do_at_once_one_wins(four_workers: Pair) -> None:
     assert len(person.get("/books").json()["list_of_books"]) == 21
 
 
-def same_name_at_once(pair: Pair) -> Counter[int]:
+def same_name_at_once(pair: ServedPair) -> Counter[int]:
     """Register twelve people of one name, spelled in several ways."""
     name = new_name()
     names = [name, name.upper(), f" {name} ", name.title()] * 3

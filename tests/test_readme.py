@@ -5,14 +5,15 @@ import subprocess
 from dataclasses import fields
 
 import pytest
-import requests
 
 from auth_service.settings import AuthSettings
 from books_service.settings import BooksSettings
 from common.settings import Settings
+from tests import api
 from tests.pair import Pair
 from tests.programs import ROOT
 from tests.readme import section, walk
+from tests.served import ServedPair
 
 INTERNAL = {"service", "secret", "database_url", "is_command"}  # no settings, or named otherwise below
 NAMES = {  # where the variable is not the member in upper case
@@ -22,17 +23,17 @@ NAMES = {  # where the variable is not the member in upper case
 }
 
 
-def test_the_walk_runs_from_registering_to_a_listed_book(own_pair: Pair) -> None:
-    own_pair.start()
+def test_the_walk_runs_from_registering_to_a_listed_book(own_served_pair: ServedPair) -> None:
+    own_served_pair.start()
 
-    walk(auth=own_pair.url("auth"), books=own_pair.url("books"))
+    walk(auth=own_served_pair.url("auth"), books=own_served_pair.url("books"))
 
 
 @pytest.mark.parametrize(
     ("service", "title"), [("auth", "### Auth, port 5001"), ("books", "### Books, port 5002")]
 )
 def test_the_table_of_routes_is_complete(pair: Pair, service: str, title: str) -> None:
-    paths = requests.get(pair.url(service) + "/openapi.json", timeout=30).json()["paths"]
+    paths = api.get(pair.url(service) + "/openapi.json", timeout=30).json()["paths"]
     routes = {
         f"{method.upper()} {re.sub('{.*?}', '<>', path)}"
         for path, methods in paths.items()

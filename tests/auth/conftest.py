@@ -1,5 +1,6 @@
 """The fixtures of the tests of auth."""
 
+import functools
 from collections.abc import Iterator
 
 import pytest
@@ -20,10 +21,13 @@ def operator(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
         yield operator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def regular(pair: Pair) -> Person:
     """Return somebody who stays, whom many tests can log in."""
-    return register(pair)
+    return regular_of(pair)
+
+
+regular_of = functools.cache(register)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from typing import Any
 
 import requests
 
+from tests import api
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem
 
@@ -31,7 +32,7 @@ class Login:
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.token}"}
-        return requests.request(method, self.pair.url("auth") + path, headers=headers, timeout=30, **options)
+        return api.request(method, self.pair.url("auth") + path, headers=headers, timeout=30, **options)
 
     def successor(self, refresh_token: str | None = None) -> str:
         """Use a refresh token of this session, the newest unless another is given, and return what came."""
@@ -44,18 +45,18 @@ class Login:
 def log_in(person: Person, password: str = PASSWORD, **headers: str) -> Login:
     """Start a session of somebody."""
     url, auth = person.pair.url("auth") + "/login", (person.name, password)
-    answer = requests.post(url, auth=auth, headers=headers, timeout=30)
+    answer = api.post(url, auth=auth, headers=headers, timeout=30)
     assert answer.status_code == 200, answer.text
     return Login(person.pair, answer.json()["token"], answer.json()["refresh_token"])
 
 
 def refresh(pair: Pair, token: Any, **headers: str) -> requests.Response:
     url, body = pair.url("auth") + "/refresh", {"refresh_token": token}
-    return requests.post(url, json=body, headers=headers, timeout=30)
+    return api.post(url, json=body, headers=headers, timeout=30)
 
 
 def log_out(pair: Pair, token: Any) -> requests.Response:
-    return requests.post(pair.url("auth") + "/logout", json={"refresh_token": token}, timeout=30)
+    return api.post(pair.url("auth") + "/logout", json={"refresh_token": token}, timeout=30)
 
 
 def assert_refused(answer: requests.Response) -> None:

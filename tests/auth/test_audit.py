@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import requests
 from sqlalchemy import func, insert, select
 
 from auth_service import audit
 from auth_service.models import AuditEntry, db
+from tests import api
 from tests.auth.database import execute, rows
 from tests.auth.logins import log_in, log_out
 from tests.auth.shell import Operator
@@ -22,7 +22,7 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 
 def fail(pair: Pair, name: str, password: str = WRONG) -> None:
-    answer = requests.post(pair.url("auth") + "/login", auth=(name, password), timeout=30)
+    answer = api.post(pair.url("auth") + "/login", auth=(name, password), timeout=30)
     assert answer.status_code == 401
 
 
@@ -76,7 +76,7 @@ def test_every_end_of_a_session_is_in_it_with_its_reason(person: Person, operato
     log_out(person.pair, by_logout.refresh_token)
     stolen = by_theft.refresh_token
     by_theft.successor(by_theft.successor())
-    requests.post(person.pair.url("auth") + "/refresh", json={"refresh_token": stolen}, timeout=30)
+    api.post(person.pair.url("auth") + "/refresh", json={"refresh_token": stolen}, timeout=30)
     by_user.request("DELETE", f"/sessions/{by_user.session_id}")
 
     lines = [
@@ -131,7 +131,7 @@ def test_what_a_user_does_to_itself_is_in_it(person: Person, operator: Operator)
     for current in (WRONG, PASSWORD):
         body = {"current_password": current, "new_password": OTHER}
         person.request("PUT", "auth", "/me/password", json=body)
-    requests.delete(person.pair.url("auth") + "/me", auth=(person.name, OTHER), timeout=30)
+    api.delete(person.pair.url("auth") + "/me", auth=(person.name, OTHER), timeout=30)
 
     assert events(operator, person.name) == [
         "registered",

@@ -7,9 +7,10 @@ import requests
 from sqlalchemy import select
 
 from auth_service.models import Event
+from tests import api
 from tests.auth.database import kept, rows, told_of
 from tests.auth.logins import Login, assert_refused, log_in, refresh
-from tests.common.log_lines import lines_of, new_id
+from tests.common.log_lines import Log, new_id
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, complaints, register
 
@@ -32,7 +33,7 @@ def change(admin: Person, person: Person | str, /, **members: Any) -> requests.R
 
 def login_status(person: Person, password: str = PASSWORD) -> int:
     url = person.pair.url("auth") + "/login"
-    return requests.post(url, auth=(person.name, password), timeout=30).status_code
+    return api.post(url, auth=(person.name, password), timeout=30).status_code
 
 
 def test_a_user_becomes_an_admin_and_is_one_no_more(admin: Person, person: Person) -> None:
@@ -139,15 +140,15 @@ def test_users_are_changed_by_admins_alone(regular: Person, admin: Person, metho
     assert regular.get("/me", "auth").json()["admin"] is False
 
 
-def test_changes_and_deletions_are_noted_with_who_did_it(admin: Person, pair: Pair) -> None:
+def test_changes_and_deletions_are_noted_with_who_did_it(admin: Person, pair: Pair, log: Log) -> None:
     person, headers = register(pair), {"Authorization": f"Bearer {admin.token}"}
     seen = []
     for method, body in [("PATCH", {"admin": False, "password": OTHER}), ("DELETE", None)]:
         traced = headers | {"X-Request-ID": new_id()}
         admin.request(method, "auth", f"/users/{person.public_id}", json=body, headers=traced)
-        (line, _) = lines_of(pair, "auth", traced["X-Request-ID"])
+        (line, _) = log.of(traced["X-Request-ID"])
         assert (line["public_id"], line["user"]) == (admin.public_id, person.public_id)
         seen.append(line["event"])
 
     assert seen == ["user_changed", "user_deleted"]
-    assert OTHER not in pair.log("auth").read_text()
+    assert OTHER not in log.text

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests import api
 from tests.auth.shell import Operator
 from tests.pair import Pair, run_flask
 from tests.people import PASSWORD, Person, assert_problem, new_name, register
@@ -17,7 +18,7 @@ CHANGES = ["promote", "demote", "disable", "enable", "set-password"]
 
 
 def log_in(pair: Pair, name: str, password: str = PASSWORD) -> requests.Response:
-    return requests.post(pair.url("auth") + "/login", auth=(name, password), timeout=30)
+    return api.post(pair.url("auth") + "/login", auth=(name, password), timeout=30)
 
 
 def listed(operator: Operator, name: str) -> str:
@@ -36,7 +37,7 @@ def test_the_first_admin_is_made_at_the_command_line(pair: Pair, operator: Opera
 
     assert PUBLIC_ID.fullmatch(public_id)
     headers = {"x-access-tokens": log_in(pair, name).json()["token"]}
-    user = requests.get(f"{pair.url('auth')}/users/{public_id}", headers=headers, timeout=30).json()
+    user = api.get(f"{pair.url('auth')}/users/{public_id}", headers=headers, timeout=30).json()
     assert (user["name"], user["admin"]) == (name, True)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from auth_service.models import Event, PasswordAttempt
 from auth_service.throttle.password_waits import key_of
+from tests import api
 from tests.auth.database import kept, rows
 from tests.auth.logins import Login, assert_refused, log_in, refresh
 from tests.pair import Pair
@@ -21,7 +22,7 @@ def delete_me(person: Person, path: str = "/me", **options: Any) -> requests.Res
     """Send the request with the right credentials, unless the options say otherwise."""
     if "headers" not in options:
         options.setdefault("auth", (person.name, PASSWORD))
-    return requests.delete(person.pair.url("auth") + path, timeout=30, **options)
+    return api.delete(person.pair.url("auth") + path, timeout=30, **options)
 
 
 def basic(name: str, password: str) -> str:
@@ -38,7 +39,7 @@ def test_a_user_is_erased_with_all_there_is_of_it(person: Person) -> None:
     assert not first.is_live
     assert_refused(refresh(person.pair, second.refresh_token))
     assert kept(person.pair, first.session_id) == kept(person.pair, second.session_id) == (0, 0)
-    again = requests.post(person.pair.url("auth") + "/login", auth=(person.name, PASSWORD), timeout=30)
+    again = api.post(person.pair.url("auth") + "/login", auth=(person.name, PASSWORD), timeout=30)
     assert_problem(again, 401, "could not verify")
     told = select(Event.type).where(Event.public_id == person.public_id)
     assert rows(person.pair, told) == [("user.deleted",)]

@@ -10,6 +10,7 @@ from sqlalchemy import select, text, update
 from auth_service.audit import OPERATOR
 from auth_service.models import User, UserRow
 from auth_service.users.changes import update_user
+from tests import api
 from tests.auth.database import connected
 from tests.auth.shell import Operator
 from tests.pair import Pair
@@ -25,7 +26,7 @@ def patch(admin: Person, person: Person, /, **members: Any) -> requests.Response
 
 
 def delete_me(person: Person) -> requests.Response:
-    return requests.delete(person.pair.url("auth") + "/me", auth=(person.name, PASSWORD), timeout=30)
+    return api.delete(person.pair.url("auth") + "/me", auth=(person.name, PASSWORD), timeout=30)
 
 
 def delete(admin: Person, person: Person) -> requests.Response:

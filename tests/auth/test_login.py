@@ -7,6 +7,7 @@ import jwt
 import pytest
 import requests
 
+from tests import api
 from tests.auth.shell import Operator
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, new_name, register
@@ -17,7 +18,7 @@ CHALLENGE = 'Basic realm="bookstore", charset="UTF-8"'
 def log_in(pair: Pair, authorization: str | bytes | None = None, **options: Any) -> requests.Response:
     """Send a login with this `Authorization` header, if any."""
     headers = {} if authorization is None else {"Authorization": authorization}
-    return requests.post(pair.url("auth") + "/login", headers=headers, timeout=30, **options)
+    return api.post(pair.url("auth") + "/login", headers=headers, timeout=30, **options)
 
 
 def basic(name: str, password: str, scheme: str = "Basic ") -> str:
@@ -85,7 +86,7 @@ def test_a_name_is_known_in_whatever_spelling(pair: Pair, person: Person, spelli
 def test_a_password_is_taken_to_the_letter(pair: Pair, password: str) -> None:
     name = f"Jürgen {new_name()}"
     body = {"name": name, "password": password}
-    assert requests.post(pair.url("auth") + "/register", json=body, timeout=30).status_code == 201
+    assert api.post(pair.url("auth") + "/register", json=body, timeout=30).status_code == 201
 
     assert log_in(pair, basic(name, password)).status_code == 200
     assert_refused(log_in(pair, basic(name, password.replace(":", "").strip(" ") + ".")))

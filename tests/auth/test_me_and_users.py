@@ -5,10 +5,10 @@ import time
 import uuid
 
 import pytest
-import requests
 
 from common.tokens.access import issue
 from common.tokens.keys import read_keys
+from tests import api
 from tests.auth.logins import assert_refused
 from tests.feed.ends import session_of
 from tests.pair import Pair
@@ -43,7 +43,7 @@ def test_me_is_the_user_of_the_token(person: Person) -> None:
 def test_without_a_token_nothing_is_seen_or_changed(pair: Pair, route: str) -> None:
     method, path = route.split()
 
-    answer = requests.request(method, f"{pair.url('auth')}{path}?x=1", timeout=30)
+    answer = api.request(method, f"{pair.url('auth')}{path}?x=1", timeout=30)
 
     assert_problem(answer, 401, "a valid token is missing")
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="bookstore"'

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import requests
 
+from tests import api
 from tests.auth.database import told_of
 from tests.auth.logins import TOKENS, Login, assert_refused, log_in, refresh
-from tests.common.log_lines import lines_of, new_id
+from tests.common.log_lines import Log, new_id
 from tests.people import PASSWORD, Person, assert_problem, complaints
 
 OTHER = "a cheese of another colour"
@@ -28,7 +29,7 @@ def test_the_new_password_is_the_password(person: Person) -> None:
     assert answer.json().keys() == TOKENS
     assert answer.headers["Cache-Control"] == "no-store"
     url = person.pair.url("auth") + "/login"
-    old = requests.post(url, auth=(person.name, PASSWORD), timeout=30)
+    old = api.post(url, auth=(person.name, PASSWORD), timeout=30)
     assert_problem(old, 401, "could not verify")
     assert log_in(person, OTHER).is_live
 
@@ -88,12 +89,12 @@ def test_rules_come_before_the_password_and_the_token_before_both(regular: Perso
     assert_problem(answer, 401, "a valid token is missing")
 
 
-def test_both_outcomes_are_noted(person: Person) -> None:
+def test_both_outcomes_are_noted(person: Person, log: Log) -> None:
     for current, event in [("wrong", "password_refused"), (PASSWORD, "password_changed")]:
         headers = {"Authorization": f"Bearer {person.token}", "X-Request-ID": new_id()}
 
         change(person, OTHER, current, headers=headers)
 
-        (line, _) = lines_of(person.pair, "auth", headers["X-Request-ID"])
+        (line, _) = log.of(headers["X-Request-ID"])
         assert (line["event"], line["public_id"]) == (event, person.public_id)
-    assert OTHER not in person.pair.log("auth").read_text()
+    assert OTHER not in log.text

@@ -1,5 +1,6 @@
 """POST /refresh: each use gives a successor, a lost answer is forgiven, and a theft ends the session."""
 
+import functools
 import hashlib
 import re
 import uuid
@@ -7,13 +8,14 @@ from datetime import timedelta
 
 import jwt
 import pytest
-import requests
 from sqlalchemy import select
 
 from auth_service.models import RefreshToken
+from tests import api
+from tests.auth.conftest import regular_of
 from tests.auth.database import let_pass, rows, told_of
 from tests.auth.logins import TOKENS, Login, assert_refused, log_in, refresh
-from tests.common.log_lines import lines_of, new_id
+from tests.common.log_lines import Log, new_id
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, complaints, new_name
 
@@ -61,7 +63,7 @@ def test_a_registration_and_a_login_answer_with_a_refresh_token(pair: Pair) -> N
     credentials = {"name": new_name(), "password": PASSWORD}
 
     for path in ("/register", "/login"):
-        told = requests.post(pair.url("auth") + path, json=credentials, timeout=30).json()
+        told = api.post(pair.url("auth") + path, json=credentials, timeout=30).json()
         assert told.keys() >= TOKENS
         assert FORM.fullmatch(told["refresh_token"])
         assert told["refresh_token"].startswith(
@@ -132,16 +134,16 @@ def test_an_answer_that_was_replaced_ends_the_session(pair: Pair, login: Login) 
     assert told_of(pair, login.session_id) == 1
 
 
-def test_a_theft_is_noted(pair: Pair, regular: Person, login: Login) -> None:
+def test_a_theft_is_noted(pair: Pair, regular: Person, login: Login, log: Log) -> None:
     first, request_id = login.refresh_token, new_id()
     login.successor(login.successor())
 
     refresh(pair, first, **{"X-Request-ID": request_id})
 
-    (line, *_) = lines_of(pair, "auth", request_id)
+    (line, *_) = log.of(request_id)
     assert (line["event"], line["level"]) == ("refresh_reused", "warning")
     assert (line["public_id"], line["session_id"]) == (regular.public_id, login.session_id)
-    assert first.partition(".")[2] not in pair.log("auth").read_text()
+    assert first.partition(".")[2] not in log.text
 
 
 @pytest.mark.parametrize("text", STRANGE, ids=lambda text: text[:30])
@@ -154,10 +156,15 @@ def test_a_token_that_was_never_issued_is_refused_and_ends_nothing(
     assert shared_login.successor()
 
 
-@pytest.fixture(scope="module")
-def shared_login(regular: Person) -> Login:
+@pytest.fixture
+def shared_login(pair: Pair) -> Login:
     """Return a session that outlives whatever is tried."""
-    return log_in(regular)
+    return shared_login_of(pair)
+
+
+@functools.cache
+def shared_login_of(pair: Pair) -> Login:
+    return log_in(regular_of(pair))
 
 
 @pytest.mark.parametrize("token", ["", " ", "\u3000", "a\x00b", "a\nb", None, 1, True, ["x"], {}], ids=ascii)

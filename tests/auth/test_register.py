@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests import api
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, complaints, new_name, register
 
@@ -13,13 +14,13 @@ MEMBERS = {"message", "public_id", "token", "token_type", "expires_in"}
 
 
 def post(pair: Pair, body: Any, **options: Any) -> requests.Response:
-    return requests.post(pair.url("auth") + "/register", json=body, timeout=30, **options)
+    return api.post(pair.url("auth") + "/register", json=body, timeout=30, **options)
 
 
 def shown_name(pair: Pair, answer: requests.Response) -> str:
     """Return the name of the user just registered, as the service shows it."""
     headers = {"x-access-tokens": answer.json()["token"]}
-    name: str = requests.get(pair.url("auth") + "/me", headers=headers, timeout=30).json()["name"]
+    name: str = api.get(pair.url("auth") + "/me", headers=headers, timeout=30).json()["name"]
     return name
 
 

@@ -9,6 +9,7 @@ import requests
 from sqlalchemy import func, select
 
 from auth_service.models import Session, User
+from tests import api
 from tests.auth.database import WEEK, add_sessions, kept, let_pass, rows, told_of, user_of
 from tests.auth.logins import Login, assert_refused, log_in, refresh
 from tests.auth.shell import Operator
@@ -168,7 +169,7 @@ def test_a_purge_takes_a_part_at_a_time_and_an_operator_all(newcomer: Login, ope
 def test_a_password_tried_in_vain_starts_no_session(newcomer: Login) -> None:
     user_id, name = user_of(newcomer), of(newcomer).name
 
-    requests.post(newcomer.pair.url("auth") + "/login", auth=(name, PASSWORD + "."), timeout=30)
+    api.post(newcomer.pair.url("auth") + "/login", auth=(name, PASSWORD + "."), timeout=30)
 
     statement = select(func.count()).select_from(Session).join(User).where(User.id == user_id)
     assert rows(newcomer.pair, statement) == [(1,)]

@@ -12,12 +12,14 @@ from auth_service.audit import LOGIN_FAILED
 from auth_service.models import AuditEntry, PasswordAttempt
 from auth_service.throttle.password_waits import key_of
 from common.ops.limits import ConcurrencyLimit
+from tests import api
 from tests.at_once import at_once
 from tests.auth.database import rows
 from tests.auth.hashers import make_hasher
 from tests.auth.shell import Operator
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, new_name, register
+from tests.served import ServedPair
 
 WRONG = "not the password"
 HERE, ELSEWHERE = "192.0.2.1", "198.51.100.1"
@@ -26,7 +28,7 @@ HERE, ELSEWHERE = "192.0.2.1", "198.51.100.1"
 def log_in(pair: Pair, name: str, password: str = WRONG, *, client: str = HERE) -> requests.Response:
     """Log in from an address, which the service believes if it trusts this machine as a proxy."""
     headers = {"X-Forwarded-For": client}
-    return requests.post(pair.url("auth") + "/login", auth=(name, password), headers=headers, timeout=30)
+    return api.post(pair.url("auth") + "/login", auth=(name, password), headers=headers, timeout=30)
 
 
 def assert_throttled(answer: requests.Response) -> int:
@@ -36,10 +38,10 @@ def assert_throttled(answer: requests.Response) -> int:
 
 
 @pytest.fixture
-def proxied(own_pair: Pair) -> Pair:
+def proxied(own_served_pair: ServedPair) -> ServedPair:
     """Return a pair that believes the addresses that a test gives itself, with auth running."""
-    own_pair.environment["TRUSTED_PROXIES"] = "127.0.0.1"
-    return own_pair.start("auth")
+    own_served_pair.environment["TRUSTED_PROXIES"] = "127.0.0.1"
+    return own_served_pair.start("auth")
 
 
 @pytest.mark.parametrize("is_known", [True, False])
@@ -63,7 +65,7 @@ def test_every_route_that_compares_a_password_counts_for_the_others(person: Pers
     routes: list[Callable[[], requests.Response]] = [
         lambda: log_in(pair, person.name),
         lambda: person.request("PUT", "auth", "/me/password", json=change),
-        lambda: requests.delete(f"{url}/me", auth=(person.name, WRONG), timeout=30),
+        lambda: api.delete(f"{url}/me", auth=(person.name, WRONG), timeout=30),
     ]
     before = [route().status_code for route in [*routes, *routes[:2]]]
 
@@ -74,7 +76,7 @@ def test_every_route_that_compares_a_password_counts_for_the_others(person: Pers
     assert person.get("/me", "auth").status_code == 200
 
 
-def test_of_many_tries_at_once_ten_are_compared_and_a_restart_forgets_nothing(proxied: Pair) -> None:
+def test_of_many_tries_at_once_ten_are_compared_and_a_restart_forgets_nothing(proxied: ServedPair) -> None:
     name, url = register(proxied).name, proxied.url("auth")
 
     def ask(session: requests.Session, _: int) -> requests.Response:

@@ -18,10 +18,9 @@ def person(pair: Pair) -> Person:
 
 
 @pytest.fixture
-def narrow_pair(own_pair: Pair) -> Pair:
-    """Return books alone, where a shelf holds ten books."""
-    own_pair.environment["BOOKS_PER_USER"] = "10"
-    return own_pair.start("books")
+def narrow_pair(pair: Pair) -> Pair:
+    """Return both services, where a shelf holds ten books."""
+    return pair.variant(BOOKS_PER_USER="10")
 
 
 def somebody(pair: Pair) -> Person:

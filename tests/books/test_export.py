@@ -12,6 +12,7 @@ from books_service import create_app
 from tests.books.files import HEADER, MEMBERS, as_csv, books, export, import_file
 from tests.pair import Pair
 from tests.people import Person, complaints, register
+from tests.served import ServedPair
 
 OF_ONE_ANSWER = ("Date", "X-Request-ID", "Transfer-Encoding")
 CSV_TYPE = "text/csv; charset=utf-8; header=present"
@@ -133,9 +134,10 @@ def test_head_has_the_same_headers_and_no_body(person: Person) -> None:
     assert (answers[1].status_code, answers[1].content) == (200, b"")
 
 
-def test_an_export_in_the_middle_of_which_the_owner_is_deleted_does_not_look_whole(own_pair: Pair) -> None:
-    own_pair.start()
-    person = register(own_pair)
+def test_an_export_in_the_middle_of_which_the_owner_is_deleted_does_not_look_whole(
+    own_served_pair: ServedPair,
+) -> None:
+    person = register(own_served_pair.start())
     import_file(person, as_csv(books(24_000, Author="a" * 200, Publisher="p" * 200)))
 
     with begun_export(person) as response:
@@ -154,7 +156,7 @@ def begun_export(person: Person) -> HTTPResponse:
     with sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
         sock.settimeout(30)
-        sock.connect(("127.0.0.1", person.pair.ports["books"]))
+        sock.connect(("127.0.0.1", person.served.ports["books"]))
         head = f"GET /books/export HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {person.token}\r\n\r\n"
         sock.sendall(head.encode())
         response = HTTPResponse(sock)
@@ -164,7 +166,7 @@ def begun_export(person: Person) -> HTTPResponse:
 
 def delete(person: Person) -> None:
     """Delete somebody, and wait until books has heard of it."""
-    pair = person.pair.start("follower")
+    pair = person.served.start("follower")
     headers = {"Authorization": ""}
     answer = person.request("DELETE", "auth", "/me", headers=headers, auth=(person.name, person.password))
     assert answer.status_code == 204, answer.text

@@ -155,9 +155,8 @@ def test_a_dry_run_answers_as_the_import_would_and_stores_nothing(
 
 
 @pytest.mark.parametrize("dry_run", [0, 1])
-def test_a_shelf_takes_no_more_than_it_may(own_pair: Pair, dry_run: int) -> None:
-    own_pair.environment["BOOKS_PER_USER"] = "5"
-    person = register(own_pair.start())
+def test_a_shelf_takes_no_more_than_it_may(pair: Pair, dry_run: int) -> None:
+    person = register(pair.variant(BOOKS_PER_USER="5"))
     import_file(person, as_csv(books(3)))
     query = f"?dry_run={dry_run}"
 
@@ -274,9 +273,8 @@ def test_imports_at_once_put_each_book_there_once(person: Person) -> None:
     assert len(shelf_of(person)) == 3000
 
 
-def test_imports_and_inserts_at_once_do_not_fill_a_shelf_beyond_its_end(own_pair: Pair) -> None:
-    own_pair.environment["BOOKS_PER_USER"] = "1000"
-    person = register(own_pair.start())
+def test_imports_and_inserts_at_once_do_not_fill_a_shelf_beyond_its_end(pair: Pair) -> None:
+    person = register(pair.variant(BOOKS_PER_USER="1000"))
     import_file(person, as_csv(books(700, Author="first")))
 
     def write(number: int) -> int:

@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from tests.books.files import as_csv, books, import_file, shelf_of
-from tests.pair import Pair
 from tests.people import Person, assert_problem, register
+from tests.served import ServedPair
 from tests.waiting import wait_until
 
 BOOKS = 60_000  # more than the page cache of SQLite holds, so that it writes before the commit
@@ -22,13 +22,13 @@ DELETE = "INSERT INTO deleted_users (public_id, position, deleted_at) VALUES (%s
 
 
 @pytest.fixture
-def person(own_pair: Pair) -> Person:
+def person(own_served_pair: ServedPair) -> Person:
     """Return somebody whose books are served by one worker."""
-    own_pair.environment["WEB_CONCURRENCY"] = "1"
-    return register(own_pair.start())
+    own_served_pair.environment["WEB_CONCURRENCY"] = "1"
+    return register(own_served_pair.start())
 
 
-def is_inserting(pair: Pair) -> bool:
+def is_inserting(pair: ServedPair) -> bool:
     """Tell whether books are in the database, or on the way there, that nobody can see yet."""
     url = pair.environment.get("BOOKS_DATABASE_URL")
     if url is None:
@@ -44,13 +44,13 @@ def inserting(person: Person) -> Iterator[Future[requests.Response]]:
     """Import a file, for a block that begins while its books are being inserted."""
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(import_file, person, as_csv(books(BOOKS)))
-        wait_until(lambda: answer.done() or is_inserting(person.pair), "nothing is inserted", poll=0.005)
+        wait_until(lambda: answer.done() or is_inserting(person.served), "nothing is inserted", poll=0.005)
         assert not answer.done(), answer.result().text
         assert shelf_of(person) == []
         yield answer
 
 
-def worker(pair: Pair) -> psutil.Process | None:
+def worker(pair: ServedPair) -> psutil.Process | None:
     """Return the one worker of books, if there is one now."""
     workers = psutil.Process(pair.processes["books"].pid).children()
     return workers[0] if workers else None
@@ -65,21 +65,21 @@ def assert_nothing_is_left(person: Person) -> None:
 
 def test_a_worker_that_is_killed_while_it_inserts_leaves_nothing(person: Person) -> None:
     with inserting(person) as answer:
-        victim = worker(person.pair)
+        victim = worker(person.served)
         assert victim
         victim.kill()
         assert isinstance(answer.exception(), requests.ConnectionError)
-    wait_until(lambda: worker(person.pair) not in (None, victim), "there is no other worker")
+    wait_until(lambda: worker(person.served) not in (None, victim), "there is no other worker")
 
     assert_nothing_is_left(person)
 
 
 def test_a_stop_lets_an_import_come_to_its_end(person: Person) -> None:
     with inserting(person) as answer:
-        person.pair.stop("books")
+        person.served.stop("books")
         assert answer.result().json() == {"created": BOOKS, "skipped": 0}
 
-    person.pair.start("books")
+    person.served.start("books")
     assert len(shelf_of(person)) == BOOKS
 
 
@@ -93,9 +93,9 @@ def test_a_client_that_goes_away_while_it_sends_leaves_nothing(person: Person, c
     piece = body[: len(body) // 2]
     sent = b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece
 
-    with socket.create_connection(("127.0.0.1", person.pair.ports["books"]), PATIENCE) as sock:
+    with socket.create_connection(("127.0.0.1", person.served.ports["books"]), PATIENCE) as sock:
         sock.sendall(f"{head}\r\n{framing}\r\n\r\n".encode() + sent)
-    refused, log = b'"/books/import","status":400', person.pair.log("books")
+    refused, log = b'"/books/import","status":400', person.served.log("books")
     wait_until(lambda: refused in log.read_bytes(), "the import goes on")
 
     assert_nothing_is_left(person)
@@ -103,7 +103,7 @@ def test_a_client_that_goes_away_while_it_sends_leaves_nothing(person: Person, c
 
 @pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)  # SQLite has one writer at a time
 def test_whoever_is_deleted_while_books_are_inserted_gets_none(person: Person) -> None:
-    url = person.pair.environment["BOOKS_DATABASE_URL"]
+    url = person.served.environment["BOOKS_DATABASE_URL"]
     with psycopg.connect(url, autocommit=True) as connection:
         with inserting(person) as answer:
             connection.execute(DELETE, [person.public_id])

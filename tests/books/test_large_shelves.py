@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from tests.books.files import NDJSON, as_csv, export, import_file
-from tests.pair import Pair
 from tests.people import Person, register
+from tests.served import ServedPair
 
 BOOKS = int(os.environ.get("BOOKSTORE_TEST_BOOKS", "20000"))  # 100,000 are what a shelf holds
 MIB = 1024 * 1024
@@ -17,10 +17,10 @@ LIMIT = 100 * MIB  # above the idle worker
 
 
 @pytest.mark.slow
-def test_a_large_shelf_is_moved_within_100_mib(own_pair: Pair) -> None:
-    own_pair.environment["WEB_CONCURRENCY"] = "1"
-    own_pair.start()
-    giver, taker = register(own_pair), register(own_pair)
+def test_a_large_shelf_is_moved_within_100_mib(own_served_pair: ServedPair) -> None:
+    own_served_pair.environment["WEB_CONCURRENCY"] = "1"
+    own_served_pair.start()
+    giver, taker = register(own_served_pair), register(own_served_pair)
     idle = peak(giver)
 
     file = large_file()
@@ -54,7 +54,7 @@ def large_file() -> bytes:
 def peak(person: Person) -> int:
     """Return the largest memory that the one worker of books has had, in bytes."""
     person.get("/books")
-    (worker,) = psutil.Process(person.pair.processes["books"].pid).children()
+    (worker,) = psutil.Process(person.served.processes["books"].pid).children()
     status = Path(f"/proc/{worker.pid}/status").read_text()
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert found

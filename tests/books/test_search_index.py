@@ -9,9 +9,9 @@ import pytest
 from psycopg import sql
 
 from tests.books.reading import ids
-from tests.pair import Pair
 from tests.people import register
 from tests.postgres_server import USER, PostgresServer
+from tests.served import ServedPair
 
 INDEXES = "SELECT indexname FROM pg_indexes WHERE tablename = 'books'"
 
@@ -39,7 +39,7 @@ def test_who_owns_the_database_makes_the_index(postgres: PostgresServer, role: s
     url = postgres.create_database(name)
     execute(url, "ALTER DATABASE {} OWNER TO {}", name, role)
 
-    Pair(tmp_path, databases={"books": as_role(url, role)}).prepare()
+    ServedPair(tmp_path, databases={"books": as_role(url, role)}).prepare()
 
     assert ("ix_books_search",) in execute(url, INDEXES)
 
@@ -48,7 +48,7 @@ def test_a_search_is_right_without_the_index(postgres: PostgresServer, role: str
     url = postgres.create_database(f"books_{role}")
     execute(url, "GRANT ALL ON SCHEMA public TO {}", role)
 
-    with Pair(tmp_path, databases={"books": as_role(url, role)}).prepare() as pair:
+    with ServedPair(tmp_path, databases={"books": as_role(url, role)}).prepare() as pair:
         person = register(pair.start())
         made = [person.add_book(name=name)["id"] for name in ("Äpfel 100%", "Birnen", "äpfel_")]
 

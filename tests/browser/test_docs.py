@@ -3,9 +3,9 @@
 from urllib.parse import urlsplit
 
 import pytest
-import requests
 from selenium.webdriver import Chrome
 
+from tests import api
 from tests.browser.swagger import Docs
 from tests.pair import SERVICES, Pair
 from tests.people import Person
@@ -27,7 +27,7 @@ pytestmark = [
 def test_the_page_shows_every_operation_and_asks_nobody_else(
     service: str, pair: Pair, browser: Chrome
 ) -> None:
-    document = requests.get(pair.url(service) + "/openapi.json", timeout=30).json()
+    document = api.get(pair.url(service) + "/openapi.json", timeout=30).json()
     described = {
         (method, path)
         for path, item in document["paths"].items()

@@ -1,5 +1,7 @@
 """The fixtures of the tests of what both services share."""
 
+import functools
+
 import pytest
 
 from tests.common.bare import no_settings  # noqa: F401 - a fixture, found by its name
@@ -7,7 +9,10 @@ from tests.pair import Pair
 from tests.people import Person, register
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def reader(pair: Pair) -> Person:
     """Return somebody whose requests leave nothing behind, so that many tests can share them."""
-    return register(pair)
+    return reader_of(pair)
+
+
+reader_of = functools.cache(register)

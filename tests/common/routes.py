@@ -6,6 +6,7 @@ from typing import Any
 
 import requests
 
+from tests import api
 from tests.people import Person
 
 JSON = {"Content-Type": "application/json"}
@@ -48,7 +49,7 @@ def anonymous(
     sent = {name.replace("_", "-"): value for name, value in headers.items() if value}
     if route.service == "books":
         sent["x-access-tokens"] = person.token
-    return requests.post(person.pair.url(route.service) + route.path, data=body, headers=sent, timeout=30)
+    return api.post(person.pair.url(route.service) + route.path, data=body, headers=sent, timeout=30)
 
 
 def post_json(route: Route, person: Person, body: bytes) -> requests.Response:

@@ -1,9 +1,5 @@
 """Pages of other origins: only those that CORS_ORIGINS names may read an answer."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from shutil import copytree
-
 import pytest
 import requests
 
@@ -17,15 +13,13 @@ PREFLIGHT = {
 }
 
 
-@pytest.fixture(scope="module")
-def open_pair(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Both services, open to the pages of two origins."""
-    folder = copytree(template, tmp_path_factory.mktemp("open"), dirs_exist_ok=True)
-    with Pair(folder, CORS_ORIGINS=f"{SHOP}, {OTHER_SHOP}", WEB_CONCURRENCY="1") as pair:
-        yield pair.start()
+@pytest.fixture
+def open_pair(pair: Pair) -> Pair:
+    """Return both services, open to the pages of two origins."""
+    return pair.variant(CORS_ORIGINS=f"{SHOP}, {OTHER_SHOP}")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def visitor(open_pair: Pair) -> Person:
     return register(open_pair)
 

@@ -1,8 +1,8 @@
 """The files behind /docs: those that the page loads, and nothing else of the package they come from."""
 
 import pytest
-import requests
 
+from tests import api
 from tests.pair import SERVICES, Pair
 
 TYPES = {
@@ -17,7 +17,7 @@ TYPES = {
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("path", TYPES)
 def test_each_file_is_there_with_its_type(pair: Pair, service: str, path: str) -> None:
-    answer = requests.get(pair.url(service) + path, timeout=30)
+    answer = api.get(pair.url(service) + path, timeout=30)
 
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == TYPES[path]
@@ -26,7 +26,7 @@ def test_each_file_is_there_with_its_type(pair: Pair, service: str, path: str) -
 
 
 def test_the_page_has_a_policy_of_its_own(pair: Pair) -> None:
-    policy = requests.get(pair.url("auth") + "/docs", timeout=30).headers["Content-Security-Policy"]
+    policy = api.get(pair.url("auth") + "/docs", timeout=30).headers["Content-Security-Policy"]
 
     assert "default-src 'none'" in policy
     assert "script-src 'self';" in policy
@@ -35,9 +35,9 @@ def test_the_page_has_a_policy_of_its_own(pair: Pair) -> None:
 
 def test_a_file_is_kept_by_a_browser_and_asked_for_again(pair: Pair) -> None:
     url = pair.url("auth") + "/docs/swagger-ui.css"
-    first = requests.get(url, timeout=30)
+    first = api.get(url, timeout=30)
 
-    again = requests.get(url, headers={"If-None-Match": first.headers["ETag"]}, timeout=30)
+    again = api.get(url, headers={"If-None-Match": first.headers["ETag"]}, timeout=30)
 
     assert first.headers["Cache-Control"] == "no-cache"
     assert again.status_code == 304

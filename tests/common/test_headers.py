@@ -4,8 +4,8 @@ import re
 from typing import Any
 
 import pytest
-import requests
 
+from tests import api
 from tests.common.wire import chunked, send
 from tests.pair import SERVICES, Pair
 from tests.people import PASSWORD, Person, assert_problem, book, new_name
@@ -96,7 +96,7 @@ def test_two_request_ids_are_none(pair: Pair) -> None:
 
 
 def test_each_request_has_an_id_of_its_own(pair: Pair) -> None:
-    ids = {requests.get(pair.url("auth") + "/healthz", timeout=30).headers["X-Request-ID"] for _ in range(5)}
+    ids = {api.get(pair.url("auth") + "/healthz", timeout=30).headers["X-Request-ID"] for _ in range(5)}
 
     assert len(ids) == 5
 
@@ -106,8 +106,8 @@ def test_what_holds_tokens_or_data_of_a_user_is_not_stored(pair: Pair, person: P
     number = person.add_book()["id"]
 
     answers = [
-        requests.post(pair.url("auth") + "/register", json=credentials, timeout=30),
-        requests.post(pair.url("auth") + "/login", json=credentials, timeout=30),
+        api.post(pair.url("auth") + "/register", json=credentials, timeout=30),
+        api.post(pair.url("auth") + "/login", json=credentials, timeout=30),
         person.get("/me", "auth"),
         admin.get("/users", "auth"),
         admin.get(f"/users/{person.public_id}", "auth"),

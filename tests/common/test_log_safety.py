@@ -5,28 +5,30 @@ import json
 import secrets
 
 import pytest
-import requests
 
+from tests import api, served
 from tests.common.log_lines import all_lines, lines_of, new_id, traced
 from tests.common.wire import send, send_bytes
-from tests.pair import Pair
 from tests.people import Person, book, new_name
+from tests.served import ServedPair
+
+pair = served.pair  # its servers are what is tested
 
 
-def test_nothing_secret_is_written(pair: Pair) -> None:
+def test_nothing_secret_is_written(pair: ServedPair) -> None:
     secret = "Kz9-very-secret"
     credentials = {"name": new_name(), "password": secret}
     auth, books = pair.url("auth"), pair.url("books")
 
-    token = requests.post(f"{auth}/register", json=credentials, timeout=30).json()["token"]
-    requests.post(f"{auth}/login", auth=(credentials["name"], secret), timeout=30)
-    requests.post(f"{auth}/login", auth=(secret, "wrong"), timeout=30)
-    requests.post(f"{auth}/login", json={"name": secret, "password": secret, secret: secret}, timeout=30)
-    requests.post(f"{auth}/login", data=f'{{"password": "{secret}', timeout=30)
-    requests.get(f"{books}/books?token={token}&password={secret}", timeout=30)
-    requests.get(f"{books}/books", headers={"Authorization": f"Bearer {token}{secret}"}, timeout=30)
-    requests.get(f"{books}/books", headers={"x-access-tokens": token, "User-Agent": secret}, timeout=30)
-    requests.get(f"{books}/books", headers={"Cookie": f"token={token}", "Referer": secret}, timeout=30)
+    token = api.post(f"{auth}/register", json=credentials, timeout=30).json()["token"]
+    api.post(f"{auth}/login", auth=(credentials["name"], secret), timeout=30)
+    api.post(f"{auth}/login", auth=(secret, "wrong"), timeout=30)
+    api.post(f"{auth}/login", json={"name": secret, "password": secret, secret: secret}, timeout=30)
+    api.post(f"{auth}/login", data=f'{{"password": "{secret}', timeout=30)
+    api.get(f"{books}/books?token={token}&password={secret}", timeout=30)
+    api.get(f"{books}/books", headers={"Authorization": f"Bearer {token}{secret}"}, timeout=30)
+    api.get(f"{books}/books", headers={"x-access-tokens": token, "User-Agent": secret}, timeout=30)
+    api.get(f"{books}/books", headers={"Cookie": f"token={token}", "Referer": secret}, timeout=30)
 
     basic = base64.b64encode(f"{credentials['name']}:{secret}".encode()).decode()
     keys = [jwk["k"] for jwk in json.loads((pair.folder / "keys.json").read_text())["keys"]]
@@ -53,7 +55,7 @@ def test_nothing_secret_is_written(pair: Pair) -> None:
     ids=lambda message: ascii(message)[:50],
 )
 @pytest.mark.parametrize("service", ["auth", "books"])
-def test_what_is_no_request_leaves_nothing_in_the_log(pair: Pair, service: str, message: bytes) -> None:
+def test_what_is_no_request_leaves_nothing_in_the_log(pair: ServedPair, service: str, message: bytes) -> None:
     hidden = f"Kz9-{secrets.token_hex(8)}"
 
     answer = send_bytes(pair, service, message.replace(b"HIDDEN", hidden.encode()))
@@ -61,7 +63,7 @@ def test_what_is_no_request_leaves_nothing_in_the_log(pair: Pair, service: str, 
     # gunicorn's own page repeats to the sender what was wrong with it.
     assert answer.status_code in (400, 401, 414, 431, 501)
     assert hidden not in pair.log(service).read_text()
-    assert all_lines(pair, service)
+    assert all_lines(pair.log(service).read_text())
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def test_a_path_cannot_break_a_line(reader: Person, text: str) -> None:
 
     send(reader.pair, "books", f"GET /books/1{text}", headers)
 
-    (line,) = lines_of(reader.pair, "books", request_id)
+    (line,) = lines_of(reader.served.log("books").read_text(), request_id)
     assert line["event"] == "request"
     assert line["path"].startswith("/books/1")
 
@@ -88,7 +90,7 @@ def test_a_path_cannot_break_a_line(reader: Person, text: str) -> None:
 def test_a_header_cannot_break_a_line_or_change_it(reader: Person, name: bytes, value: bytes) -> None:
     answer = send(reader.pair, "books", "GET /nowhere", [name + b": " + value])
 
-    (line,) = lines_of(reader.pair, "books", answer.headers["X-Request-ID"])
+    (line,) = lines_of(reader.served.log("books").read_text(), answer.headers["X-Request-ID"])
     assert (line["event"], line["client"]) == ("request", "127.0.0.1")
 
 
@@ -97,7 +99,7 @@ def test_a_long_path_is_cut(person: Person) -> None:
 
     person.get(f"/books/{'1' * 3000}", headers=headers)
 
-    (line,) = lines_of(person.pair, "books", headers["X-Request-ID"])
+    (line,) = lines_of(person.served.log("books").read_text(), headers["X-Request-ID"])
     assert len(line["path"]) < 300
 
 
@@ -107,4 +109,4 @@ def test_what_a_body_holds_is_not_written(person: Person) -> None:
     person.post("/books", book(name="Kz9 private reading", price="Kz9 private reading"), headers=headers)
     person.post("/books", book(name="Kz9 private reading"), headers=headers)
 
-    assert "Kz9 private" not in person.pair.log("books").read_text()
+    assert "Kz9 private" not in person.served.log("books").read_text()

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-import requests
 
-from tests.common.log_lines import lines_of, traced
+from tests import api
+from tests.common.log_lines import Log, traced
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, new_name
 
@@ -24,9 +24,9 @@ REQUEST = {
 }
 
 
-def events(pair: Pair, service: str, headers: dict[str, str]) -> list[tuple[str, Any]]:
+def events(log: Log, headers: dict[str, str]) -> list[tuple[str, Any]]:
     """Return event and reason of the lines of a request, without the line that every request has."""
-    lines = lines_of(pair, service, headers["X-Request-ID"])
+    lines = log.of(headers["X-Request-ID"])
     return [(line["event"], line.get("reason")) for line in lines if line["event"] != "request"]
 
 
@@ -44,13 +44,13 @@ def events(pair: Pair, service: str, headers: dict[str, str]) -> list[tuple[str,
     ],
 )
 def test_a_request_writes_one_line(
-    person: Person, method: str, path: str, route: str | None, status: int
+    log: Log, person: Person, method: str, path: str, route: str | None, status: int
 ) -> None:
     headers = traced(person.token)
 
     person.request(method, "books", path, headers=headers)
 
-    (line,) = lines_of(person.pair, "books", headers["X-Request-ID"])
+    (line,) = log.of(headers["X-Request-ID"])
     assert line.keys() - {"public_id"} == REQUEST
     assert (line["method"], line["path"], line["status"]) == (method, path.partition("?")[0], status)
     assert line["route"] == route
@@ -58,34 +58,32 @@ def test_a_request_writes_one_line(
     assert line["milliseconds"] >= 0
 
 
-def test_a_request_says_whose_it_was(person: Person) -> None:
+def test_a_request_says_whose_it_was(log: Log, person: Person) -> None:
     headers = traced(person.token)
 
     person.get("/books", headers=headers)
 
-    (line,) = lines_of(person.pair, "books", headers["X-Request-ID"])
+    (line,) = log.of(headers["X-Request-ID"])
     assert line["public_id"] == person.public_id
 
 
-def test_a_request_without_an_id_is_found_by_the_one_it_was_given(person: Person) -> None:
+def test_a_request_without_an_id_is_found_by_the_one_it_was_given(log: Log, person: Person) -> None:
     answer = person.get("/books")
 
-    assert len(lines_of(person.pair, "books", answer.headers["X-Request-ID"])) == 1
+    assert len(log.of(answer.headers["X-Request-ID"])) == 1
 
 
-def test_a_registration_and_a_login_are_noted(pair: Pair) -> None:
+def test_a_registration_and_a_login_are_noted(log: Log, pair: Pair) -> None:
     credentials = {"name": new_name(), "password": PASSWORD}
     registering, logging_in = traced(), traced()
 
-    registered = requests.post(
-        pair.url("auth") + "/register", json=credentials, headers=registering, timeout=30
-    )
-    requests.post(pair.url("auth") + "/login", json=credentials, headers=logging_in, timeout=30)
+    registered = api.post(pair.url("auth") + "/register", json=credentials, headers=registering, timeout=30)
+    api.post(pair.url("auth") + "/login", json=credentials, headers=logging_in, timeout=30)
 
-    assert events(pair, "auth", registering) == [("registered", None)]
-    assert events(pair, "auth", logging_in) == [("login", None)]
+    assert events(log, registering) == [("registered", None)]
+    assert events(log, logging_in) == [("login", None)]
     for headers in (registering, logging_in):
-        for line in lines_of(pair, "auth", headers["X-Request-ID"])[:1]:
+        for line in log.of(headers["X-Request-ID"])[:1]:
             assert line["public_id"] == registered.json()["public_id"]
 
 
@@ -98,14 +96,14 @@ def test_a_registration_and_a_login_are_noted(pair: Pair) -> None:
     ],
 )
 def test_a_failed_login_says_why_in_the_log_alone(
-    person: Person, name: str, password: str, reason: str
+    log: Log, person: Person, name: str, password: str, reason: str
 ) -> None:
     headers = traced()
     body = {"name": name.format(person.name), "password": password}
 
-    requests.post(person.pair.url("auth") + "/login", json=body, headers=headers, timeout=30)
+    api.post(person.pair.url("auth") + "/login", json=body, headers=headers, timeout=30)
 
-    assert events(person.pair, "auth", headers) == [("login_failed", reason)]
+    assert events(log, headers) == [("login_failed", reason)]
 
 
 @pytest.mark.parametrize(("service", "path"), [("auth", "/me"), ("books", "/books")])
@@ -113,18 +111,18 @@ def test_a_failed_login_says_why_in_the_log_alone(
     ("token", "reason"), [("x", "malformed"), ("e30.e30.e30", "algorithm"), ("x" * 5000, "size")]
 )
 def test_a_rejected_token_is_noted_with_the_reason(
-    pair: Pair, service: str, path: str, token: str, reason: str
+    log: Log, pair: Pair, service: str, path: str, token: str, reason: str
 ) -> None:
     headers = traced(token)
 
-    requests.get(pair.url(service) + path, headers=headers, timeout=30)
+    api.get(pair.url(service) + path, headers=headers, timeout=30)
 
-    assert events(pair, service, headers) == [("token_rejected", reason)]
+    assert events(log, headers) == [("token_rejected", reason)]
 
 
-def test_a_403_is_noted(person: Person) -> None:
+def test_a_403_is_noted(log: Log, person: Person) -> None:
     headers = traced(person.token)
 
     person.get("/users", "auth", headers=headers)
 
-    assert events(person.pair, "auth", headers) == [("forbidden", "not_admin")]
+    assert events(log, headers) == [("forbidden", "not_admin")]

@@ -5,9 +5,9 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-import requests
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from tests import api
 from tests.pair import SERVICES, Pair
 
 METHODS = {"get", "put", "post", "delete", "patch"}
@@ -71,7 +71,7 @@ def service(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def document(pair: Pair, service: str) -> Document:
-    answer = requests.get(pair.url(service) + "/openapi.json", timeout=30)
+    answer = api.get(pair.url(service) + "/openapi.json", timeout=30)
     assert answer.headers["Content-Type"] == "application/json"
     found: Document = answer.json()
     return found
@@ -285,7 +285,7 @@ def test_answers_with_a_book_have_an_etag(document: Document, status: str, kind:
 
 
 def test_the_parameters_of_a_shelf_tell_what_they_take(pair: Pair) -> None:
-    document = requests.get(pair.url("books") + "/openapi.json", timeout=30).json()
+    document = api.get(pair.url("books") + "/openapi.json", timeout=30).json()
     parameters = document["paths"]["/books"]["get"]["parameters"]
 
     schemas = {parameter["name"]: parameter["schema"] for parameter in parameters}

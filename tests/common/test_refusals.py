@@ -1,10 +1,11 @@
 """The order in which a request that is wrong in several ways is refused."""
 
 import pytest
-import requests
 
+from tests import api
 from tests.common.routes import ROUTES, Route, name_of
-from tests.people import Person, assert_problem, book
+from tests.people import Person, assert_problem, book, register
+from tests.served import ServedPair
 
 LARGE = b"x" * 70_000
 GUARDED = [route for route in ROUTES if route.service == "books"]
@@ -14,8 +15,8 @@ GUARDED = [route for route in ROUTES if route.service == "books"]
 def test_404_and_405_come_first(reader: Person, service: str) -> None:
     url = reader.pair.url(service)
 
-    assert_problem(requests.post(f"{url}/nowhere?x=1", data=LARGE, timeout=30), 404)
-    assert_problem(requests.put(f"{url}/?x=1", data=LARGE, timeout=30), 405)
+    assert_problem(api.post(f"{url}/nowhere?x=1", data=LARGE, timeout=30), 404)
+    assert_problem(api.put(f"{url}/?x=1", data=LARGE, timeout=30), 405)
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=name_of)
@@ -56,16 +57,12 @@ def test_rules_come_before_a_conflict(person: Person) -> None:
     assert_problem(person.post("/books", sent), 409)
 
 
-@pytest.mark.parametrize("service", ["auth", "books"])
-def test_a_connection_outlives_a_body_that_was_too_long(service: str, reader: Person) -> None:
+@pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("service", "path"), [("auth", "/register"), ("books", "/books")])
+def test_a_connection_outlives_a_body_that_was_too_long(
+    own_served_pair: ServedPair, service: str, path: str
+) -> None:
     """One that is refused unread would be closed, and its client might never see why."""
-    path = {"auth": "/register", "books": "/books"}[service]
-    with requests.Session() as session:
-        for _ in range(20):
-            answer = session.post(
-                reader.pair.url(service) + path,
-                data=bytes(2_000_000),
-                headers={"Authorization": f"Bearer {reader.token}"},
-                timeout=30,
-            )
-            assert_problem(answer, 413)
+    person = register(own_served_pair.start())
+    for _ in range(20):
+        assert_problem(person.request("POST", service, path, data=bytes(2_000_000)), 413)

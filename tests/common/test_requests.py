@@ -1,8 +1,8 @@
 """What both services read: JSON bodies, strictly, and refused in one order."""
 
 import pytest
-import requests
 
+from tests import api
 from tests.common.routes import ROUTES, Route, anonymous, name_of
 from tests.people import Person, assert_problem, complaints
 
@@ -93,7 +93,7 @@ def test_the_query_is_refused_together_with_the_body(route: Route, reader: Perso
     if route.service == "books":
         headers["x-access-tokens"] = reader.token
 
-    found = complaints(requests.post(url, data=b'{"price":1}', headers=headers, timeout=30))
+    found = complaints(api.post(url, data=b'{"price":1}', headers=headers, timeout=30))
 
     assert {"/price", f"/{route.text}", "token", "x"} <= set(found)
 

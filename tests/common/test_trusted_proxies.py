@@ -1,19 +1,17 @@
 """TRUSTED_PROXIES: what may stand there, and where the address shows that those proxies tell."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from ipaddress import ip_network
-from pathlib import Path
-from shutil import copytree
 
 import pytest
-import requests
+from sqlalchemy import select
 
+from auth_service.models import Session
 from auth_service.settings import AuthSettings
 from books_service.settings import BooksSettings
 from common.settings import Misconfigured
-from tests.common.log_lines import lines_of, new_id
+from tests import api
+from tests.auth.database import rows
+from tests.common.log_lines import Log, new_id
 from tests.common.wire import send
 from tests.pair import SERVICES, Pair
 from tests.people import PASSWORD, new_name
@@ -23,19 +21,17 @@ Kind = type[AuthSettings | BooksSettings]
 of_each_service = pytest.mark.parametrize("kind", [AuthSettings, BooksSettings])
 
 
-@pytest.fixture(scope="module")
-def behind_proxy(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Both services, to which the tests are a proxy that they trust."""
-    folder = copytree(template, tmp_path_factory.mktemp("behind"), dirs_exist_ok=True)
-    with Pair(folder, TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8", WEB_CONCURRENCY="1") as pair:
-        yield pair.start()
+@pytest.fixture
+def behind_proxy(pair: Pair) -> Pair:
+    """Return both services, to which the tests are a proxy that they trust."""
+    return pair.variant(TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8")
 
 
-def client_of(pair: Pair, service: str, *headers: str) -> str:
+def client_of(log: Log, pair: Pair, service: str, *headers: str) -> str:
     """Return whom the log names as the client of a request with these headers."""
     request_id = new_id()
     send(pair, service, "GET /nowhere", [f"X-Request-ID: {request_id}", *headers])
-    (line,) = lines_of(pair, service, request_id)
+    (line,) = log.of(request_id)
     return str(line["client"])
 
 
@@ -57,29 +53,30 @@ def client_of(pair: Pair, service: str, *headers: str) -> str:
     ids=lambda headers: str(headers)[:50],
 )
 def test_the_log_names_the_client_behind_the_proxy(
-    behind_proxy: Pair, service: str, headers: list[str], expected: str
+    behind_proxy: Pair, log: Log, service: str, headers: list[str], expected: str
 ) -> None:
-    assert client_of(behind_proxy, service, *headers) == expected
+    assert client_of(log, behind_proxy, service, *headers) == expected
 
 
-def test_a_security_event_and_a_session_name_the_client_behind_the_proxy(behind_proxy: Pair) -> None:
+def test_a_security_event_and_a_session_name_the_client_behind_the_proxy(
+    behind_proxy: Pair, log: Log
+) -> None:
     headers = {"X-Forwarded-For": CLIENT, "X-Request-ID": new_id()}
     credentials = {"name": new_name(), "password": PASSWORD}
 
-    requests.post(behind_proxy.url("auth") + "/register", json=credentials, headers=headers, timeout=30)
+    api.post(behind_proxy.url("auth") + "/register", json=credentials, headers=headers, timeout=30)
 
-    lines = lines_of(behind_proxy, "auth", headers["X-Request-ID"])
+    lines = log.of(headers["X-Request-ID"])
     assert {line["event"]: line["client"] for line in lines} == {"registered": CLIENT, "request": CLIENT}
-    with closing(sqlite3.connect(behind_proxy.folder / "auth.db")) as database:
-        assert database.execute("SELECT ip FROM sessions").fetchall() == [(CLIENT,)]
+    assert rows(behind_proxy, select(Session.ip).where(Session.ip == CLIENT)) == [(CLIENT,)]
 
 
 def test_a_trusted_proxy_tells_no_scheme_and_no_host(behind_proxy: Pair) -> None:
     forged = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example", "X-Forwarded-Prefix": "/x"}
     url = behind_proxy.url("auth")
 
-    plain = requests.get(url + "/", timeout=30)
-    answer = requests.get(url + "/", headers=forged, timeout=30)
+    plain = api.get(url + "/", timeout=30)
+    answer = api.get(url + "/", headers=forged, timeout=30)
 
     assert (answer.status_code, answer.text) == (plain.status_code, plain.text)
 

@@ -7,6 +7,7 @@ from http.client import HTTPResponse
 
 import requests
 
+from tests.in_process import applications, exchange
 from tests.pair import Pair
 
 TIMEOUT = 10  # seconds
@@ -26,9 +27,11 @@ def send(
 
 
 def send_bytes(pair: Pair, service: str, message: bytes) -> requests.Response:
-    """Send `message` as it is, over a connection of its own, and return the answer."""
-    address = ("127.0.0.1", pair.ports[service])
-    with socket.create_connection(address, timeout=TIMEOUT) as connection:
+    """Send `message` as it is, over a connection of its own if there is a server, and return the answer."""
+    if pair.host(service) in applications:
+        return _answer(exchange(pair.host(service), message))
+    host, _, port = pair.host(service).rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=TIMEOUT) as connection:
         connection.sendall(message)
         with HTTPResponse(connection, method=message.split(b" ", 1)[0].decode()) as received:
             received.begin()

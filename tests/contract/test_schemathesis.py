@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.pair import Pair
+from tests import served
 from tests.people import Person, book
 from tests.programs import ROOT
+from tests.served import ServedPair
+
+pair = served.pair  # its servers are what is tested
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES")  # an operation; when somebody sets it, on both databases
@@ -20,7 +23,7 @@ REST = [("auth", "sqlite"), ("books", "postgresql")] if EXAMPLES else []
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("service", "pair"), RUNS + REST, indirect=["pair"], scope="session")
-def test_the_service_keeps_what_its_document_promises(service: str, pair: Pair, admin: Person) -> None:
+def test_the_service_keeps_what_its_document_promises(service: str, pair: ServedPair, admin: Person) -> None:
     for _ in range(3):
         admin.post("/books", book())
 

@@ -4,6 +4,7 @@ from collections import Counter
 
 import requests
 
+from tests import api
 from tests.e2e.stack import Stack
 from tests.people import PASSWORD, new_name
 from tests.threads import Threads
@@ -24,7 +25,7 @@ class Newcomers(Threads):
 
     def lost(self) -> list[str]:
         """Return the promised names whose tokens do not name them."""
-        with requests.Session() as session:
+        with api.new_session() as session:
             return [name for name, token in self.promised.items() if self._name(session, token) != name]
 
     def _name(self, session: requests.Session, token: str) -> str | None:
@@ -37,7 +38,7 @@ class Newcomers(Threads):
             name = new_name()
             body = {"name": name, "password": PASSWORD}
             try:
-                answer = requests.post(self._url + "/register", json=body, timeout=TIMEOUT)
+                answer = api.post(self._url + "/register", json=body, timeout=TIMEOUT)
             except requests.RequestException:
                 self.broken += 1
                 continue

@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 
+from tests import api
 from tests.e2e.stack import Stack
 from tests.people import EVERY_PROBLEM
 from tests.waiting import TIME
@@ -42,6 +43,6 @@ def speaks_tls(stack: Stack, certificate: Path) -> bool:
     """Tell whether both ports show this certificate and answer."""
     urls = [f"https://127.0.0.1:{port}/healthz" for port in stack.ports.values()]
     try:
-        return all(requests.get(url, verify=str(certificate), timeout=TIME).ok for url in urls)
+        return all(api.get(url, verify=str(certificate), timeout=TIME).ok for url in urls)
     except requests.exceptions.SSLError:
         return False

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPResponse
+from urllib.parse import urlsplit
 
 from tests.people import Person, book
 
@@ -51,7 +52,9 @@ def slow_clients(
     with ExitStack() as stack:
         clients = []
         for begun, rest in beginnings:
-            sock = stack.enter_context(connect(reader.pair.ports[service], window=0 if rest else WINDOW))
+            sock = stack.enter_context(
+                connect(urlsplit(reader.pair.url(service)).port or 0, window=0 if rest else WINDOW)
+            )
             sock.sendall(begun)
             clients.append(SlowClient(sock, rest))
         for client in clients:

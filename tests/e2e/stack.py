@@ -12,8 +12,10 @@ from typing import Any, Self, cast
 
 import requests
 
-from tests.pair import SERVICES, Pair, free_port
+from tests import api
+from tests.pair import SERVICES, Pair
 from tests.people import Person, register
+from tests.ports import free_port
 from tests.programs import ROOT
 from tests.waiting import POLL
 
@@ -162,7 +164,7 @@ class Stack:
     def is_ready(self, service: str) -> bool:
         """Tell whether a service can be asked from outside and says that it is ready."""
         try:
-            return requests.get(self.url(service) + "/readyz", timeout=5).status_code == 200
+            return api.get(self.url(service) + "/readyz", timeout=5).status_code == 200
         except requests.RequestException:
             return False
 

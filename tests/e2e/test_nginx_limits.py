@@ -8,11 +8,12 @@ import socket
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from urllib.parse import urlsplit
 
 import pytest
-import requests
 import yaml
 
+from tests import api
 from tests.e2e.replicas import log_lines
 from tests.e2e.slow_clients import TIMEOUT, SlowClient, finish
 from tests.e2e.stack import Stack
@@ -72,7 +73,7 @@ def is_believed(stack: Stack) -> bool:
     """Ask for nothing, and tell whether the log has it from an address that only the request names."""
     request_id = secrets.token_hex(8)
     headers = {"X-Request-ID": request_id, "X-Forwarded-For": ELSEWHERE}
-    requests.get(stack.url("books") + "/books", headers=headers, timeout=TIMEOUT)
+    api.get(stack.url("books") + "/books", headers=headers, timeout=TIMEOUT)
     return [line["client"] for _, line in log_lines(stack, "books", request_id)] == [ELSEWHERE]
 
 
@@ -91,7 +92,7 @@ def a_body(size: int) -> bytes:
 @contextmanager
 def large_bodies(reader: Person, addresses: list[str], each: int) -> Iterator[list[SlowClient]]:
     """Begin so many requests from each address, and send not all of their bodies."""
-    address = ("127.0.0.1", reader.pair.ports["books"])
+    address = ("127.0.0.1", urlsplit(reader.pair.url("books")).port)
     with ExitStack() as stack:
         clients = []
         for client in addresses * each:

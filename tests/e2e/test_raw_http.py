@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from itertools import chain
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -24,7 +25,7 @@ AT_ONCE = 32
 def exchange(reader: Person, service: str, vector: Vector) -> list[Answer]:
     """Send the bytes, and return all answers until nginx closes or waits for more."""
     sent, answers = fill(service, vector.sent, reader.token), []
-    address = ("127.0.0.1", reader.pair.ports[service])
+    address = ("127.0.0.1", urlsplit(reader.pair.url(service)).port)
     with suppress(TimeoutError, ConnectionError), socket.create_connection(address, SILENCE) as sock:
         sock.sendall(sent)
         if vector.ends:

@@ -6,7 +6,8 @@ import pytest
 
 from tests.feed.followers import Followers
 from tests.feed.tellers import Shelves, Teller
-from tests.pair import FOLLOWER, Pair
+from tests.pair import Pair
+from tests.served import FOLLOWER, ServedPair
 
 
 @pytest.fixture
@@ -31,14 +32,14 @@ def own_shelves(own_pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Iterator[She
 
 
 @pytest.fixture
-def followers(own_pair: Pair) -> Iterator[Followers]:
+def followers(own_served_pair: ServedPair) -> Iterator[Followers]:
     """Return how followers are started and killed; none of them outlives the test."""
-    with Followers(own_pair) as followers:
+    with Followers(own_served_pair) as followers:
         yield followers
 
 
 @pytest.fixture
-def followed(pair: Pair) -> Pair:
+def followed(pair: ServedPair) -> ServedPair:
     """Return the running pair with a follower, which stays to the end of the run."""
     if FOLLOWER not in pair.processes:
         pair.start(FOLLOWER)

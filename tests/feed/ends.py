@@ -5,7 +5,7 @@ import json
 
 import requests
 
-from tests.pair import run_flask
+from tests import api
 from tests.people import Person, assert_problem
 
 
@@ -27,20 +27,20 @@ def refused_everywhere(person: Person) -> bool:
 def ask(person: Person) -> requests.Response:
     """Ask over a new connection, so that any worker may answer."""
     headers = {"x-access-tokens": person.token}
-    return requests.get(person.pair.url("books") + "/books", headers=headers, timeout=30)
+    return api.get(person.pair.url("books") + "/books", headers=headers, timeout=30)
 
 
 def log_out(person: Person) -> None:
     body = {"refresh_token": person.refresh_token}
-    answer = requests.post(person.pair.url("auth") + "/logout", json=body, timeout=30)
+    answer = api.post(person.pair.url("auth") + "/logout", json=body, timeout=30)
     assert answer.status_code == 200, answer.text
 
 
 def disable(person: Person) -> None:
-    run_flask("auth", "users", "disable", person.name, environment=person.pair.environment)
+    person.pair.run("auth", "users", "disable", person.name)
 
 
 def leave(person: Person) -> None:
     credentials = (person.name, person.password)
-    answer = requests.delete(person.pair.url("auth") + "/me", auth=credentials, timeout=30)
+    answer = api.delete(person.pair.url("auth") + "/me", auth=credentials, timeout=30)
     assert answer.status_code == 204, answer.text

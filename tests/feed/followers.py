@@ -3,14 +3,14 @@
 import signal
 from typing import Self
 
-from tests.pair import Pair
 from tests.programs import Program
+from tests.served import ServedPair
 
 
 class Followers:
     """The followers of a pair's books database."""
 
-    def __init__(self, pair: Pair) -> None:
+    def __init__(self, pair: ServedPair) -> None:
         self._pair = pair
         self._running: list[Program] = []
 

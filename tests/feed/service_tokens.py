@@ -7,6 +7,7 @@ from typing import Any
 import jwt
 import requests
 
+from tests import api
 from tests.contract.recipes import Key
 from tests.pair import Pair
 
@@ -37,4 +38,4 @@ def meant(members: dict[str, Any]) -> dict[str, Any]:
 def ask(pair: Pair, token: str, **query: Any) -> requests.Response:
     """Ask auth for events, as `Bearer`."""
     headers = {"Authorization": f"Bearer {token}"}
-    return requests.get(pair.url("auth") + "/events", params=query, headers=headers, timeout=60)
+    return api.get(pair.url("auth") + "/events", params=query, headers=headers, timeout=60)

@@ -9,17 +9,18 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-import requests
 import time_machine
 
 from books_service.feed import events as feed
 from books_service.feed.events import FeedEvent
 from books_service.feed.revocations import RevocationCache
 from common.tokens.access import Claims
+from tests import api
 from tests.feed.ends import ask, leave, log_out, refused_everywhere
 from tests.feed.tellers import Shelves
-from tests.pair import FOLLOWER, SERVICES, Pair
+from tests.pair import SERVICES
 from tests.people import register
+from tests.served import FOLLOWER, ServedPair
 from tests.waiting import wait_until
 
 ALTER = "ALTER TABLE {} RENAME TO {}"
@@ -31,58 +32,62 @@ FAILED, BACK = "ended_not_read", "ended_read_again"
     [("sqlite", "ended_sessions"), ("sqlite", "deleted_users"), ("postgresql", "feed")],
     indirect=["own_pair"],
 )
-def test_a_table_that_was_away_is_read_again(own_pair: Pair, own_shelves: Shelves, table: str) -> None:
-    own_pair.environment["WEB_CONCURRENCY"] = "1"
-    own_pair.start()
-    before, after, deleted = register(own_pair), register(own_pair), register(own_pair)
-    own_pair.start(FOLLOWER)
+def test_a_table_that_was_away_is_read_again(
+    own_served_pair: ServedPair, own_shelves: Shelves, table: str
+) -> None:
+    own_served_pair.environment["WEB_CONCURRENCY"] = "1"
+    own_served_pair.start()
+    before, after, deleted = register(own_served_pair), register(own_served_pair), register(own_served_pair)
+    own_served_pair.start(FOLLOWER)
     log_out(before)
     wait_until(lambda: refused_everywhere(before), "books hears of the first")
-    own_pair.stop(FOLLOWER)
+    own_served_pair.stop(FOLLOWER)
 
     own_shelves.execute(ALTER.format(table, "elsewhere"))
     # So that there is something to read: of what is not new no worker asks.
     if table != "feed":
         own_shelves.execute("UPDATE feed SET position = position + 1")
-    wait_until(lambda: FAILED in own_pair.log("books").read_text(), "the worker notices")
+    wait_until(lambda: FAILED in own_served_pair.log("books").read_text(), "the worker notices")
     assert refused_everywhere(before)
-    assert requests.get(own_pair.url("books") + "/healthz", timeout=30).status_code == 200
+    assert api.get(own_served_pair.url("books") + "/healthz", timeout=30).status_code == 200
     own_shelves.execute(ALTER.format("elsewhere", table))
-    wait_until(lambda: BACK in own_pair.log("books").read_text(), "the worker reads again")
+    wait_until(lambda: BACK in own_served_pair.log("books").read_text(), "the worker reads again")
 
-    own_pair.start(FOLLOWER)
+    own_served_pair.start(FOLLOWER)
     log_out(after)
     leave(deleted)
     wait_until(lambda: refused_everywhere(after) and refused_everywhere(deleted), "books hears of the others")
-    assert own_pair.log("books").read_text().count(FAILED) == 1
+    assert own_served_pair.log("books").read_text().count(FAILED) == 1
 
 
 @pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)
-def test_a_row_that_nobody_foresaw_ends_nothing(own_pair: Pair, own_shelves: Shelves) -> None:
-    own_pair.environment["WEB_CONCURRENCY"] = "1"
-    own_pair.start()
-    person = register(own_pair)
-    with closing(sqlite3.connect(own_pair.folder / "books.db")) as database, database:
+def test_a_row_that_nobody_foresaw_ends_nothing(own_served_pair: ServedPair, own_shelves: Shelves) -> None:
+    own_served_pair.environment["WEB_CONCURRENCY"] = "1"
+    own_served_pair.start()
+    person = register(own_served_pair)
+    with closing(sqlite3.connect(own_served_pair.folder / "books.db")) as database, database:
         database.execute("UPDATE feed SET heard_at = 'yesterday'")
-    wait_until(lambda: FAILED in own_pair.log("books").read_text(), "the worker notices")
+    wait_until(lambda: FAILED in own_served_pair.log("books").read_text(), "the worker notices")
 
     own_shelves.execute("UPDATE feed SET heard_at = NULL")
-    own_pair.start(FOLLOWER)
+    own_served_pair.start(FOLLOWER)
     log_out(person)
 
     wait_until(lambda: refused_everywhere(person), "books hears of it")
 
 
-def test_a_database_that_was_away_is_read_again(own_pair: Pair, request: pytest.FixtureRequest) -> None:
-    own_pair.environment["WEB_CONCURRENCY"] = "1"
-    own_pair.start()
-    before, after = register(own_pair), register(own_pair)
-    own_pair.start(FOLLOWER)
+def test_a_database_that_was_away_is_read_again(
+    own_served_pair: ServedPair, request: pytest.FixtureRequest
+) -> None:
+    own_served_pair.environment["WEB_CONCURRENCY"] = "1"
+    own_served_pair.start()
+    before, after = register(own_served_pair), register(own_served_pair)
+    own_served_pair.start(FOLLOWER)
     log_out(before)
     wait_until(lambda: refused_everywhere(before), "books hears of the first")
 
-    with away(own_pair, request):
-        wait_until(lambda: FAILED in own_pair.log("books").read_text(), "the worker notices")
+    with away(own_served_pair, request):
+        wait_until(lambda: FAILED in own_served_pair.log("books").read_text(), "the worker notices")
         assert refused_everywhere(before)
         log_out(after)
 
@@ -90,7 +95,7 @@ def test_a_database_that_was_away_is_read_again(own_pair: Pair, request: pytest.
 
 
 @contextmanager
-def away(pair: Pair, request: pytest.FixtureRequest) -> Iterator[None]:
+def away(pair: ServedPair, request: pytest.FixtureRequest) -> Iterator[None]:
     """Take the books database away for the block: nobody may connect, or the file is no database."""
     url = pair.environment.get("BOOKS_DATABASE_URL")
     if url:
@@ -149,13 +154,13 @@ def claims_of(session_id: str) -> Claims:
 
 
 @pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)
-def test_without_auth_books_reads_and_writes(own_pair: Pair) -> None:
-    own_pair.start(*SERVICES, FOLLOWER)
-    person = register(own_pair)
-    own_pair.stop("auth")
-    wait_until(lambda: "feed_away" in own_pair.log(FOLLOWER).read_text(), "the follower finds nobody")
+def test_without_auth_books_reads_and_writes(own_served_pair: ServedPair) -> None:
+    own_served_pair.start(*SERVICES, FOLLOWER)
+    person = register(own_served_pair)
+    own_served_pair.stop("auth")
+    wait_until(lambda: "feed_away" in own_served_pair.log(FOLLOWER).read_text(), "the follower finds nobody")
 
     made = person.add_book()
 
     assert [book["id"] for book in person.get("/books").json()["list_of_books"]] == [made["id"]]
-    assert requests.get(own_pair.url("books") + "/readyz", timeout=30).status_code == 200
+    assert api.get(own_served_pair.url("books") + "/readyz", timeout=30).status_code == 200

@@ -10,12 +10,14 @@ import psutil
 import pytest
 import requests
 
+from tests import api
 from tests.conftest import keys_of
 from tests.feed import service_tokens
 from tests.feed.service_tokens import service_token
 from tests.feed.tellers import Teller
 from tests.pair import Pair
 from tests.people import assert_problem, complaints
+from tests.served import ServedPair
 from tests.waiting import wait_until
 
 on_sqlite = pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # waiting is the same everywhere
@@ -154,14 +156,17 @@ def test_a_request_that_waits_is_answered_when_there_is_something(pair: Pair, te
 
 @on_sqlite
 def test_many_that_wait_hold_no_connection_and_no_thread_that_others_need(
-    own_pair: Pair, own_teller: Teller
+    own_served_pair: ServedPair, own_teller: Teller
 ) -> None:
-    own_pair.environment |= {"WEB_CONCURRENCY": "1", "THREADS": "64"}  # 16 may wait; there are 10 connections
-    own_pair.start("auth")
+    own_served_pair.environment |= {
+        "WEB_CONCURRENCY": "1",
+        "THREADS": "64",
+    }  # 16 may wait; there are 10 connections
+    own_served_pair.start("auth")
     with ThreadPoolExecutor(24) as threads:
-        waiting = [threads.submit(told, own_pair, wait=30) for _ in range(24)]
+        waiting = [threads.submit(told, own_served_pair, wait=30) for _ in range(24)]
         wait_until(lambda: len(done(waiting)) == 8, "those who may not wait are answered at once")
-        assert requests.get(own_pair.url("auth") + "/readyz", timeout=30).json()["status"] == "ok"
+        assert api.get(own_served_pair.url("auth") + "/readyz", timeout=30).json()["status"] == "ok"
         assert len(done(waiting)) == 8
         own_teller.end("a-session")
 
@@ -169,19 +174,19 @@ def test_many_that_wait_hold_no_connection_and_no_thread_that_others_need(
 
 
 @on_sqlite
-def test_a_request_that_waits_does_not_delay_a_stop(own_pair: Pair) -> None:
-    own_pair.start("auth")
+def test_a_request_that_waits_does_not_delay_a_stop(own_served_pair: ServedPair) -> None:
+    own_served_pair.start("auth")
     with ThreadPoolExecutor() as threads:
-        waiting = [threads.submit(told, own_pair, wait=30) for _ in range(4)]
-        wait_until(lambda: connections(own_pair) == 4, "the requests have arrived")
+        waiting = [threads.submit(told, own_served_pair, wait=30) for _ in range(4)]
+        wait_until(lambda: connections(own_served_pair) == 4, "the requests have arrived")
         begun = time.monotonic()
-        own_pair.stop("auth")
+        own_served_pair.stop("auth")
 
         assert time.monotonic() - begun < 20  # the wait was 30 s, and gunicorn cuts it after 25
     assert [each.result() for each in waiting] == [{"events": [], "last": 0}] * 4
 
 
-def connections(pair: Pair) -> int:
+def connections(pair: ServedPair) -> int:
     """Return how many connections the workers of auth have accepted."""
     workers = psutil.Process(pair.processes["auth"].pid).children()
     port = pair.ports["auth"]

@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import requests
 
+from tests import api, served
 from tests.feed.tellers import Shelves, Teller
-from tests.pair import Pair
 from tests.resilience.crowd import metric
+from tests.served import ServedPair
 from tests.waiting import wait_until
+
+pair = served.pair  # its servers are what is tested
 
 
 def hear(shelves: Shelves, *, seconds_ago: int) -> None:
@@ -18,14 +20,14 @@ def hear(shelves: Shelves, *, seconds_ago: int) -> None:
     shelves.execute("UPDATE feed SET heard_at = :at", at=heard_at.strftime("%Y-%m-%d %H:%M:%S"))
 
 
-def readiness(pair: Pair) -> tuple[int, Any]:
-    answer = requests.get(pair.url("books") + "/readyz", timeout=30)
+def readiness(pair: ServedPair) -> tuple[int, Any]:
+    answer = api.get(pair.url("books") + "/readyz", timeout=30)
     return answer.status_code, answer.json()["checks"]["feed"]
 
 
-def age(pair: Pair) -> float:
+def age(pair: ServedPair) -> float:
     """Return the seconds since auth was heard of, as /readyz tells them."""
-    told = requests.get(pair.url("books") + "/readyz", timeout=30).json()["checks"]["feed_age"]
+    told = api.get(pair.url("books") + "/readyz", timeout=30).json()["checks"]["feed_age"]
     return float(told)
 
 
@@ -39,17 +41,23 @@ def age(pair: Pair) -> float:
 )
 @pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)
 def test_readiness_tells_how_long_nothing_was_heard(
-    own_pair: Pair, own_shelves: Shelves, max_age: str, seconds_ago: int, expected: tuple[int, str]
+    own_served_pair: ServedPair,
+    own_shelves: Shelves,
+    max_age: str,
+    seconds_ago: int,
+    expected: tuple[int, str],
 ) -> None:
-    own_pair.environment |= {"FEED_MAX_AGE": max_age, "WEB_CONCURRENCY": "1"}
+    own_served_pair.environment |= {"FEED_MAX_AGE": max_age, "WEB_CONCURRENCY": "1"}
     hear(own_shelves, seconds_ago=seconds_ago)
-    own_pair.start("books")
+    own_served_pair.start("books")
 
-    assert readiness(own_pair) == expected
-    assert seconds_ago <= age(own_pair) < seconds_ago + 60
+    assert readiness(own_served_pair) == expected
+    assert seconds_ago <= age(own_served_pair) < seconds_ago + 60
 
 
-def test_readiness_and_metrics_follow_the_feed(followed: Pair, teller: Teller, shelves: Shelves) -> None:
+def test_readiness_and_metrics_follow_the_feed(
+    followed: ServedPair, teller: Teller, shelves: Shelves
+) -> None:
     wait_until(lambda: shelves.feed().cursor == teller.last(), "what others told is applied")
     before = shelves.feed()
     teller.end("a-session-of-the-metrics")

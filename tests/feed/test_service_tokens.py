@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-import requests
 
+from tests import api
 from tests.conftest import keys_of
 from tests.feed.service_tokens import ask, service_token
 from tests.pair import SERVICES, Pair
@@ -80,7 +80,7 @@ def test_a_token_that_is_no_bearer_is_missing(pair: Pair, way: str) -> None:
         "basic": {"Authorization": f"Basic {token}"},
     }.get(way, {"Authorization": "Bearer "})
 
-    answer = requests.get(pair.url("auth") + "/events", headers=headers, timeout=30)
+    answer = api.get(pair.url("auth") + "/events", headers=headers, timeout=30)
 
     assert_problem(answer, 401, "a valid token is missing")
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="bookstore"'
@@ -93,6 +93,6 @@ def test_a_token_of_a_service_is_refused_everywhere_else(pair: Pair, header: str
     headers = {header: f"Bearer {token}" if header == "Authorization" else token}
 
     for service, path in (("auth", "/me"), ("auth", "/users"), ("books", "/books")):
-        answer = requests.get(pair.url(service) + path, headers=headers, timeout=30)
+        answer = api.get(pair.url(service) + path, headers=headers, timeout=30)
         assert_problem(answer, 401, "token is invalid")
     assert set(SERVICES) == {"auth", "books"}

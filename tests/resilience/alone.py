@@ -12,9 +12,10 @@ import psutil
 
 from common.tokens.access import issue
 from common.tokens.keys import single_key
-from tests.pair import Pair, listens
 from tests.people import Person
+from tests.ports import listens
 from tests.programs import Program, barrier
+from tests.served import ServedPair
 from tests.waiting import wait_until
 
 TIME = 60  # seconds for a migration, on a busy machine
@@ -22,17 +23,17 @@ TIME = 60  # seconds for a migration, on a busy machine
 
 def make_pair(
     folder: Path, *services: str, databases: Mapping[str, str] | None = None, **settings: str
-) -> Pair:
+) -> ServedPair:
     """Return a pair whose `services` have migrated databases; start no other of it."""
     few = {"WEB_CONCURRENCY": "2", "THREADS": "16"}
     chosen: dict[str, Any] = few | settings
-    pair = Pair(folder, databases=databases, **chosen, JWT_SECRET=secrets.token_hex(32))
+    pair = ServedPair(folder, databases=databases, **chosen, JWT_SECRET=secrets.token_hex(32))
     for service in services:
         flask_db(service, "upgrade", environment=pair.environment)
     return pair
 
 
-def somebody(pair: Pair) -> Person:
+def somebody(pair: ServedPair) -> Person:
     """Return a client whom books believes, and of whom auth has never heard."""
     public_id, session_id = str(uuid.uuid4()), str(uuid.uuid4())
     key = single_key(pair.environment["JWT_SECRET"]).signing
@@ -42,12 +43,12 @@ def somebody(pair: Pair) -> Person:
     return person
 
 
-def workers(pair: Pair) -> list[psutil.Process]:
+def workers(pair: ServedPair) -> list[psutil.Process]:
     """Return the worker processes of books."""
     return psutil.Process(pair.processes["books"].pid).children()
 
 
-def wait_for_workers(pair: Pair, *, other_than: list[psutil.Process]) -> None:
+def wait_for_workers(pair: ServedPair, *, other_than: list[psutil.Process]) -> None:
     """Wait until as many workers of books listen as there should be, none of them among these."""
 
     def replaced() -> bool:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import requests
 
-from tests.pair import Pair
+from tests import api
+from tests.served import ServedPair
 
 TIME_TO_REFUSE = 5  # seconds for a 503 because of the database, as the README promises
 
@@ -36,8 +37,8 @@ def assert_right(calls: Sequence[Call]) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def metric(pair: Pair, service: str, beginning: str) -> float:
+def metric(pair: ServedPair, service: str, beginning: str) -> float:
     """Return the value of the one number of a service whose line begins so."""
-    page = requests.get(f"http://127.0.0.1:{pair.metrics_ports[service]}/metrics", timeout=30)
+    page = api.get(f"http://127.0.0.1:{pair.metrics_ports[service]}/metrics", timeout=30)
     (line,) = [line for line in page.text.splitlines() if line.startswith(beginning)]
     return float(line.split()[-1])

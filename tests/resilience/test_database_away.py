@@ -10,12 +10,13 @@ from tempfile import mkdtemp
 import psycopg
 import pytest
 
-from tests.pair import SERVICES, Pair
+from tests.pair import SERVICES
 from tests.people import PASSWORD, Person, assert_problem, book, new_name, register
 from tests.postgres import or_skip, remove
 from tests.postgres_server import PostgresServer
 from tests.resilience.alone import make_pair, somebody
 from tests.resilience.crowd import TIME_TO_REFUSE, Call, all_at_once, assert_right, metric
+from tests.served import ServedPair
 from tests.waiting import wait_until
 
 Change = Callable[[PostgresServer], None]
@@ -33,7 +34,7 @@ class Town:
     """Both services on a server that may be broken, and two people; one worker each, so one pool each."""
 
     server: PostgresServer
-    pair: Pair
+    pair: ServedPair
     reader: Person  # of books
     user: Person  # of auth
 

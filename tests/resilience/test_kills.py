@@ -8,23 +8,24 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.pair import SERVERS, Pair
+from tests.pair import SERVERS
 from tests.postgres_server import PostgresServer
 from tests.resilience.alone import make_pair, somebody, wait_for_workers, workers
 from tests.resilience.repeaters import Repeaters, titles
 from tests.resilience.writers import Writers
+from tests.served import ServedPair
 
 KILLS = int(os.environ.get("BOOKSTORE_TEST_KILLS", "3"))  # one a second
 
 
 @pytest.fixture(params=SERVERS)
-def pair(request: pytest.FixtureRequest, databases: dict[str, str], tmp_path: Path) -> Iterator[Pair]:
+def pair(request: pytest.FixtureRequest, databases: dict[str, str], tmp_path: Path) -> Iterator[ServedPair]:
     """Return books, running, on each server and each database."""
     with make_pair(tmp_path, "books", databases=databases, SERVER=request.param) as pair:
         yield pair.start("books")
 
 
-def kill_workers(pair: Pair) -> None:
+def kill_workers(pair: ServedPair) -> None:
     """Kill the oldest worker now and then; Granian gives up on one that dies twice in 6 s."""
     for _ in range(KILLS):
         time.sleep(1)
@@ -33,7 +34,7 @@ def kill_workers(pair: Pair) -> None:
         wait_for_workers(pair, other_than=[victim])
 
 
-def test_a_killed_worker_takes_no_promised_book_with_it(pair: Pair) -> None:
+def test_a_killed_worker_takes_no_promised_book_with_it(pair: ServedPair) -> None:
     with Writers(somebody(pair)) as writers:
         kill_workers(pair)
 
@@ -42,7 +43,7 @@ def test_a_killed_worker_takes_no_promised_book_with_it(pair: Pair) -> None:
     assert writers.lost() == set()
 
 
-def test_a_key_makes_one_book_whatever_is_killed(pair: Pair) -> None:
+def test_a_key_makes_one_book_whatever_is_killed(pair: ServedPair) -> None:
     with Repeaters(somebody(pair)) as repeaters:
         kill_workers(pair)
 

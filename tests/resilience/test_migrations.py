@@ -14,9 +14,10 @@ from sqlalchemy import Connection, MetaData, create_engine, inspect, text
 from auth_service.models import AuthBase
 from books_service.models import BooksBase
 from common.db.migrations import meant_for
-from tests.pair import SERVICES, Pair
+from tests.pair import SERVICES
 from tests.people import PASSWORD, assert_problem, book
 from tests.resilience.alone import flask_db, make_pair, somebody
+from tests.served import ServedPair
 
 METADATA: dict[str, MetaData] = {"auth": AuthBase.metadata, "books": BooksBase.metadata}
 LOGIN = {"name": "ann", "password": PASSWORD}
@@ -54,7 +55,7 @@ def schema(url: str) -> dict[str, object]:
 @pytest.fixture
 def environment(databases: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """Return what `flask db` is told of two empty databases."""
-    return Pair(tmp_path, databases=databases).environment
+    return ServedPair(tmp_path, databases=databases).environment
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -112,7 +113,7 @@ def test_services_refuse_every_other_schema_and_need_no_restart_for_theirs(
 
 
 @contextmanager
-def held_up(pair: Pair) -> Iterator[None]:
+def held_up(pair: ServedPair) -> Iterator[None]:
     """Let no worker do anything meanwhile."""
     workers = [
         child for process in pair.processes.values() for child in psutil.Process(process.pid).children()
@@ -133,7 +134,7 @@ def set_version(url: str, version: str | None) -> str | None:
     return before
 
 
-def assert_refuses(pair: Pair) -> None:
+def assert_refuses(pair: ServedPair) -> None:
     """Fail unless both services live, serve nothing, and say why."""
     reader = somebody(pair)
     assert_problem(reader.get("/books"), 503)

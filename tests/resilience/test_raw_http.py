@@ -12,12 +12,12 @@ from itertools import islice
 
 import pytest
 
-from tests.pair import Pair
 from tests.people import EVERY_PROBLEM, PASSWORD, book
 from tests.resilience.alone import make_pair, somebody
 from tests.resilience.raw_bodies import BODIES
 from tests.resilience.raw_heads import HEADS
 from tests.resilience.raw_vectors import ANY, GOOD, HEALTH, Vector
+from tests.served import ServedPair
 
 TIMEOUT = 4  # seconds for an answer
 ONE_TOO_MANY = 0.01  # seconds for an answer that must not come
@@ -35,14 +35,16 @@ class Answer:
 
 
 @pytest.fixture(scope="module", params=["gunicorn", "granian"])
-def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPair]:
     with make_pair(tmp_path_factory.mktemp("raw"), "auth", "books", SERVER=request.param) as pair:
         yield pair.start()
 
 
 @pytest.mark.parametrize("service", ROUTES)
 @pytest.mark.parametrize("group", VECTORS)
-def test_whatever_is_sent_is_answered_and_the_service_goes_on(pair: Pair, service: str, group: str) -> None:
+def test_whatever_is_sent_is_answered_and_the_service_goes_on(
+    pair: ServedPair, service: str, group: str
+) -> None:
     logged = pair.log(service).stat().st_size
     wrong = []
     for vector in VECTORS[group]:
@@ -71,7 +73,7 @@ def expected_status(status: int, service: str) -> int:
     return 201 if service == "books" else 401
 
 
-def fits(pair: Pair, vector: Vector, answers: list[Answer], expected: list[int]) -> bool:
+def fits(pair: ServedPair, vector: Vector, answers: list[Answer], expected: list[int]) -> bool:
     """Tell whether these are the answers to what was sent.
 
     Granian lets more through than gunicorn does, and closes early if the client ends its side. It may, as
@@ -103,7 +105,7 @@ def is_right(answer: Answer) -> bool:
     return problem["status"] == answer.status and set(problem) >= EVERY_PROBLEM
 
 
-def exchange(pair: Pair, service: str, vector: Vector) -> list[Answer]:
+def exchange(pair: ServedPair, service: str, vector: Vector) -> list[Answer]:
     """Send the bytes; return the answers, of which there may be none."""
     sent = fill(service, vector.sent, somebody(pair).token)
     with socket.create_connection(("127.0.0.1", pair.ports[service]), timeout=TIMEOUT) as sock:

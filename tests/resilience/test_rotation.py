@@ -7,19 +7,20 @@ import pytest
 
 from common.tokens.keys import read_keys
 from tests.feed.ends import refused_everywhere
-from tests.pair import Pair, run_flask
+from tests.pair import run_flask
 from tests.people import Person, register
 from tests.resilience.writers import Writers
+from tests.served import ServedPair
 from tests.waiting import wait_until
 
 ROTATIONS = int(os.environ.get("BOOKSTORE_TEST_ROTATIONS", "2"))  # three to six seconds each
 
 
-def keys(pair: Pair, *words: str) -> str:
+def keys(pair: ServedPair, *words: str) -> str:
     return run_flask("auth", "keys", *words, environment=pair.environment)
 
 
-def newcomers_while_keys_rotate(pair: Pair) -> list[Person]:
+def newcomers_while_keys_rotate(pair: ServedPair) -> list[Person]:
     """Rotate once; return who came meanwhile, and was at once believed by both services."""
     came = []
     with ThreadPoolExecutor() as threads:
@@ -34,17 +35,17 @@ def newcomers_while_keys_rotate(pair: Pair) -> list[Person]:
 
 
 @pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # databases have nothing to do with it
-def test_no_request_notices_that_keys_rotate_until_one_is_retired(own_pair: Pair) -> None:
-    first = register(own_pair.start())
+def test_no_request_notices_that_keys_rotate_until_one_is_retired(own_served_pair: ServedPair) -> None:
+    first = register(own_served_pair.start())
     with Writers(first, count=4) as writers:
-        came = [newcomers_while_keys_rotate(own_pair) for _ in range(ROTATIONS)]
+        came = [newcomers_while_keys_rotate(own_served_pair) for _ in range(ROTATIONS)]
     assert set(writers.statuses) == {200, 201}
     assert (writers.broken, writers.refused) == ([], 0)
     assert all(came)
 
-    current = read_keys(own_pair.folder / "keys.json")
+    current = read_keys(own_served_pair.folder / "keys.json")
     for kid in current.verifying.keys() - {current.signing.id}:
-        keys(own_pair, "retire", "--force", kid)
+        keys(own_served_pair, "retire", "--force", kid)
 
     wait_until(lambda: refused_everywhere(first), "the old keys are not forgotten")
-    assert register(own_pair).get("/books").status_code == 200
+    assert register(own_served_pair).get("/books").status_code == 200

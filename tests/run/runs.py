@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.pair import free_port
+from tests.ports import free_port
 from tests.programs import ROOT
 
 WAIT = 60  # seconds for anything to happen, on a busy machine

@@ -11,9 +11,9 @@ from shutil import copytree
 
 import psutil
 import pytest
-import requests
 
-from tests.pair import is_open
+from tests import api
+from tests.ports import is_open
 from tests.run.runs import WAIT, Run
 from tests.waiting import wait_until
 
@@ -57,7 +57,7 @@ def test_it_makes_the_data_and_says_where_they_are_and_a_second_start_goes_on(ru
 
     for service in ("AUTH", "BOOKS"):
         assert run.url(service) in line
-        assert requests.get(run.url(service) + "/readyz", timeout=WAIT).status_code == 200
+        assert api.get(run.url(service) + "/readyz", timeout=WAIT).status_code == 200
     assert "/docs" in line
     assert "Ctrl-C" in line
     assert stat.S_IMODE(run.data.stat().st_mode) == 0o700
@@ -69,7 +69,7 @@ def test_it_makes_the_data_and_says_where_they_are_and_a_second_start_goes_on(ru
 def assert_a_second_start_goes_on(run: Run) -> None:
     """Start it again: fail unless the keys and what was registered are still there."""
     credentials = {"name": "Ann", "password": "the moon is made of paper"}
-    token = requests.post(run.url("AUTH") + "/register", json=credentials, timeout=WAIT).json()["token"]
+    token = api.post(run.url("AUTH") + "/register", json=credentials, timeout=WAIT).json()["token"]
     keys = run.keys.read_bytes()
     terminate(run)
     run.wait_end()
@@ -78,7 +78,7 @@ def assert_a_second_start_goes_on(run: Run) -> None:
 
     assert run.keys.read_bytes() == keys
     bearer = {"Authorization": f"Bearer {token}"}
-    assert requests.get(run.url("AUTH") + "/me", headers=bearer, timeout=WAIT).json()["name"] == "Ann"
+    assert api.get(run.url("AUTH") + "/me", headers=bearer, timeout=WAIT).json()["name"] == "Ann"
 
 
 @pytest.mark.parametrize("stop", [press_ctrl_c, terminate, close_terminal])

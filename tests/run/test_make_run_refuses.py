@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from tests.pair import free_port
+from tests.ports import free_port
 from tests.run.runs import PORTS, Run
 
 

@@ -10,17 +10,19 @@ from pathlib import Path
 import pytest
 
 from tests.common.log_lines import all_lines
-from tests.pair import SERVERS, Pair, is_open
+from tests.pair import SERVERS
 from tests.people import book
+from tests.ports import is_open
 from tests.resilience.alone import make_pair, somebody
 from tests.resilience.raw_vectors import HEALTH
+from tests.served import ServedPair
 from tests.waiting import wait_until
 
 TIME = 20  # seconds to stop: below gunicorn's 25, after which it kills
 BODY = json.dumps(book()).encode()
 
 
-def connect(pair: Pair, sent: bytes) -> socket.socket:
+def connect(pair: ServedPair, sent: bytes) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", pair.ports["books"]), TIME)
     connection.sendall(sent)
     return connection
@@ -46,7 +48,7 @@ def test_a_stop_waits_for_no_idle_connection_and_leaves_nothing_behind(tmp_path:
             assert process.wait(TIME) == 0
             assert idle.recv(1) == b""
     assert not list(tmp_path.glob("bookstore-metrics-*"))
-    assert {line["level"] for line in all_lines(pair, "books")} == {"info"}
+    assert {line["level"] for line in all_lines(pair.log("books").read_text())} == {"info"}
 
 
 @pytest.mark.parametrize(("server", "waiting"), [("gunicorn", 20), ("granian", 0)])
@@ -67,7 +69,7 @@ def test_a_stop_answers_what_was_sent(tmp_path: Path, server: str, waiting: int)
         assert process.wait(TIME) == 0
 
 
-def a_head(pair: Pair) -> bytes:
+def a_head(pair: ServedPair) -> bytes:
     """Return the head of a request that says when it waits, in a thread, for its body."""
     lines = [f"x-access-tokens: {somebody(pair).token}", "Content-Type: application/json"]
     lines += [f"Content-Length: {len(BODY)}", "Expect: 100-continue", "", ""]

@@ -1,0 +1,98 @@
+"""Both services as they run for real: a server over loopback, on free ports and a folder of their own."""
+
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from subprocess import Popen
+from typing import Self
+
+import pytest
+import requests
+
+from tests import api
+from tests.pair import KINDS, SERVICES, Pair, run_flask
+from tests.ports import free_port
+from tests.programs import Program, start_cold
+from tests.waiting import wait_until
+
+FOLLOWER = "follower"  # of books, started if it is named
+
+
+class ServedPair(Pair):
+    """The two services, each a program with workers of its own."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        databases: Mapping[str, str] | None = None,
+        cold: bool = False,  # to be started from nothing
+        **settings: str,
+    ) -> None:
+        self.ports = {service: free_port() for service in SERVICES}
+        self.metrics_ports = {service: free_port() for service in SERVICES}
+        listening = {
+            **{f"{service.upper()}_PORT": str(port) for service, port in self.ports.items()},
+            **{f"{service.upper()}_METRICS_PORT": str(port) for service, port in self.metrics_ports.items()},
+        }
+        super().__init__(folder, databases=databases, **(listening | settings))
+        self.processes: dict[str, Program | Popen[bytes]] = {}
+        self._cold = cold
+
+    def host(self, service: str) -> str:
+        host = self.environment.get("HOST", "127.0.0.1")
+        return f"{f'[{host}]' if ':' in host else host}:{self.ports[service]}"
+
+    def log(self, service: str) -> Path:
+        """Return the file that holds what the service wrote to standard output and error."""
+        return self.folder / f"{service}.log"
+
+    def run(self, service: str, *words: str) -> str:
+        return run_flask(service, *words, environment=self.environment)
+
+    def start(self, *services: str) -> Self:
+        """Start the services (both, if none is named) and wait until they answer."""
+        for service in services or SERVICES:
+            self.processes[service] = self._spawn(service)
+        for service in services or SERVICES:
+            if service != FOLLOWER:  # which nobody can ask
+                self._wait(service)
+        return self
+
+    def stop(self, *services: str, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send the services a signal and wait for their end."""
+        chosen = [self.processes.pop(service) for service in services or tuple(self.processes)]
+        for process in chosen:
+            process.send_signal(number)
+        for process in chosen:
+            process.wait(timeout=60)
+
+    def __exit__(self, *_: object) -> None:
+        self.stop(number=signal.SIGINT)  # without waiting for idle connections
+
+    def _spawn(self, service: str) -> Program | Popen[bytes]:
+        words = ["gunicorn", "-c", f"{service}_service/gunicorn_conf.py", f"{service}_service:create_app()"]
+        if self.environment.get("SERVER") == "granian":
+            words = ["common.server", f"{service}_service"]
+        if service == FOLLOWER:
+            words = ["flask", "--app", "books_service", "follow"]
+        # The metrics go where everything else is, so that they go with it even after a kill.
+        environment = self.environment | {"PROMETHEUS_MULTIPROC_DIR": str(self.folder)}
+        start = start_cold if self._cold else Program
+        return start(*words, environment=environment, output=self.log(service))
+
+    def _wait(self, service: str) -> None:
+        def is_healthy() -> bool:
+            assert self.processes[service].poll() is None, self.log(service).read_text()
+            with suppress(requests.ConnectionError):
+                return api.get(self.url(service) + "/healthz", timeout=5).ok
+            return False
+
+        wait_until(is_healthy, f"{service} does not start")
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def pair(request: pytest.FixtureRequest, served_pairs: Callable[[str], ServedPair]) -> ServedPair:
+    """Both services as programs; a module that imports this has it in place of those in the process."""
+    return served_pairs(request.param)
