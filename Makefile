@@ -1,6 +1,7 @@
 PYTHON ?= python3
-# How many processes run the tests: they wait more than they compute.
-TEST_PROCESSES ?= 4
+# How many processes run the tests: one a core, and more where they wait for servers.
+TEST_PROCESSES ?= logical
+SYSTEM_PROCESSES ?= 4
 ARGS ?=
 # The folder of a backup: made by `make backup`, read by `make restore`.
 FOLDER ?=
@@ -87,23 +88,23 @@ format: $(DEVELOPMENT) ## format the code and mend what ruff can mend
 types: $(DEVELOPMENT) ## mypy --strict
 	@$(BIN)/python -m mypy
 
-# Two hundred processes of the tests import the same modules: they are compiled once.
+# The processes of the tests import the same modules: they are compiled once.
 unexport PYTHONDONTWRITEBYTECODE
 
-# The tests of the containers come after the others and one by one: they share a stack. pytest's status 5 says that
-# ARGS chose none of one kind.
+# The tests of the containers come last and one by one: they share a stack. pytest's status 5 says that ARGS chose
+# none of one kind.
 PYTEST := $(BIN)/python -m pytest
-SPREAD := --numprocesses=$(TEST_PROCESSES) --dist=worksteal
+IN_PROCESS := --numprocesses=$(TEST_PROCESSES) --dist=worksteal -m "not system"
 
 test: $(DEVELOPMENT) ## the tests in process, on SQLite and PostgreSQL; ARGS=tests/auth for some of them
-	@$(PYTEST) $(SPREAD) -m "not system" $(ARGS) || test $$? -eq 5
+	@$(PYTEST) $(IN_PROCESS) $(ARGS) || test $$? -eq 5
 
 test-system: $(DEVELOPMENT) ## the tests with servers, containers, a browser and `make run`
-	@$(PYTEST) $(SPREAD) -m "system and not compose" $(ARGS) || test $$? -eq 5
+	@$(PYTEST) --numprocesses=$(SYSTEM_PROCESSES) --dist=worksteal -m "system and not compose" $(ARGS) || test $$? -eq 5
 	@$(PYTEST) -m compose $(ARGS) || test $$? -eq 5
 
 coverage: $(DEVELOPMENT) ## the tests in process, and the lines they leave out
-	@$(PYTEST) $(SPREAD) -m "not system" --cov --cov-report=term-missing:skip-covered $(ARGS)
+	@$(PYTEST) $(IN_PROCESS) --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 bench: $(DEVELOPMENT) ## requests a second, latency and CPU a request, with wrk
 	@$(BIN)/python -m benchmarks.books $(ARGS)

@@ -10,6 +10,7 @@ from auth_service.models import Event
 from tests import api
 from tests.auth.database import kept, rows, told_of
 from tests.auth.logins import Login, assert_refused, log_in, refresh
+from tests.cases import every
 from tests.common.log_lines import Log, new_id
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, complaints, register
@@ -92,11 +93,10 @@ def test_what_changes_nothing_logs_nobody_out(
     assert regular.get("/me", "auth").status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("members", "wrong"),
+@every(
+    "members, wrong",
     [({member: value}, [f"/{member}"]) for member, values in WRONG.items() for value in values]
     + [({"admin": 1, "disabled": 1, "password": "x"}, ["/admin", "/disabled", "/password"])],
-    ids=str,
 )
 def test_a_change_that_breaks_a_rule_changes_nothing(
     admin: Person, regular: Person, members: dict[str, object], wrong: list[str]

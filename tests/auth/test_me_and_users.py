@@ -10,6 +10,7 @@ from common.tokens.access import issue
 from common.tokens.keys import read_keys
 from tests import api
 from tests.auth.logins import assert_refused
+from tests.cases import every
 from tests.feed.ends import session_of
 from tests.pair import Pair
 from tests.people import Person, assert_problem
@@ -39,7 +40,7 @@ def test_me_is_the_user_of_the_token(person: Person) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("route", GUARDED)
+@every("route", GUARDED)
 def test_without_a_token_nothing_is_seen_or_changed(pair: Pair, route: str) -> None:
     method, path = route.split()
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auth_service.names import MAX_LENGTH, InvalidName, fold_name, normalise
+from tests.cases import every
 
 # Besides any text: what NFKC turns into spaces, marks, colons or several letters, or composes with others.
 SPACES_AND_COLONS = " \u00a0\u2003\u3000:\uff1a\u2a74"
@@ -48,8 +49,8 @@ def test_a_name_is_brought_into_its_one_form(raw: str, name: str) -> None:
     assert normalise(raw) == name
 
 
-@pytest.mark.parametrize(
-    ("raw", "reason"),
+@every(
+    "raw, reason",
     [
         ("", "empty"),
         ("\u3000\u00a0", "empty"),

@@ -15,6 +15,7 @@ from tests import api
 from tests.auth.conftest import regular_of
 from tests.auth.database import let_pass, rows, told_of
 from tests.auth.logins import TOKENS, Login, assert_refused, log_in, refresh
+from tests.cases import every
 from tests.common.log_lines import Log, new_id
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, complaints, new_name
@@ -146,7 +147,7 @@ def test_a_theft_is_noted(pair: Pair, regular: Person, login: Login, log: Log) -
     assert first.partition(".")[2] not in log.text
 
 
-@pytest.mark.parametrize("text", STRANGE, ids=lambda text: text[:30])
+@every("text", STRANGE)
 def test_a_token_that_was_never_issued_is_refused_and_ends_nothing(
     pair: Pair, shared_login: Login, text: str
 ) -> None:
@@ -167,7 +168,7 @@ def shared_login_of(pair: Pair) -> Login:
     return log_in(regular_of(pair))
 
 
-@pytest.mark.parametrize("token", ["", " ", "\u3000", "a\x00b", "a\nb", None, 1, True, ["x"], {}], ids=ascii)
+@every("token", ["", " ", "\u3000", "a\x00b", "a\nb", None, 1, True, ["x"], {}])
 def test_what_can_be_no_token_is_told_so(pair: Pair, token: object) -> None:
     assert complaints(refresh(pair, token)) == ["/refresh_token"]
 

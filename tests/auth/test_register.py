@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from tests import api
+from tests.cases import every
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, complaints, new_name, register
 
@@ -89,17 +90,14 @@ def test_a_name_is_there_once_in_whatever_spelling(pair: Pair, again: Any) -> No
     assert_problem(answer, 409, "name is already taken")
 
 
-@pytest.mark.parametrize(
-    "name", ["", "\u3000", "a:b", "a\x00b", "a\u200bb", "\ufdfa" * 4, None, 1, True, 1.5, [], {}], ids=ascii
-)
+@every("name", ["", "\u3000", "a:b", "a\x00b", "a\u200bb", "\ufdfa" * 4, None, 1, True, 1.5, [], {}])
 def test_a_name_that_breaks_a_rule_is_refused(pair: Pair, name: object) -> None:
     assert complaints(post(pair, {"name": name, "password": PASSWORD})) == ["/name"]
 
 
-@pytest.mark.parametrize(
+@every(
     "password",
     ["", "short12", "password123", "{name}", "x" * 257, "tab\tinside it", None, 12345678, True, [], {}],
-    ids=ascii,
 )
 def test_a_password_that_breaks_a_rule_is_refused_and_not_shown(pair: Pair, password: object) -> None:
     name = new_name()

@@ -5,14 +5,15 @@ import json
 import pytest
 
 from tests.books.files import CSV, HEADER, NDJSON, as_csv, books, import_file, places, shelf_of
+from tests.cases import every
 from tests.people import Person, assert_problem
 
 LONG = "x" * 201
 Place = tuple[int, str]
 
 
-@pytest.mark.parametrize(
-    ("header", "wrong"),
+@every(
+    "header, wrong",
     [
         ('""', ["/name", "/Author", "/Publisher", "/"]),
         ("name,Author", ["/Publisher"]),
@@ -41,8 +42,8 @@ def test_a_file_with_nothing_in_it_lacks_a_header(person: Person) -> None:
         assert places(import_file(person, body)) == [(1, "")]
 
 
-@pytest.mark.parametrize(
-    ("rows", "wrong"),
+@every(
+    "rows, wrong",
     [
         ("a,b,c", [(2, "")]),
         ("a,b,c,1,", [(2, "")]),
@@ -71,7 +72,6 @@ def test_a_file_with_nothing_in_it_lacks_a_header(person: Person) -> None:
         ("x" * 70_000 + "\na,b,c,x", [(2, ""), (3, "/book_prize")]),
         ('"' + "x\n" * 40_000 + '",b,c,1', [(2, "")]),
     ],
-    ids=lambda value: ascii(value)[:30],
 )
 def test_a_row_that_breaks_a_rule_is_told_by_its_line(person: Person, rows: str, wrong: list[Place]) -> None:
     answer = import_file(person, f"{HEADER}{rows}")
@@ -85,8 +85,8 @@ NO_NAMES: list[object] = ["", " ", LONG, None, 1, [], "a\nb", "\x9f"]
 NO_PRIZES: list[object] = ["1", True, 1.5, -1, 2**31]
 
 
-@pytest.mark.parametrize(
-    ("line", "wrong"),
+@every(
+    "line, wrong",
     [
         *((line, [""]) for line in ("x", "{", "{}x", "{},", "NaN", '{"name":"\\ud800"}', "\0", "{'a':1}")),
         *((line, [""]) for line in ("null", "1", "1e400", "true", '"x"', "[]", "[{}]")),
@@ -98,7 +98,6 @@ NO_PRIZES: list[object] = ["1", True, 1.5, -1, 2**31]
         ("[" * 60_000, [""]),
         (" " * 66_000 + json.dumps(GOOD), [""]),
     ],
-    ids=lambda value: ascii(value)[:30],
 )
 def test_a_line_of_ndjson_is_held_to_the_rules_of_a_new_book(
     person: Person, line: str, wrong: list[str]

@@ -6,6 +6,7 @@ import pytest
 import requests
 
 from tests.at_once import at_once
+from tests.cases import every
 from tests.people import Person, assert_problem, book
 
 CHANGES = ["PUT", "PATCH", "DELETE"]
@@ -39,16 +40,16 @@ def test_every_answer_that_shows_a_book_has_its_strong_etag(person: Person) -> N
     assert etags == ['"1"', '"2"', '"3"', '"3"']
 
 
-@pytest.mark.parametrize("method", CHANGES)
-@pytest.mark.parametrize("tags", ['"1"', "*", '"7", "1"', '"a,b","1"', ',"1" ,', 'W/"1", "1"', '"é\x80","1"'])
+@every("method", CHANGES)
+@every("tags", ['"1"', "*", '"7", "1"', '"a,b","1"', ',"1" ,', 'W/"1", "1"', '"é\x80","1"'])
 def test_a_change_goes_on_if_the_tag_is_the_one(person: Person, method: str, tags: str) -> None:
     path = new_book(person)
 
     assert send(person, method, path, If_Match=tags).status_code == 200
 
 
-@pytest.mark.parametrize("method", CHANGES)
-@pytest.mark.parametrize("tags", NOTHING)
+@every("method", CHANGES)
+@every("tags", NOTHING)
 def test_a_change_is_refused_if_it_is_not(person: Person, method: str, tags: str) -> None:
     path = new_book(person)
     before = person.get(path)
@@ -59,8 +60,8 @@ def test_a_change_is_refused_if_it_is_not(person: Person, method: str, tags: str
     assert (person.get(path).json(), person.get(path).headers["ETag"]) == (before.json(), '"1"')
 
 
-@pytest.mark.parametrize("method", CHANGES)
-@pytest.mark.parametrize("tags", ["*", '"1"', 'W/"1"', '"2", "1"'])
+@every("method", CHANGES)
+@every("tags", ["*", '"1"', 'W/"1"', '"2", "1"'])
 def test_a_change_is_refused_if_there_is_to_be_no_such_version(
     person: Person, method: str, tags: str
 ) -> None:
@@ -71,15 +72,15 @@ def test_a_change_is_refused_if_there_is_to_be_no_such_version(
     assert person.get(path).headers["ETag"] == '"1"'
 
 
-@pytest.mark.parametrize("method", CHANGES)
+@every("method", CHANGES)
 def test_a_change_goes_on_if_there_is_none(person: Person, method: str) -> None:
     path = new_book(person)
 
     assert send(person, method, path, If_None_Match='"2"', If_Match="*").status_code == 200
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("tags", ['"1"', 'W/"1"', "*", '"x", W/"1"', '"1" , '])
+@every("method", ["GET", "HEAD"])
+@every("tags", ['"1"', 'W/"1"', "*", '"x", W/"1"', '"1" , '])
 def test_what_the_client_has_is_not_sent_again(person: Person, method: str, tags: str) -> None:
     path = new_book(person)
 
@@ -91,7 +92,7 @@ def test_what_the_client_has_is_not_sent_again(person: Person, method: str, tags
     assert person.get(path).status_code == 200  # over the same connection
 
 
-@pytest.mark.parametrize("tags", [tags for tags in NOTHING if "W/" not in tags])
+@every("tags", [tags for tags in NOTHING if "W/" not in tags])
 def test_what_it_has_not_is_sent(person: Person, tags: str) -> None:
     path = new_book(person)
 
@@ -114,8 +115,8 @@ def test_dates_ask_nothing_because_there_is_none_to_compare(person: Person) -> N
     assert send(person, "GET", path, If_Modified_Since="Fri, 01 Jan 2100 00:00:00 GMT").status_code == 200
 
 
-@pytest.mark.parametrize("method", ["GET", *CHANGES])
-@pytest.mark.parametrize("headers", [{"If_Match": "*"}, {"If_Match": '"1"'}, {"If_None_Match": "*"}], ids=str)
+@every("method", ["GET", *CHANGES])
+@every("headers", [{"If_Match": "*"}, {"If_Match": '"1"'}, {"If_None_Match": "*"}])
 def test_a_book_that_is_not_there_is_404_whatever_the_condition(
     person: Person, method: str, headers: dict[str, str]
 ) -> None:

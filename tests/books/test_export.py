@@ -10,6 +10,7 @@ import pytest
 
 from books_service import create_app
 from tests.books.files import HEADER, MEMBERS, as_csv, books, export, import_file
+from tests.cases import every
 from tests.pair import Pair
 from tests.people import Person, complaints, register
 from tests.served import ServedPair
@@ -39,8 +40,8 @@ def test_an_export_says_what_it_is(person: Person, query: str, content_type: str
     assert answer.headers["Transfer-Encoding"] == "chunked"
 
 
-@pytest.mark.parametrize(
-    ("accept", "ending"),
+@every(
+    "accept, ending",
     [
         ("application/x-ndjson", "ndjson"),
         ("*/*", "csv"),

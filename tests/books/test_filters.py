@@ -3,6 +3,7 @@
 import pytest
 
 from tests.books.reading import ids
+from tests.cases import every
 from tests.pair import Pair
 from tests.people import Person, book, complaints, register
 
@@ -70,8 +71,8 @@ def test_nobody_else_s_book_is_found(pair: Pair, person: Person) -> None:
     assert ids(person, q=sent["name"]) == []
 
 
-@pytest.mark.parametrize("member", MEMBERS)
-@pytest.mark.parametrize("asked", ["", " ", "\u3000", "x" * 201, "a\nb", "\x00", "a\x85", "\x7f"], ids=ascii)
+@every("member", MEMBERS)
+@every("asked", ["", " ", "\u3000", "x" * 201, "a\nb", "\x00", "a\x85", "\x7f"])
 def test_what_no_book_can_hold_is_refused(person: Person, member: str, asked: str) -> None:
     query = {member: asked}
 

@@ -17,6 +17,7 @@ from tests.books.files import (
     places,
     shelf_of,
 )
+from tests.cases import every
 from tests.pair import Pair
 from tests.people import Person, assert_problem, book, complaints, register
 
@@ -219,11 +220,7 @@ def test_a_file_of_more_than_a_million_records_is_413(person: Person) -> None:
 
 
 @both
-@pytest.mark.parametrize(
-    "bad",
-    [b"\xff", b"\xc3", b"\xef", b"\xef\xbb", b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80"],
-    ids=ascii,
-)
+@every("bad", [b"\xff", b"\xc3", b"\xef", b"\xef\xbb", b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80"])
 def test_what_is_not_utf_8_is_400(person: Person, kind: str, write: Any, bad: bytes) -> None:
     for body in (
         bad,

@@ -12,6 +12,7 @@ import pytest
 
 from tests.books.files import as_csv, import_file
 from tests.books.reading import SORTS, folded, ids, pages_of_books
+from tests.cases import every
 from tests.pair import Pair
 from tests.people import Person, book, complaints, register
 
@@ -119,7 +120,7 @@ def test_a_shelf_is_sorted_by_id_if_nobody_says_otherwise(pair: Pair) -> None:
     assert ids(person) == ids(person, sort="id") == [each["id"] for each in books]
 
 
-@pytest.mark.parametrize(
+@every(
     "sort",
     [
         "",

@@ -3,6 +3,7 @@
 import pytest
 import requests
 
+from tests.cases import every
 from tests.pair import Pair
 from tests.people import Person, assert_problem, register
 
@@ -31,10 +32,8 @@ def asked_by(person: Person, origin: str, path: str = "/books", method: str = "G
     return person.request(method, "books", path, headers=headers)
 
 
-@pytest.mark.parametrize("origin", [SHOP, OTHER_SHOP])
-@pytest.mark.parametrize(
-    ("path", "status"), [("/books", 200), ("/books?x=1", 422), ("/books/1", 404), ("/nowhere", 404)]
-)
+@every("origin", [SHOP, OTHER_SHOP])
+@every("path, status", [("/books", 200), ("/books?x=1", 422), ("/books/1", 404), ("/nowhere", 404)])
 def test_a_page_of_a_named_origin_may_read_the_answer(
     visitor: Person, origin: str, path: str, status: int
 ) -> None:
@@ -47,7 +46,7 @@ def test_a_page_of_a_named_origin_may_read_the_answer(
     assert words(answer, "Vary") == {"Origin"}
 
 
-@pytest.mark.parametrize(
+@every(
     "origin",
     ["https://evil.example", "null", "*", "", "https://SHOP.example", "https://shop.example.evil.example"]
     + [
@@ -59,7 +58,7 @@ def test_a_page_of_a_named_origin_may_read_the_answer(
         "https://shop",
     ],
 )
-@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+@every("method", ["GET", "OPTIONS"])
 def test_a_page_of_another_origin_may_not(visitor: Person, origin: str, method: str) -> None:
     answer = asked_by(visitor, origin, method=method)
 

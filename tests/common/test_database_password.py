@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 from auth_service.settings import AuthSettings
 from books_service.settings import BooksSettings
 from common.settings import Misconfigured
+from tests.cases import every
 from tests.common.bare import refusal
 from tests.postgres_server import PostgresServer
 
@@ -29,8 +30,8 @@ def told(url: str) -> dict[str, Any]:
     return dict(parsed.get_dialect()().create_connect_args(parsed)[1])
 
 
-@pytest.mark.parametrize("password", [PASSWORD, "@:/%", "a@evil.example:1/x", "%40", "+", "p", "x" * 5000])
-@pytest.mark.parametrize(
+@every("password", [PASSWORD, "@:/%", "a@evil.example:1/x", "%40", "+", "p", "x" * 5000])
+@every(
     "url",
     [
         "postgresql://u@h/d",

@@ -3,9 +3,8 @@
 import re
 from typing import Any
 
-import pytest
-
 from tests import api
+from tests.cases import every
 from tests.common.wire import chunked, send
 from tests.pair import SERVICES, Pair
 from tests.people import PASSWORD, Person, assert_problem, book, new_name
@@ -37,11 +36,7 @@ ANSWERS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("books", "HEAD", "/books", {}),
     ("books", "TRACE", "/books", {}),
 ]
-every_answer = pytest.mark.parametrize(
-    ("service", "method", "path", "options"),
-    ANSWERS,
-    ids=lambda value: value if isinstance(value, str) else "",
-)
+every_answer = every("service, method, path, options", ANSWERS)
 
 
 @every_answer
@@ -69,18 +64,16 @@ def test_every_answer_repeats_the_request_id_of_the_client(
     assert answer.headers["X-Request-ID"] == "Mine.1_2-3"
 
 
-@pytest.mark.parametrize("service", SERVICES)
-@pytest.mark.parametrize("sent", ["a", "0", ".", "-", "a" * 64, "A.b_c-9"])
+@every("service", SERVICES)
+@every("sent", ["a", "0", ".", "-", "a" * 64, "A.b_c-9"])
 def test_a_request_id_of_the_right_form_is_kept(pair: Pair, service: str, sent: str) -> None:
     answer = send(pair, service, "GET /healthz", [f"X-Request-ID: {sent}"])
 
     assert answer.headers["X-Request-ID"] == sent
 
 
-@pytest.mark.parametrize("service", SERVICES)
-@pytest.mark.parametrize(
-    "sent", ["", "a" * 65, "a b", "a,b", "a;b", "<a>", "é", "a\tb", "\xff", "a/b", "a:b", '"a"']
-)
+@every("service", SERVICES)
+@every("sent", ["", "a" * 65, "a b", "a,b", "a;b", "<a>", "é", "a\tb", "\xff", "a/b", "a:b", '"a"'])
 def test_another_request_id_is_replaced(pair: Pair, service: str, sent: str) -> None:
     answer = send(pair, service, "GET /healthz", [b"X-Request-ID: " + sent.encode("latin-1")])
 
@@ -121,9 +114,7 @@ def test_what_holds_tokens_or_data_of_a_user_is_not_stored(pair: Pair, person: P
     assert {answer.headers["Cache-Control"] for answer in answers} == {"no-store"}
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/healthz", "/readyz", "/books", "/books?limit=1", "/openapi.json", "/nowhere"]
-)
+@every("path", ["/", "/healthz", "/readyz", "/books", "/books?limit=1", "/openapi.json", "/nowhere"])
 def test_head_is_get_without_the_body(reader: Person, path: str) -> None:
     get, head = reader.get(path), reader.request("HEAD", "books", path)
 
@@ -132,8 +123,8 @@ def test_head_is_get_without_the_body(reader: Person, path: str) -> None:
         assert head.headers[name] == get.headers[name]
 
 
-@pytest.mark.parametrize(
-    ("service", "path", "methods"),
+@every(
+    "service, path, methods",
     [
         ("auth", "/", {"GET"}),
         ("auth", "/register", {"POST"}),
@@ -148,7 +139,7 @@ def test_head_is_get_without_the_body(reader: Person, path: str) -> None:
         ("books", "/docs", {"GET"}),
     ],
 )
-@pytest.mark.parametrize("method", ["PROPFIND", "TRACE", "CONNECT", "BREW", "PUT", "DELETE"])
+@every("method", ["PROPFIND", "TRACE", "CONNECT", "BREW", "PUT", "DELETE"])
 def test_405_and_options_name_the_methods(
     pair: Pair, service: str, path: str, methods: set[str], method: str
 ) -> None:
@@ -170,7 +161,7 @@ def test_where_there_is_nothing_no_method_is_named(pair: Pair) -> None:
     assert "Allow" not in answer.headers
 
 
-@pytest.mark.parametrize("coding", ["gzip", "br", "deflate"])
+@every("coding", ["gzip", "br", "deflate"])
 def test_a_body_in_another_coding_is_not_read_as_if_it_had_none(person: Person, coding: str) -> None:
     headers = {"x-access-tokens": person.token, "Content-Encoding": coding}
 

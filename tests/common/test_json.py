@@ -4,16 +4,17 @@ import json
 
 import pytest
 
-from tests.common.routes import ROUTES, Route, name_of, post_json
+from tests.cases import every
+from tests.common.routes import ROUTES, Route, post_json
 from tests.people import Person, assert_problem, complaints
 
 # What a body is, is decided before any database is asked.
 pytestmark = pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
-every_route = pytest.mark.parametrize("route", ROUTES, ids=name_of)
+every_route = every("route", ROUTES)
 
 
 @every_route
-@pytest.mark.parametrize(
+@every(
     "body",
     [
         b" ",
@@ -62,24 +63,19 @@ every_route = pytest.mark.parametrize("route", ROUTES, ids=name_of)
         b"\x1f\x8b\x08\x00",
     ]
     + [b"[" * 60_000, b'{"a":' * 12_000, b"[" * 30_000 + b"]" * 30_000, b'{"x":1e400,"y":' + b"[" * 50_000],
-    ids=lambda body: ascii(body)[:30],
 )
 def test_what_is_not_json_is_400(route: Route, reader: Person, body: bytes) -> None:
     assert_problem(post_json(route, reader, body), 400)
 
 
 @every_route
-@pytest.mark.parametrize(
-    "body", [b"null", b"1", b"1e400", b"9" * 5000, b"true", b'"x"', b"[]", b'[{"name":"x"}]']
-)
+@every("body", [b"null", b"1", b"1e400", b"9" * 5000, b"true", b'"x"', b"[]", b'[{"name":"x"}]'])
 def test_json_that_is_no_object_is_422(route: Route, reader: Person, body: bytes) -> None:
     assert complaints(post_json(route, reader, body)) == [""]
 
 
 @every_route
-@pytest.mark.parametrize(
-    "text", [b"1", b"null", b"true", b"1.5", b"1e400", b"9" * 5000, b"[]", b'{"x":"y"}'], ids=str
-)
+@every("text", [b"1", b"null", b"true", b"1.5", b"1e400", b"9" * 5000, b"[]", b'{"x":"y"}'])
 def test_what_is_no_string_is_refused_by_its_pointer(route: Route, reader: Person, text: bytes) -> None:
     answer = post_json(route, reader, b'{"%s":%s}' % (route.text.encode(), text[:5000]))
 
@@ -87,8 +83,8 @@ def test_what_is_no_string_is_refused_by_its_pointer(route: Route, reader: Perso
 
 
 @every_route
-@pytest.mark.parametrize(
-    ("member", "pointer"),
+@every(
+    "member, pointer",
     [
         ("price", "/price"),
         ("", "/"),
@@ -104,7 +100,6 @@ def test_what_is_no_string_is_refused_by_its_pointer(route: Route, reader: Perso
         ("%s{0}", "/%s{0}"),
         ("x" * 1000, "/" + "x" * 1000),
     ],
-    ids=lambda value: ascii(value)[:20],
 )
 def test_a_member_that_is_not_known_is_named_by_a_json_pointer(
     route: Route, reader: Person, member: str, pointer: str
@@ -128,7 +123,7 @@ def test_a_refusal_never_shows_the_value(route: Route, reader: Person) -> None:
         assert "1234" not in post_json(route, reader, json.dumps(body).encode()).text
 
 
-@pytest.mark.parametrize("value", [b"NaN", b"-Infinity", b'"\\ud800"'])
+@every("value", [b"NaN", b"-Infinity", b'"\\ud800"'])
 def test_what_is_no_json_is_400_though_its_member_stands_twice(person: Person, value: bytes) -> None:
     body = b'{"name":%s,"name":"Eric","Author":"Terry Pratchett","Publisher":"Gollancz"}' % value
 

@@ -4,9 +4,8 @@ import base64
 import json
 import secrets
 
-import pytest
-
 from tests import api, served
+from tests.cases import every
 from tests.common.log_lines import all_lines, lines_of, new_id, traced
 from tests.common.wire import send, send_bytes
 from tests.people import Person, book, new_name
@@ -38,7 +37,7 @@ def test_nothing_secret_is_written(pair: ServedPair) -> None:
             assert part not in written
 
 
-@pytest.mark.parametrize(
+@every(
     "message",
     [
         b"GET /books?password=HIDDEN HTTP/1.1 x\r\nHost: x\r\n\r\n",
@@ -52,9 +51,8 @@ def test_nothing_secret_is_written(pair: ServedPair) -> None:
         b"GET /books?password=HIDDEN&x=" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET /books HTTP/1.1\r\nHost: x\r\nCookie: HIDDEN" + b"x" * 9000 + b"\r\n\r\n",
     ],
-    ids=lambda message: ascii(message)[:50],
 )
-@pytest.mark.parametrize("service", ["auth", "books"])
+@every("service", ["auth", "books"])
 def test_what_is_no_request_leaves_nothing_in_the_log(pair: ServedPair, service: str, message: bytes) -> None:
     hidden = f"Kz9-{secrets.token_hex(8)}"
 
@@ -66,7 +64,7 @@ def test_what_is_no_request_leaves_nothing_in_the_log(pair: ServedPair, service:
     assert all_lines(pair.log(service).read_text())
 
 
-@pytest.mark.parametrize(
+@every(
     "text",
     ["%0d%0a", "%E2%80%A8", "%C2%85", "%00", "%1b[31m", "%22%7D%0a%7B%22event%22:%22login%22%7D"]
     + ["%ff%fe", "%ED%A0%80", "%F0%9F%98%80", "%5c%22", "%7f", "%0b%0c%1c%1d%1e"],
@@ -81,12 +79,8 @@ def test_a_path_cannot_break_a_line(reader: Person, text: str) -> None:
     assert line["path"].startswith("/books/1")
 
 
-@pytest.mark.parametrize(
-    "value", [b"x\xe2\x80\xa8y", b"\xff\xfe", b"a\tb", b'"}{"event":"login"}', b"\xc2\x85", b"%0a%s{}"]
-)
-@pytest.mark.parametrize(
-    "name", [b"User-Agent", b"X-Forwarded-For", b"Referer", b"X-Request-ID", b"Origin", b"Forwarded"]
-)
+@every("value", [b"x\xe2\x80\xa8y", b"\xff\xfe", b"a\tb", b'"}{"event":"login"}', b"\xc2\x85", b"%0a%s{}"])
+@every("name", [b"User-Agent", b"X-Forwarded-For", b"Referer", b"X-Request-ID", b"Origin", b"Forwarded"])
 def test_a_header_cannot_break_a_line_or_change_it(reader: Person, name: bytes, value: bytes) -> None:
     answer = send(reader.pair, "books", "GET /nowhere", [name + b": " + value])
 

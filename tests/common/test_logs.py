@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests import api
+from tests.cases import every
 from tests.common.log_lines import Log, traced
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, new_name
@@ -30,8 +31,8 @@ def events(log: Log, headers: dict[str, str]) -> list[tuple[str, Any]]:
     return [(line["event"], line.get("reason")) for line in lines if line["event"] != "request"]
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "route", "status"),
+@every(
+    "method, path, route, status",
     [
         ("GET", "/books", "/books", 200),
         ("GET", "/books?cursor=x", "/books", 422),
@@ -106,10 +107,8 @@ def test_a_failed_login_says_why_in_the_log_alone(
     assert events(log, headers) == [("login_failed", reason)]
 
 
-@pytest.mark.parametrize(("service", "path"), [("auth", "/me"), ("books", "/books")])
-@pytest.mark.parametrize(
-    ("token", "reason"), [("x", "malformed"), ("e30.e30.e30", "algorithm"), ("x" * 5000, "size")]
-)
+@every("service, path", [("auth", "/me"), ("books", "/books")])
+@every("token, reason", [("x", "malformed"), ("e30.e30.e30", "algorithm"), ("x" * 5000, "size")])
 def test_a_rejected_token_is_noted_with_the_reason(
     log: Log, pair: Pair, service: str, path: str, token: str, reason: str
 ) -> None:

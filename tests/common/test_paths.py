@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.cases import every
 from tests.common.wire import send
 from tests.pair import SERVICES
 from tests.people import Person, assert_problem
@@ -14,13 +15,11 @@ KNOWN = {
     "auth": ["/me", "/users", "/healthz", "/openapi.json", "/docs", "/readyz"],
     "books": ["/books", "/healthz", "/openapi.json", "/docs", "/readyz"],
 }
-each_path = pytest.mark.parametrize(
-    ("service", "path"), [(service, path) for service, paths in KNOWN.items() for path in paths]
-)
+each_path = every("service, path", [(service, path) for service, paths in KNOWN.items() for path in paths])
 
 
 @each_path
-@pytest.mark.parametrize(
+@every(
     "spelling",
     ["{}/", "/{}", "/.{}", "/..{}", "{}/.", "{}/..", "{}%2f", "/%2f{}", "{}%00", "{}%0a", "{}%20", "{};x"]
     + ["{}.json", "{}%ff", "{}*", "/%2e%2e{}", "/x/..{}"],
@@ -38,8 +37,8 @@ def test_paths_have_a_case(reader: Person, service: str, path: str) -> None:
     assert_problem(reader.get(path.upper(), service), 404, NOWHERE)
 
 
-@pytest.mark.parametrize("service", SERVICES)
-@pytest.mark.parametrize(
+@every("service", SERVICES)
+@every(
     "path",
     [
         "/metrics",
@@ -54,7 +53,6 @@ def test_paths_have_a_case(reader: Person, service: str, path: str) -> None:
     + ["/docs/..%2f__init__.py", "/docs/%2e%2e/__init__.py", "/docs/../docs", "/docs/%00", "/docs/."]
     + ["/docs/%2fetc%2fpasswd", "/docs/" + "x" * 300, "/docs/swagger-ui.css/x", "/*", "/%ff"]
     + ["/" + "x" * 3000, "/%E2%80%A8", "/%0d%0aSet-Cookie:%20x=1", "/{}", "/%s%n", "/x?/healthz"],
-    ids=lambda text: text[:32],
 )
 def test_there_is_nothing_else(reader: Person, service: str, path: str) -> None:
     answer = send(reader.pair, service, f"GET {path}", [f"Authorization: Bearer {reader.token}"])
@@ -63,8 +61,8 @@ def test_there_is_nothing_else(reader: Person, service: str, path: str) -> None:
     assert not {"Set-Cookie", "Location"} & answer.headers.keys()
 
 
-@pytest.mark.parametrize(
-    ("service", "path"),
+@every(
+    "service, path",
     [("auth", "/books"), ("auth", "/book"), ("books", "/users"), ("books", "/me"), ("books", "/login")],
 )
 def test_a_service_knows_nothing_of_the_other(reader: Person, service: str, path: str) -> None:
@@ -78,7 +76,7 @@ def test_a_letter_may_be_encoded(reader: Person) -> None:
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize(("service", "name"), [("auth", "auth_service"), ("books", "books_service")])
+@every("service, name", [("auth", "auth_service"), ("books", "books_service")])
 def test_the_root_names_the_service_and_links_its_documents(reader: Person, service: str, name: str) -> None:
     told = reader.get("/", service, headers={}).json()
 

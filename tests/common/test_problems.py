@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from common.errors import InvalidRequest, TokenRejected
 from common.web import problems
+from tests.cases import every
 
 MEMBERS = {"type", "title", "status", "detail", "message"}
 SECRET = "SELECT password FROM users -- /srv/app.py"
@@ -48,7 +49,7 @@ def problem_of(answer: TestResponse) -> dict[str, Any]:
     return problem
 
 
-@pytest.mark.parametrize("status", ERRORS)
+@every("status", ERRORS)
 def test_every_status_of_the_framework_is_a_problem(status: int) -> None:
     answer = answer_to(throw(default_exceptions[status]()))
 
@@ -60,7 +61,7 @@ def test_every_status_of_the_framework_is_a_problem(status: int) -> None:
     assert problem["message"]
 
 
-@pytest.mark.parametrize("status", ERRORS)
+@every("status", ERRORS)
 def test_the_words_of_the_framework_are_not_ours(status: int) -> None:
     error = default_exceptions[status]
 

@@ -3,7 +3,8 @@
 import pytest
 
 from tests import api
-from tests.common.routes import ROUTES, Route, name_of
+from tests.cases import every
+from tests.common.routes import ROUTES, Route
 from tests.people import Person, assert_problem, book, register
 from tests.served import ServedPair
 
@@ -19,9 +20,9 @@ def test_404_and_405_come_first(reader: Person, service: str) -> None:
     assert_problem(api.put(f"{url}/?x=1", data=LARGE, timeout=30), 405)
 
 
-@pytest.mark.parametrize("route", GUARDED, ids=name_of)
-@pytest.mark.parametrize("body", [LARGE, b"x", b"{}"], ids=len)
-@pytest.mark.parametrize("kind", ["application/json", "text/plain"])
+@every("route", GUARDED)
+@every("body", [LARGE, b"x", b"{}"])
+@every("kind", ["application/json", "text/plain"])
 def test_then_the_token(route: Route, reader: Person, body: bytes, kind: str) -> None:
     answer = route.post(reader, body, Authorization="Bearer x", Content_Type=kind)
 
@@ -32,7 +33,7 @@ def test_then_the_role(reader: Person) -> None:
     assert_problem(reader.get("/users?limit=0&x=1", "auth", data=LARGE), 403)
 
 
-@pytest.mark.parametrize("route", GUARDED, ids=name_of)
+@every("route", GUARDED)
 def test_then_size_type_syntax_and_rules(route: Route, reader: Person) -> None:
     for body, kind, status in [
         (LARGE, "text/plain", 413),
@@ -43,7 +44,7 @@ def test_then_size_type_syntax_and_rules(route: Route, reader: Person) -> None:
         assert_problem(route.post(reader, body, Content_Type=kind), status)
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@every("method", ["GET", "DELETE"])
 def test_rules_come_before_a_resource_that_is_not_there(reader: Person, method: str) -> None:
     assert_problem(reader.request(method, "books", f"/books/{2**63 - 1}?x=1"), 422)
     assert_problem(reader.request(method, "books", f"/books/{2**63 - 1}"), 404, "book does not exist")

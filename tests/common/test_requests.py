@@ -3,13 +3,14 @@
 import pytest
 
 from tests import api
-from tests.common.routes import ROUTES, Route, anonymous, name_of
+from tests.cases import every
+from tests.common.routes import ROUTES, Route, anonymous
 from tests.people import Person, assert_problem, complaints
 
 LIMIT = 64 * 1024  # bytes
 # What a request is, is decided before any database is asked.
 pytestmark = pytest.mark.parametrize("pair", ["postgresql"], indirect=True, scope="session")
-every_route = pytest.mark.parametrize("route", ROUTES, ids=name_of)
+every_route = every("route", ROUTES)
 
 
 def padded(size: int) -> bytes:
@@ -17,9 +18,9 @@ def padded(size: int) -> bytes:
 
 
 @every_route
-@pytest.mark.parametrize("chunked", [False, True])
-@pytest.mark.parametrize("kind", ["application/json", "text/plain"])
-@pytest.mark.parametrize("size", [LIMIT + 1, 70_000, 1_000_000])
+@every("chunked", [False, True])
+@every("kind", ["application/json", "text/plain"])
+@every("size", [LIMIT + 1, 70_000, 1_000_000])
 def test_a_body_over_64_kib_is_413(route: Route, reader: Person, chunked: bool, kind: str, size: int) -> None:
     body = padded(size)
 
@@ -29,7 +30,7 @@ def test_a_body_over_64_kib_is_413(route: Route, reader: Person, chunked: bool, 
 
 
 @every_route
-@pytest.mark.parametrize("chunked", [False, True])
+@every("chunked", [False, True])
 def test_a_body_of_64_kib_is_read(route: Route, reader: Person, chunked: bool) -> None:
     body = padded(LIMIT)
 
@@ -39,7 +40,7 @@ def test_a_body_of_64_kib_is_read(route: Route, reader: Person, chunked: bool) -
 
 
 @every_route
-@pytest.mark.parametrize("tail", [b"x", b'"', b"}", b"{}"])
+@every("tail", [b"x", b'"', b"}", b"{}"])
 def test_a_chunked_body_is_read_to_its_end(route: Route, reader: Person, tail: bytes) -> None:
     body = iter([padded(LIMIT), tail])
 
@@ -47,7 +48,7 @@ def test_a_chunked_body_is_read_to_its_end(route: Route, reader: Person, tail: b
 
 
 @every_route
-@pytest.mark.parametrize(
+@every(
     "kind",
     [
         "",
@@ -72,7 +73,7 @@ def test_another_media_type_or_charset_is_415(route: Route, reader: Person, kind
 
 
 @every_route
-@pytest.mark.parametrize(
+@every(
     "kind",
     [
         "application/json",
@@ -98,19 +99,17 @@ def test_the_query_is_refused_together_with_the_body(route: Route, reader: Perso
     assert {"/price", f"/{route.text}", "token", "x"} <= set(found)
 
 
-@pytest.mark.parametrize("service", ["auth", "books"])
-@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz"])
-@pytest.mark.parametrize("query", ["x=1", "x", "=", "%00", "limit=1", "token=x&cursor=y"])
+@every("service", ["auth", "books"])
+@every("path", ["/", "/healthz", "/readyz"])
+@every("query", ["x=1", "x", "=", "%00", "limit=1", "token=x&cursor=y"])
 def test_a_parameter_that_is_not_known_is_refused(
     reader: Person, service: str, path: str, query: str
 ) -> None:
     assert complaints(reader.get(f"{path}?{query}", service))
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/books"), ("GET", "/"), ("DELETE", "/books/1"), ("GET", "/nope")]
-)
-@pytest.mark.parametrize("body", [b"x", b"x" * 70_000, b"NaN"])
+@every("method, path", [("GET", "/books"), ("GET", "/"), ("DELETE", "/books/1"), ("GET", "/nope")])
+@every("body", [b"x", b"x" * 70_000, b"NaN"])
 def test_a_body_where_none_is_taken_is_ignored(reader: Person, method: str, path: str, body: bytes) -> None:
     plain = reader.request(method, "books", path)
     with_body = reader.request(method, "books", path, data=body)

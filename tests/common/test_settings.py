@@ -6,6 +6,7 @@ import pytest
 
 from auth_service.settings import AuthSettings
 from books_service.settings import BooksSettings
+from tests.cases import every
 from tests.common.bare import NUMBERS, refusal
 
 pytestmark = pytest.mark.usefixtures("no_settings")
@@ -34,7 +35,7 @@ def test_one_setting_moves_all_the_data(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-@pytest.mark.parametrize(
+@every(
     "value",
     [
         "0",
@@ -87,7 +88,7 @@ def test_no_setting_makes_passwords_weaker_than_the_contract(
     assert name in refusal()
 
 
-@pytest.mark.parametrize(
+@every(
     "value",
     ["*", "null", "shop.example", "https://shop.example/", "https://SHOP.example", "HTTPS://shop.example"]
     + ["https://", "//shop.example", "https://shop.example https://b.example", "https://a@shop.example"]

@@ -11,6 +11,7 @@ from books_service.settings import BooksSettings
 from common.settings import Misconfigured
 from tests import api
 from tests.auth.database import rows
+from tests.cases import every
 from tests.common.log_lines import Log, new_id
 from tests.common.wire import send
 from tests.pair import SERVICES, Pair
@@ -35,9 +36,9 @@ def client_of(log: Log, pair: Pair, service: str, *headers: str) -> str:
     return str(line["client"])
 
 
-@pytest.mark.parametrize("service", SERVICES)
-@pytest.mark.parametrize(
-    ("headers", "expected"),
+@every("service", SERVICES)
+@every(
+    "headers, expected",
     [
         ([], "127.0.0.1"),
         (["X-Forwarded-For: 1.2.3.4, 203.0.113.9"], CLIENT),
@@ -50,7 +51,6 @@ def client_of(log: Log, pair: Pair, service: str, *headers: str) -> str:
         (["X_Forwarded_For: 203.0.113.9"], "127.0.0.1"),
         (["Forwarded: for=203.0.113.9", "X-Real-IP: 203.0.113.9", "Client-IP: 203.0.113.9"], "127.0.0.1"),
     ],
-    ids=lambda headers: str(headers)[:50],
 )
 def test_the_log_names_the_client_behind_the_proxy(
     behind_proxy: Pair, log: Log, service: str, headers: list[str], expected: str
@@ -106,7 +106,7 @@ def test_addresses_and_networks_are_taken(
 
 @of_each_service
 @pytest.mark.usefixtures("no_settings")
-@pytest.mark.parametrize(
+@every(
     "value",
     ["*", "x", "proxy.example", "10.0.0.1/8", "10.0.0.0/33", "10.0.0", "10.0.0.256", "1", "10.0.0.1:80"]
     + ["[::1]", "::/129", "fe80::1%eth0", "10.0.0.1 10.0.0.2", "10.0.0.1;10.0.0.2", "10.0.0.1,x"],

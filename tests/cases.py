@@ -1,0 +1,38 @@
+"""Corpora: one test for all cases of a kind, which lists each that failed."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+Test = Callable[..., None]
+SUBTESTS = inspect.Parameter("subtests", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+NO_CASES: list[dict[str, Any]] = [{}]
+
+
+def every(names: str, cases: Iterable[Any]) -> Callable[[Test], Test]:
+    """Run a test for each case as `pytest.mark.parametrize` does, but with one set of fixtures.
+
+    Each case that fails is reported with its values. What the cases leave behind, all of them share.
+    """
+    members, all_cases = names.split(", "), list(cases)
+
+    def decorate(decorated: Test) -> Test:
+        test, inner = getattr(decorated, "corpus", (decorated, NO_CASES))
+        outer = [dict(zip(members, case if len(members) > 1 else [case], strict=True)) for case in all_cases]
+        corpus = [one | other for one in outer for other in inner]
+
+        @functools.wraps(decorated)
+        def run(subtests: pytest.Subtests, **fixtures: Any) -> None:
+            for case in corpus:
+                with subtests.test(**{name: str(value)[:50] for name, value in case.items()}):
+                    test(**fixtures, **case)
+
+        kept = [value for name, value in inspect.signature(test).parameters.items() if name not in corpus[0]]
+        run.__signature__ = inspect.Signature([SUBTESTS, *kept])  # type: ignore[attr-defined] # of pytest
+        run.corpus = test, corpus  # type: ignore[attr-defined] # for a decorator above this one
+        return run
+
+    return decorate
