@@ -84,7 +84,8 @@ def test_of_many_tries_at_once_ten_are_compared_and_a_restart_forgets_nothing(pr
 
     statuses = Counter(answer.status_code for answer in at_once(40, url, ask))
 
-    assert statuses.keys() == {401, 429}
+    # 503: on a busy machine no core may come free in time, and then nothing was compared.
+    assert {401, 429} <= statuses.keys() <= {401, 429, 503}
     assert statuses[401] == compared(proxied) <= 10
     proxied.stop("auth")
     proxied.start("auth")

@@ -96,7 +96,7 @@ BODIES: dict[str, list[Vector]] = {
     ],
     "media": [
         media(b"Content-Type: application/json; charset=UTF-8", GOOD),
-        media(b"Content-Type: application/json; charset=", GOOD),
+        media(b"Content-Type: application/json; charset=", 415),
         media(b"Content-Type: application/json\r\nContent-Type: text/plain", 400),
         media(b"Content-Type: \xff", 415),
         media(b"Content-Type: ;;;=", 415),
