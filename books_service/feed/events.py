@@ -64,11 +64,10 @@ def apply(connection: Connection, events: Sequence[FeedEvent], *, cursor: int, n
     """Apply the events that follow `cursor`, all or nothing, or raise `CursorMoved`."""
     with transaction(connection):
         position = _advance(connection, events, cursor=cursor, now=now)
-        for place, event in enumerate(events, position + 1):
-            _apply_event(connection, event, place, now=now)
-    for event in events:
-        if event.type == USER_DELETED:
-            _erase(connection, event.public_id, waits=False)
+        placed = enumerate(events, position + 1)
+        unfinished = [event for place, event in placed if _apply_event(connection, event, place, now=now)]
+    for event in unfinished:
+        _erase(connection, event.public_id, waits=False)
 
 
 def _advance(connection: Connection, events: Sequence[FeedEvent], *, cursor: int, now: datetime) -> int:
@@ -93,15 +92,16 @@ def _advance(connection: Connection, events: Sequence[FeedEvent], *, cursor: int
     return position - len(events)
 
 
-def _apply_event(connection: Connection, event: FeedEvent, position: int, *, now: datetime) -> None:
-    """Record what ended; of a deleted user's books the first batch goes in the same transaction."""
+def _apply_event(connection: Connection, event: FeedEvent, position: int, *, now: datetime) -> bool:
+    """Record what ended; delete a batch of a deleted user's books, and return whether there may be more."""
     if event.type == SESSION_ENDED and event.until and event.until + CLOCK_SKEW > now:
         session = {"sid": event.sid, "until": event.until, "position": position}
         connection.execute(INSERT_SESSION, session)
     elif event.type == USER_DELETED:
         user = {"public_id": event.public_id, "position": position, "deleted_at": now, "swept_at": None}
         connection.execute(INSERT_USER, user)
-        _delete_some(connection, event.public_id, waits=False)
+        return _delete_some(connection, event.public_id, waits=False)
+    return False
 
 
 def _delete_some(connection: Connection, owner: str, *, waits: bool) -> bool:

@@ -29,6 +29,7 @@ from common.tokens.keys import load_keys
 SHORTEST_WAIT = 0.2  # seconds: an empty response in less was no long poll
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.2, 10.0  # seconds between two attempts while auth is unavailable
 STANDBY_PAUSE = 0.5  # seconds between two attempts to become the leader
+CONTACT_EVERY = 2.0  # seconds between two records that auth answered
 PURGE_EVERY = 60.0  # seconds between two purges of expired rows
 
 SELECT_CURSOR = select(FeedState.cursor)
@@ -44,7 +45,7 @@ class Follower:
         self._heartbeat = settings.follower_heartbeat
         self._backoff = FIRST_BACKOFF
         self._wait = 0  # the first poll only finds out whether auth is up
-        self._purged_at = float("-inf")  # on the monotonic clock
+        self._contact_at = self._purged_at = float("-inf")  # on the monotonic clock
 
     def follow(self, connection: Connection) -> None:
         """Go on until the database fails."""
@@ -79,16 +80,21 @@ class Follower:
                 time.sleep(max(0.0, SHORTEST_WAIT - (time.monotonic() - started)))
 
     def _apply(self, connection: Connection, events: Sequence[FeedEvent], cursor: int) -> None:
-        now = datetime.now(UTC)
         if not events:
-            connection.execute(update(FeedState).values(heard_at=now))  # though without an event
+            self._record_contact(connection)
             return
         try:
-            feed.apply(connection, events, cursor=cursor, now=now)
+            feed.apply(connection, events, cursor=cursor, now=datetime.now(UTC))
         except CursorMoved:
             log.warning("feed_cursor_moved", cursor=cursor)
         else:
             log.info("feed_applied", cursor=events[-1].id, events=len(events))
+
+    def _record_contact(self, connection: Connection) -> None:
+        """Record that auth answered, though without an event; an auth that does not wait answers often."""
+        if time.monotonic() - self._contact_at > CONTACT_EVERY:
+            connection.execute(update(FeedState).values(heard_at=datetime.now(UTC)))
+            self._contact_at = time.monotonic()
 
     def _clean(self, connection: Connection) -> None:
         """Delete what came after its owner was deleted, and at times what has expired."""

@@ -27,6 +27,7 @@ class Lines:
         self._text = text
         self._number = 0  # of the last line
         self._size = 0  # of the record, in characters
+        self._is_torn = False  # the last piece that was read ended between CR and LF
 
     def records(self, read: Callable[[], Any]) -> Iterator[Record]:
         """Yield what `read` makes of each record that is not blank, or why it raises `BadRecord`."""
@@ -47,7 +48,7 @@ class Lines:
 
     def __next__(self) -> str:
         # A file of nothing but line ends has 16 million of them: this loop takes a quarter of a microsecond.
-        while (line := self._text.readline()) in EMPTY and not self.record:
+        while (line := self._read()) in EMPTY and not self.record:
             self._number += 1
         if not line:
             raise StopIteration
@@ -55,5 +56,15 @@ class Lines:
         self._size += len(line)
         self.record.append(line)
         if self._size > MAX_RECORD:
+            while line and line[-1] not in "\r\n":
+                line = self._read()
             raise BadRecord(f"must be at most {MAX_RECORD} characters long")
+        return line
+
+    def _read(self) -> str:
+        """Return the next line, or a piece of one that is longer than any record."""
+        line = self._text.readline(MAX_RECORD + 1)
+        if self._is_torn and line == "\n":
+            line = self._text.readline(MAX_RECORD + 1)
+        self._is_torn = len(line) > MAX_RECORD and line[-1] == "\r"
         return line

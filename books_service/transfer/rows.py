@@ -34,8 +34,8 @@ class TooManyRecords(DomainError):
 class Rows:
     """The checked rows of a file, packed.
 
-    Books beyond `most`, which no shelf takes, are only counted; some are kept where a book that is there
-    already makes the import `fail`.
+    Books beyond `most`, which no shelf takes, are only counted; the titles of some are kept where a book that
+    is there already makes the import `fail`.
     """
 
     def __init__(self, *, most: int, fail: bool) -> None:
@@ -45,7 +45,8 @@ class Rows:
         self.repeated = 0  # books that the file has before
         self.read_at = datetime.now(UTC)
         self.fail = fail  # for a book that the file has twice, or the shelf already
-        self._most = most + MAX_BEYOND if fail else most
+        self._most = most
+        self._kept = most + MAX_BEYOND if fail else most
         self._titles: set[str] = set()
         self._batch: list[tuple[int, list[Any]]] = []
         self._packed: list[bytes] = []
@@ -93,9 +94,10 @@ class Rows:
                 self.add_error(line, "", TWICE)
             return
         self.count += 1
-        if self.count <= self._most:
+        if self.count <= self._kept:
             self._titles.add(title)
-            self._batch.append((line, [row[name] for name in bulk.OWN]))
+            stored = row if self.count <= self._most else {"title": title}
+            self._batch.append((line, [stored.get(name) for name in bulk.OWN]))
             if len(self._batch) == bulk.BATCH:
                 self._pack()
 

@@ -25,7 +25,7 @@ from books_service.views.books import NewBook
 from common.errors import InvalidRequest
 from common.ops.limits import ConcurrencyLimit
 from common.web.field_types import Digits, Schema
-from common.web.parsing import MAX_BODY, FieldError, read_body
+from common.web.parsing import MAX_BODY, FieldError, read_body, read_media_type
 from common.web.responses import json_response
 
 MAX_FILE = 16 * 1024 * 1024  # bytes
@@ -112,7 +112,7 @@ def import_books(query: Import | None, errors: list[FieldError]) -> Response:
         if is_long():
             held.enter_context(current_app.extensions["long_file_at_work"].slot())
         fail = query is not None and query.on_duplicate == "fail"
-        rows = read_rows(BY_TYPE[request.mimetype], body, fail=fail)
+        rows = read_rows(BY_TYPE[read_media_type(BY_TYPE)], body, fail=fail)
         if query is None or errors:
             raise InvalidRequest([*errors, *rows.errors], len(errors) + rows.error_count)
         dry_run = bool(query.dry_run)

@@ -84,9 +84,13 @@ def transaction(connection: Connection) -> Iterator[None]:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.dialect.name == "sqlite" else "BEGIN")
     try:
         yield
-        connection.commit()
     except BaseException:
         connection.rollback()
+        raise
+    try:
+        connection.commit()
+    except BaseException:
+        connection.invalidate()  # the driver may still be in the transaction, which SQLAlchemy has forgotten
         raise
 
 

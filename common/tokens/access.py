@@ -33,6 +33,8 @@ Issuer = Literal["bookstore-auth"]
 Text = Annotated[str, Field(min_length=1)]
 Time = Annotated[float, Strict(), Field(allow_inf_nan=False)]  # RFC 7519 section 2, NumericDate
 
+CLAIMS = frozenset({"iss", "aud", "sub", "public_id", "sid", "jti", "iat", "exp", "nbf"})
+
 _jws = jwt.PyJWS(algorithms=["HS256"], options={"verify_signature": True, "enforce_minimum_key_length": True})
 
 
@@ -95,7 +97,9 @@ def verify(token: str, keys: KeySet, *, now: float) -> Claims:
 def read_token(token: str, keys: KeySet, kind: str, rules: TypeAdapter[C], *, audience: str, now: float) -> C:
     """Return the claims of a token of the type `kind` that is signed, for `audience`, and good `now`."""
     try:
-        claims = rules.validate_python(_open(token, keys, kind))
+        members = _open(token, keys, kind)
+        # All others are ignored, even where their name is none that pydantic takes.
+        claims = rules.validate_python({name: members[name] for name in CLAIMS & members.keys()})
     except ValidationError as error:
         raise InvalidToken(f"claim_{error.errors()[0]['loc'][0]}") from error
     if audience not in ([claims.audience] if isinstance(claims.audience, str) else claims.audience):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
@@ -12,6 +13,7 @@ from flask import request
 from pydantic import ValidationError
 from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.http import parse_options_header
 
 from common.errors import DomainError
 from common.web.field_types import PATTERN_MESSAGES, RULE, Schema
@@ -19,7 +21,7 @@ from common.web.field_types import PATTERN_MESSAGES, RULE, Schema
 MERGE_PATCH = "application/merge-patch+json"  # RFC 7396
 MAX_BODY = 64 * 1024  # bytes
 MAX_DIGITS = 4300  # of an integer; more of them are still a number, but none that fits a rule
-UTF_8 = {"charset=utf-8", 'charset="utf-8"', "charset=utf8", 'charset="utf8"'}
+CHARSET = re.compile(r";[ \t]*charset\*?[ \t]*(?:=|;|$)", re.IGNORECASE)
 
 FieldError = dict[str, str]  # what is wrong: `detail`, and where: `pointer`, `parameter` or `header`
 Condition = Callable[[], bool]
@@ -70,13 +72,14 @@ class UnsupportedMediaType(DomainError):
 def read_media_type(types: Collection[str]) -> str:
     """Return the media type of the body, which is one of `types` in UTF-8, or refuse with 415."""
     environ = request.environ
-    mimetype, *parameters = map(str.strip, environ.get("CONTENT_TYPE", "").lower().split(";"))
-    charsets = [parameter for parameter in parameters if parameter.startswith("charset")]
-    is_utf_8 = len(charsets) < 2 and UTF_8.issuperset(charsets)
+    content_type = environ.get("CONTENT_TYPE", "")
+    mimetype, options = parse_options_header(content_type)  # it drops a parameter that it cannot read
+    charsets = len(CHARSET.findall(content_type))
+    is_utf_8 = not charsets or (charsets == 1 and options.get("charset", "").lower() in ("utf-8", "utf8"))
     is_plain = environ.get("HTTP_CONTENT_ENCODING", "identity").lower() == "identity"
-    if mimetype not in types or not is_utf_8 or not is_plain:
+    if mimetype.lower() not in types or not is_utf_8 or not is_plain:
         raise UnsupportedMediaType(types, method=request.method)
-    return mimetype
+    return mimetype.lower()
 
 
 def read_body(types: Collection[str], most: int = MAX_BODY) -> bytes:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from books_service.transfer.lines import MAX_RECORD
 from tests.books.files import (
     CSV,
     HEADER,
@@ -183,7 +184,16 @@ def assert_duplicates_come_before_the_end_of_the_shelf(person: Person, query: st
 
 
 @pytest.mark.parametrize(
-    "kind", ["", "text/plain", "application/json", "text/csv; charset=latin-1", "text/csvx"]
+    "kind",
+    [
+        "",
+        "text/plain",
+        "application/json",
+        "text/csv; charset=latin-1",
+        "text/csvx",
+        "text/csv\xa0",
+        "text/csv\x85;charset=utf-8",
+    ],
 )
 def test_another_type_is_415(person: Person, kind: str) -> None:
     answer = import_file(person, HEADER, kind)
@@ -196,6 +206,15 @@ def test_another_type_is_415(person: Person, kind: str) -> None:
 )
 def test_the_type_may_have_parameters(person: Person, kind: str) -> None:
     assert import_file(person, HEADER, kind).status_code == 200
+
+
+def test_a_record_without_an_end_is_wrong_and_the_lines_behind_it_keep_their_numbers(person: Person) -> None:
+    ends_in_a_line_end = "x" * MAX_RECORD + "\r\n"
+    endless = "x" * 3 * MAX_RECORD + "\r\n"
+
+    answer = import_file(person, HEADER + ends_in_a_line_end + endless + "too,few\r\n")
+
+    assert places(answer) == [(2, ""), (3, ""), (4, "")]
 
 
 def test_a_compressed_file_is_415(person: Person) -> None:

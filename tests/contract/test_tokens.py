@@ -65,6 +65,12 @@ def test_a_session_id_of_a_strange_shape_breaks_nothing(owner: Person, service: 
     assert {answer.status_code for answer in answers} <= ({401} if service == "auth" else {200, 401})
 
 
+def test_a_claim_with_a_strange_name_is_ignored(owner: Person, service: str, path: str) -> None:
+    answers = [send(owner, service, path, {"claims": {strange: 1}})[1] for strange in STRANGE]
+
+    assert {answer.status_code for answer in answers} == {200}
+
+
 def refused_by_mistake(owner: Person, service: str, path: str) -> dict[str, int]:
     """Return the good cases that are not accepted, with the status."""
     statuses = {
