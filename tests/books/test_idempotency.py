@@ -93,6 +93,8 @@ def test_a_key_belongs_to_its_owner(pair: Pair, person: Person) -> None:
     assert (first.status_code, theirs.status_code) == (201, 201)
     assert "Idempotency-Replayed" not in theirs.headers
     assert theirs.json() != first.json()
+    assert_replayed(post(person, key, sent), first)
+    assert_replayed(post(other, key, sent), theirs)
 
 
 def test_keys_are_told_apart_by_case(person: Person) -> None:
