@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, NullPool, create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from common.db.connections import engine_options
+from common.db.engine import transaction
 from common.db.pool import CONNECTIONS, ConnectionPool
 from tests.postgres_server import PostgresServer
 
@@ -54,6 +55,21 @@ def test_a_broken_one_is_not_used_again(pool: ConnectionPool) -> None:
 
     assert use(pool) is not connection
     assert connection.closed
+
+
+def test_one_whose_commit_failed_leaves_no_transaction_behind(pool: ConnectionPool) -> None:
+    with pool.connection() as connection:
+        connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+        connection.exec_driver_sql("CREATE TABLE shelves (id INTEGER PRIMARY KEY)")
+        connection.exec_driver_sql(
+            "CREATE TABLE books (shelf INTEGER REFERENCES shelves (id) DEFERRABLE INITIALLY DEFERRED)"
+        )
+
+    with pytest.raises(IntegrityError), pool.connection() as connection, transaction(connection):
+        connection.exec_driver_sql("INSERT INTO books VALUES (1)")
+
+    with pool.connection() as connection, transaction(connection):
+        assert connection.exec_driver_sql("SELECT count(*) FROM books").scalar() == 0
 
 
 def test_a_transaction_that_failed_is_rolled_back(pool: ConnectionPool) -> None:

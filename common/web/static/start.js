@@ -1,5 +1,5 @@
 // Without "omit" a browser opens its own dialog at a wrong login (401 with a challenge of Basic), and the page
-// waits for it. What the page itself puts into Authorization is sent all the same.
+// waits for it. What the page itself puts into Authorization is still sent.
 window.ui = SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#swagger-ui",
