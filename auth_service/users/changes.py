@@ -1,6 +1,7 @@
 """Changes of a user: roles, a new password, and deletion, by an admin who still is one; an admin stays."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -103,6 +104,10 @@ def erase_user(public_id: str, *, by: Actor, password_hash: str | None = None) -
                 return public_id
             purge_user(connection, user.id)
             end_sessions(connection, END_ALL, of_user=user.id, why=str(by))
+        if by.who == public_id:
+            by = replace(
+                by, session_id=None
+            )  # it has just ended: an admin deletes itself, as it had the right to
 
 
 def _delete(connection: Connection, user: LockedUser, *, by: Actor) -> None:

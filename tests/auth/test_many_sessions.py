@@ -100,6 +100,19 @@ def test_a_user_of_very_many_sessions_is_deleted(pair: Pair) -> None:
     assert login_of(other).is_live
 
 
+def test_an_admin_of_very_many_tokens_deletes_itself(pair: Pair, admin: Person) -> None:
+    leaving = register_admin(pair)
+    login = login_of(leaving)
+    add_sessions(login, 1, idle=HOUR, tokens=3000)
+    path = f"{pair.url('auth')}/users/{leaving.public_id}"
+
+    answer = leaving.session.delete(path, headers=leaving.with_token(), timeout=60)
+
+    assert answer.status_code == 204, answer.text
+    assert rows(pair, select(User.id).where(User.public_id == leaving.public_id)) == []
+    assert login_of(admin).is_live
+
+
 def test_the_networks_of_a_deleted_user_are_forgotten_however_many(operator: Operator, pair: Pair) -> None:
     person, now = register(pair), datetime.now(UTC)
     with operator.app.app_context():
