@@ -1,48 +1,29 @@
-"""An environment that says nothing, and what the settings say of a bad one."""
+"""Settings as a service reads them in an environment that says nothing else."""
 
-from pathlib import Path
+import os
+from typing import TypeVar
+from unittest.mock import patch
 
 import pytest
 
 from auth_service.settings import AuthSettings
+from books_service.settings import BooksSettings
 from common.settings import Misconfigured
 
-NUMBERS = [
-    *(
-        "AUTH_PORT",
-        "AUTH_METRICS_PORT",
-        "WEB_CONCURRENCY",
-        "THREADS",
-        "PASSWORD_MIN_LENGTH",
-        "ARGON2_MEMORY_KIB",
-    ),
-    *("ARGON2_TIME_COST", "ARGON2_PARALLELISM", "SESSION_IDLE_DAYS", "SESSION_MAX_DAYS"),
-]
+KINDS = [AuthSettings, BooksSettings]
+AnySettings = TypeVar("AnySettings", AuthSettings, BooksSettings)
 
 
-@pytest.fixture
-def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Begin with an environment that says nothing, in a folder that holds nothing."""
-    for name in [
-        *NUMBERS,
-        "JWT_SECRET",
-        "JWT_KEYS_FILE",
-        "AUTH_DATABASE_URL",
-        "AUTH_DATABASE_PASSWORD",
-        "DATA_DIR",
-        "HOST",
-        "CORS_ORIGINS",
-        "TRUSTED_PROXIES",
-    ]:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(f"{name}_FILE", raising=False)
-    monkeypatch.chdir(tmp_path)
+def read(kind: type[AnySettings], **environment: str) -> AnySettings:
+    """Read the settings of a service where these are all variables."""
+    with patch.dict(os.environ, environment, clear=True):
+        return kind.read()
 
 
-def refusal() -> str:
-    """Return the line with which the settings of auth are refused."""
-    with pytest.raises(Misconfigured) as refused:
-        AuthSettings.read()
+def refusal(kind: type[AuthSettings | BooksSettings], **environment: str) -> str:
+    """Return the line with which a service refuses these variables."""
+    with patch.dict(os.environ, environment, clear=True), pytest.raises(Misconfigured) as refused:
+        kind.read()
     line = str(refused.value)
     assert "\n" not in line
     assert refused.value.code not in (None, 0)

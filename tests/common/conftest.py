@@ -4,7 +4,6 @@ import functools
 
 import pytest
 
-from tests.common.bare import no_settings  # noqa: F401 - a fixture, found by its name
 from tests.pair import Pair
 from tests.people import Person, register
 

@@ -1,100 +1,157 @@
 """Settings that hold secrets: from the environment or from a file, one of them, and never shown."""
 
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from psycopg import sql
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
 from auth_service.settings import AuthSettings
-from tests.common.bare import refusal
+from books_service.settings import BooksSettings
+from tests.cases import every
+from tests.common.bare import read, refusal
+from tests.postgres_server import PostgresServer
 
 SECRET = "nBqJ3vY7pLw9sXc2zRt5uKm8hGd4fEa1"
-VALUE = "a value that is not to be seen"
-pytestmark = pytest.mark.usefixtures("no_settings")
+URL = "postgresql://u@h/d"
+PASSWORD = r" @:/%?#[]&=+'\"$%41 ü€😀 "
 
 
-@pytest.mark.parametrize(
+def told(url: str) -> dict[str, Any]:
+    """Return what the driver is told of the database at `url`."""
+    parsed = make_url(url)
+    return dict(parsed.get_dialect()().create_connect_args(parsed)[1])
+
+
+@every(
     "url",
     ["x", "postgresql:/x", "mysql://root:VALUE@db/x", "sqlite:///:memory:", "sqlite+aiosqlite:///VALUE.db"]
     + ["postgresql+asyncpg://u:VALUE@h/d", "postgresql+psycopg2://u:VALUE@h/d"]
     + ["postgresql://u:VALUE@h:port/d", "http://VALUE", "postgresql+nothing://VALUE"],
 )
-def test_a_bad_database_url_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    monkeypatch.setenv("AUTH_DATABASE_URL", url.replace("VALUE", SECRET))
-
-    line = refusal()
+def test_a_bad_database_url_is_refused_and_not_shown(url: str) -> None:
+    line = refusal(AuthSettings, AUTH_DATABASE_URL=url.replace("VALUE", SECRET))
 
     assert "AUTH_DATABASE_URL" in line
     assert SECRET not in line
 
 
-@pytest.mark.parametrize("ending", ["", "\n", "\r\n", " \n\n"])
-def test_a_secret_is_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ending: str) -> None:
-    (tmp_path / "secret").write_text(SECRET + ending)
-    monkeypatch.setenv("JWT_SECRET_FILE", str(tmp_path / "secret"))
+@every("ending", ["", "\n", "\r\n", " \n\n"])
+def test_secrets_are_read_from_files(tmp_path: Path, ending: str) -> None:
+    texts = {"JWT_SECRET": SECRET, "AUTH_DATABASE_URL": URL, "AUTH_DATABASE_PASSWORD": "p@ss:w/rd%"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text + ending)
 
-    assert AuthSettings.read().secret == SECRET
+    settings = read(AuthSettings, **{f"{name}_FILE": str(tmp_path / name) for name in texts})
 
-
-def test_a_database_url_is_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "url").write_text("postgresql://u:p@h/d\n")
-    monkeypatch.setenv("AUTH_DATABASE_URL_FILE", str(tmp_path / "url"))
-
-    assert AuthSettings.read().database_url == "postgresql://u:p@h/d"
+    assert settings.secret == SECRET
+    assert told(settings.database_url) == told(URL) | {"password": "p@ss:w/rd%"}
 
 
-@pytest.mark.parametrize("name", ["JWT_SECRET", "AUTH_DATABASE_URL"])
-@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", "a folder"])
-def test_a_file_that_cannot_be_read_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, content: bytes | str | None
-) -> None:
-    path = tmp_path / VALUE
-    if content == "a folder":
-        path.mkdir()
-    elif isinstance(content, bytes):
-        path.write_bytes(content)
-    monkeypatch.setenv(f"{name}_FILE", str(path))
+@every("name", ["JWT_SECRET", "AUTH_DATABASE_URL"])
+@every("file", ["missing", "binary", "folder"])
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str, file: str) -> None:
+    (tmp_path / "folder").mkdir(exist_ok=True)
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
 
-    assert f"{name}_FILE" in refusal()
+    assert f"{name}_FILE" in refusal(AuthSettings, **{f"{name}_FILE": str(tmp_path / file)})
 
 
-@pytest.mark.parametrize("name", ["JWT_SECRET", "AUTH_DATABASE_URL"])
-def test_a_setting_is_given_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+@every("name", ["JWT_SECRET", "AUTH_DATABASE_URL"])
+def test_a_setting_is_given_once(tmp_path: Path, name: str) -> None:
     (tmp_path / "value").write_text(SECRET)
-    monkeypatch.setenv(name, SECRET)
-    monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "value"))
 
-    line = refusal()
+    line = refusal(AuthSettings, **{name: SECRET, f"{name}_FILE": str(tmp_path / "value")})
 
     assert name in line
     assert SECRET not in line
 
 
-@pytest.mark.parametrize("content", [None, "", "  ", "\n"])
-def test_an_empty_secret_is_a_mistake(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
-) -> None:
-    monkeypatch.setenv("JWT_SECRET", "")
-    if content is not None:
-        monkeypatch.delenv("JWT_SECRET")
-        (tmp_path / "secret").write_text(content)
-        monkeypatch.setenv("JWT_SECRET_FILE", str(tmp_path / "secret"))
+@every("content", ["", "  ", "\n"])
+def test_an_empty_secret_is_a_mistake(tmp_path: Path, content: str) -> None:
+    (tmp_path / "secret").write_text(content)
 
-    assert "JWT_SECRET" in refusal()
+    assert "JWT_SECRET" in refusal(AuthSettings, JWT_SECRET_FILE=str(tmp_path / "secret"))
+    assert "JWT_SECRET" in refusal(AuthSettings, JWT_SECRET="")
 
 
-def test_keys_come_from_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JWT_SECRET", SECRET)
-    monkeypatch.setenv("JWT_KEYS_FILE", "/srv/keys.json")
-
-    line = refusal()
+def test_keys_come_from_one_place() -> None:
+    line = refusal(AuthSettings, JWT_SECRET=SECRET, JWT_KEYS_FILE="/srv/keys.json")
 
     assert "JWT_SECRET" in line
     assert "JWT_KEYS_FILE" in line
 
 
-def test_settings_that_are_printed_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JWT_SECRET", SECRET)
-    monkeypatch.setenv("AUTH_DATABASE_URL", "postgresql://u@h/d")
-    monkeypatch.setenv("AUTH_DATABASE_PASSWORD", SECRET)
+def test_settings_that_are_printed_show_no_secret() -> None:
+    settings = read(
+        AuthSettings, JWT_SECRET=SECRET, AUTH_DATABASE_URL=URL, AUTH_DATABASE_PASSWORD=f"p{SECRET}"
+    )
 
-    assert SECRET not in repr(AuthSettings.read())
+    assert SECRET not in repr(settings)
+
+
+@every("password", [PASSWORD, "@:/%", "a@evil.example:1/x", "%40", "+", "p", "x" * 5000])
+@every("url", [URL, "postgresql+psycopg://u@h:5/d?sslmode=require", "postgresql://u@/d?host=/run/postgresql"])
+def test_a_password_joins_the_url_as_it_is(url: str, password: str) -> None:
+    settings = read(AuthSettings, AUTH_DATABASE_URL=url, AUTH_DATABASE_PASSWORD=password)
+
+    assert told(settings.database_url) == told(url) | {"password": password}
+
+
+@given(password=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
+def test_a_password_may_be_any_text(password: str) -> None:
+    settings = read(
+        AuthSettings, AUTH_DATABASE_URL="postgresql://u@[::1]:5/d", AUTH_DATABASE_PASSWORD=password
+    )
+
+    assert told(settings.database_url)["password"] == password
+
+
+@every(
+    "url",
+    ["postgresql://u:p@h/d", "postgresql://u:@h/d", "postgresql://u@h/d?password=p", "postgresql://h/d"]
+    + ["postgresql:///d?user=u", "postgresql://@h/d", "sqlite:////srv/x.db", ""],
+)
+def test_a_password_that_has_no_place_is_refused_and_not_shown(url: str) -> None:
+    line = refusal(AuthSettings, AUTH_DATABASE_URL=url, AUTH_DATABASE_PASSWORD="private")
+
+    assert "AUTH_DATABASE_URL" in line
+    assert "AUTH_DATABASE_PASSWORD" in line
+    assert "private" not in line
+    assert not url or url not in line
+
+
+@every("password", ["", "caf\udce9"])
+def test_a_password_that_is_none_is_refused(password: str) -> None:
+    assert "AUTH_DATABASE_PASSWORD" in refusal(
+        AuthSettings, AUTH_DATABASE_URL=URL, AUTH_DATABASE_PASSWORD=password
+    )
+
+
+def test_each_service_has_a_password_of_its_own() -> None:
+    assert read(AuthSettings, BOOKS_DATABASE_PASSWORD="private").database_url.startswith("sqlite:")
+    assert "BOOKS_DATABASE_PASSWORD" in refusal(BooksSettings, BOOKS_DATABASE_PASSWORD="private")
+
+
+def test_a_server_that_asks_for_the_password_takes_it(own_postgres: PostgresServer) -> None:
+    rules = own_postgres.folder / "data" / "pg_hba.conf"
+    rules.write_text("host all keeper 127.0.0.1/32 scram-sha-256\n" + rules.read_text())
+    with psycopg.connect(own_postgres.url(), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE ROLE keeper LOGIN PASSWORD {}").format(PASSWORD))
+        connection.execute("SELECT pg_reload_conf()")
+    url = own_postgres.url().replace("bookstore@", "keeper@")
+
+    def connect(password: str) -> object:
+        settings = read(AuthSettings, AUTH_DATABASE_URL=url, AUTH_DATABASE_PASSWORD=password)
+        with create_engine(settings.database_url, poolclass=NullPool).connect() as keeper:
+            return keeper.exec_driver_sql("SELECT current_user").scalar()
+
+    assert connect(PASSWORD) == "keeper"
+    with pytest.raises(OperationalError, match="password"):
+        connect(PASSWORD.strip())
