@@ -1,4 +1,4 @@
-"""What the tests of both services ask for: a route that takes a body, and one that has none."""
+"""What the tests of both services ask for: the routes that take a JSON body."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,9 +7,8 @@ from typing import Any
 import requests
 
 from tests import api
+from tests.cases import every
 from tests.people import Person
-
-JSON = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True)
@@ -20,12 +19,6 @@ class Route:
     path: str
     text: str
 
-    def post(self, person: Person, body: bytes | None, **headers: str) -> requests.Response:
-        """Send `body` as it is, as JSON unless `headers` (with _ for -) say otherwise."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        sent = JSON | {"Authorization": f"Bearer {person.token}"} | named
-        return person.request("POST", self.service, self.path, data=body, headers=sent)
-
 
 ROUTES = [
     Route("auth", "/register", "name"),
@@ -35,6 +28,7 @@ ROUTES = [
     Route("books", "/book", "Author"),
     Route("books", "/books", "Author"),
 ]
+every_route = every("route", ROUTES)
 
 
 def name_of(value: Any) -> str | None:
@@ -43,14 +37,17 @@ def name_of(value: Any) -> str | None:
 
 
 def anonymous(
-    route: Route, person: Person, body: bytes | Iterator[bytes], **headers: str
+    route: Route, person: Person, body: bytes | Iterator[bytes], query: str = "", **headers: str
 ) -> requests.Response:
     """Post to the route: with a token where one is needed, without one where none is looked at."""
     sent = {name.replace("_", "-"): value for name, value in headers.items() if value}
     if route.service == "books":
-        sent["x-access-tokens"] = person.token
-    return api.post(person.pair.url(route.service) + route.path, data=body, headers=sent, timeout=30)
+        sent.setdefault("x-access-tokens", person.token)
+    url = person.pair.url(route.service) + route.path + query
+    return api.post(url, data=body, headers=sent, timeout=30)
 
 
-def post_json(route: Route, person: Person, body: bytes) -> requests.Response:
-    return anonymous(route, person, body, Content_Type="application/json")
+def post_json(
+    route: Route, person: Person, body: bytes | Iterator[bytes], query: str = ""
+) -> requests.Response:
+    return anonymous(route, person, body, query, Content_Type="application/json")
