@@ -40,18 +40,9 @@ def test_paths_have_a_case(reader: Person, service: str, path: str) -> None:
 @every("service", SERVICES)
 @every(
     "path",
-    [
-        "/metrics",
-        "/static/x",
-        "/favicon.ico",
-        "/.env",
-        "/.git/config",
-        "/console",
-        "/docs/index.html",
-        "/docs/",
-    ]
-    + ["/docs/..%2f__init__.py", "/docs/%2e%2e/__init__.py", "/docs/../docs", "/docs/%00", "/docs/."]
-    + ["/docs/%2fetc%2fpasswd", "/docs/" + "x" * 300, "/docs/swagger-ui.css/x", "/*", "/%ff"]
+    ["/metrics", "/static/x", "/favicon.ico", "/.env", "/.git/config", "/console", "/docs/index.html"]
+    + ["/docs/", "/docs/..%2f__init__.py", "/docs/%2e%2e/__init__.py", "/docs/../docs", "/docs/%00"]
+    + ["/docs/.", "/docs/%2fetc%2fpasswd", "/docs/" + "x" * 300, "/docs/swagger-ui.css/x", "/*", "/%ff"]
     + ["/" + "x" * 3000, "/%E2%80%A8", "/%0d%0aSet-Cookie:%20x=1", "/{}", "/%s%n", "/x?/healthz"],
 )
 def test_there_is_nothing_else(reader: Person, service: str, path: str) -> None:
@@ -76,17 +67,17 @@ def test_a_letter_may_be_encoded(reader: Person) -> None:
     assert answer.status_code == 200
 
 
-@every("service, name", [("auth", "auth_service"), ("books", "books_service")])
-def test_the_root_names_the_service_and_links_its_documents(reader: Person, service: str, name: str) -> None:
+@every("service", SERVICES)
+def test_the_root_names_the_service_and_links_its_documents(reader: Person, service: str) -> None:
     told = reader.get("/", service, headers={}).json()
 
-    assert told["service"] == name
+    assert told["service"] == f"{service}_service"
     links = [path for member, path in told.items() if member != "service"]
     assert {reader.get(path, service, headers={}).status_code for path in links} == {200}
     assert {"/openapi.json", "/docs", "/healthz", "/readyz"} <= set(links)
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@every("service", SERVICES)
 def test_a_running_service_is_healthy_and_ready(reader: Person, service: str) -> None:
     ready = reader.get("/readyz", service, headers={})
 
