@@ -24,18 +24,9 @@ def test_a_slot_is_given_back_whatever_happened() -> None:
     with pytest.raises(ZeroDivisionError), limit.slot():
         raise ZeroDivisionError
 
-    with limit.slot(), pytest.raises(Busy):
-        limit.acquire()  # nobody may wait, so this is at once
-
-
-def test_a_refusal_costs_nobody_a_slot() -> None:
-    limit = ConcurrencyLimit(1, waiting=1, wait=0.01)
-    for _ in range(3):
+    for _ in range(3):  # a refusal costs nobody a slot
         with limit.slot(), pytest.raises(Busy), limit.slot():
-            pass
-
-    with limit.slot():
-        pass
+            pass  # nobody may wait, so this is at once
 
 
 def test_who_waits_gets_the_slot_that_becomes_free() -> None:
@@ -55,15 +46,11 @@ def test_who_finds_as_many_waiting_as_may_is_refused_at_once() -> None:
         with limit.slot():
             visits = [threads.submit(visit, limit) for _ in range(3)]
             wait_until(lambda: any(each.done() for each in visits), "one of three is refused")
-        outcomes = sorted(each.result(30) for each in visits)
+        refused = [each for each in visits if isinstance(each.exception(30), Busy)]
 
-    assert outcomes == [False, True, True]
+    assert len(refused) == 1
 
 
-def visit(limit: ConcurrencyLimit) -> bool:
-    """Tell whether there was a slot."""
-    try:
-        with limit.slot():
-            return True
-    except Busy:
-        return False
+def visit(limit: ConcurrencyLimit) -> None:
+    with limit.slot():
+        pass
