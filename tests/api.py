@@ -7,6 +7,8 @@ import requests
 
 from tests.in_process import Adapter
 
+TIMEOUT = 30  # seconds
+
 
 def new_session() -> requests.Session:
     """Return a client; there are no proxies on the way."""
@@ -17,9 +19,9 @@ def new_session() -> requests.Session:
 
 
 def request(method: str, url: str, **options: Any) -> requests.Response:
-    """Send a request over a connection of its own."""
+    """Send a request over a connection of its own; wait for the answer no longer than usual."""
     with new_session() as session:
-        return session.request(method, url, **options)
+        return session.request(method, url, **{"timeout": TIMEOUT} | options)
 
 
 get = partial(request, "GET")

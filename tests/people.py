@@ -98,7 +98,7 @@ def register(pair: Pair, name: str | None = None) -> Person:
     if app := applications.get(urlsplit(pair.url("auth")).netloc):
         public_id, tokens = insert_user(app, credentials["name"])
         return Person(pair, credentials["name"], public_id, tokens.token, refresh_token=tokens.refresh_token)
-    answer = api.post(pair.url("auth") + "/register", json=credentials, timeout=30)
+    answer = api.post(pair.url("auth") + "/register", json=credentials)
     assert answer.status_code == 201, answer.text
     told = answer.json()
     return Person(

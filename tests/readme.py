@@ -1,13 +1,29 @@
-"""What the tests read in the README, and the walk that they take."""
+"""What the tests read in the documents, and the walk that they take."""
 
 import os
 import re
 import subprocess
+from dataclasses import fields
 
+from common.settings import Settings
 from tests.programs import ROOT
 
 README = (ROOT / "README.md").read_text()
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
 WALKER = ("Ann", "the moon is made of paper")  # whom the walk registers, with the password
+
+INTERNAL = {"service", "secret", "database_url", "is_command"}  # no settings, or with other names
+NAMES = {  # where the variable is not the member in upper case
+    "keys_file": "JWT_KEYS_FILE",
+    "workers": "WEB_CONCURRENCY",
+    "argon2_memory": "ARGON2_MEMORY_KIB",
+}
+
+
+def variables(kind: type[Settings]) -> set[str]:
+    """Return the names of the settings of a service, without the service's own prefix."""
+    members = {field.name for field in fields(kind)} - INTERNAL
+    return {NAMES.get(name, name.upper()) for name in members}
 
 
 def section(title: str) -> str:

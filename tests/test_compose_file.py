@@ -1,7 +1,6 @@
 """docker-compose.yml says what the documents say, and passes on what the services can be told."""
 
 import re
-from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -10,41 +9,31 @@ import yaml
 from auth_service.settings import AuthSettings
 from books_service.settings import BooksSettings
 from common.settings import Settings
+from tests.cases import every
 from tests.programs import ROOT
+from tests.readme import OPERATIONS, README, variables
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 # What a container has fixed places for, and what is built from others.
-FIXED = {"service", "data_dir", "secret", "database_url", "host", "port", "metrics_port", "is_command"}
-FIXED |= {"auth_url", "follower_heartbeat"}  # of the follower
-NAMES = {"keys_file": "JWT_KEYS_FILE", "workers": "WEB_CONCURRENCY", "argon2_memory": "ARGON2_MEMORY_KIB"}
+FIXED = {"DATA_DIR", "HOST", "PORT", "METRICS_PORT"} | {"AUTH_URL", "FOLLOWER_HEARTBEAT"}  # of the follower
 ONCE = {"keys", "db-roles", "auth-migrate", "books-migrate"}
 
 
 @pytest.mark.parametrize(("service", "kind"), [("auth", AuthSettings), ("books", BooksSettings)])
 def test_every_setting_reaches_the_container(service: str, kind: type[Settings]) -> None:
-    members = {field.name for field in fields(kind)} - FIXED
-    settings = {NAMES.get(name, name.upper()) for name in members}
-
-    assert settings - COMPOSE["services"][service]["environment"].keys() == set()
+    assert variables(kind) - FIXED - COMPOSE["services"][service]["environment"].keys() == set()
 
 
-def test_every_variable_is_documented() -> None:
-    documents = (ROOT / "README.md").read_text() + (ROOT / "docs/operations.md").read_text()
+def test_every_variable_and_every_service_is_documented() -> None:
+    names = set(re.findall(r"\$\{([A-Z_]+)", TEXT)) - {"REVISION"}  # the commit, which `make up` gives
 
-    variables = set(re.findall(r"\$\{([A-Z_]+)", TEXT)) - {"REVISION"}  # the commit, which `make up` gives
-
-    assert len(variables) > 15
-    assert {name for name in variables if f"`{name}`" not in documents} == set()
-
-
-def test_every_service_is_documented() -> None:
-    operations = (ROOT / "docs/operations.md").read_text()
-
-    assert [name for name in COMPOSE["services"] if f"`{name}`" not in operations] == []
+    assert len(names) > 15
+    assert {name for name in names if f"`{name}`" not in README + OPERATIONS} == set()
+    assert {name for name in COMPOSE["services"] if f"`{name}`" not in OPERATIONS} == set()
 
 
-@pytest.mark.parametrize("name", COMPOSE["services"])
+@every("name", COMPOSE["services"])
 def test_no_container_can_do_more_than_it_has_to(name: str) -> None:
     service = COMPOSE["services"][name]
 

@@ -63,7 +63,7 @@ def service(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def document(pair: Pair, service: str) -> Document:
-    answer = api.get(pair.url(service) + "/openapi.json", timeout=30)
+    answer = api.get(pair.url(service) + "/openapi.json")
     assert answer.headers["Content-Type"] == "application/json"
     found: Document = answer.json()
     return found

@@ -44,7 +44,7 @@ def anonymous(
     if route.service == "books":
         sent.setdefault("x-access-tokens", person.token)
     url = person.pair.url(route.service) + route.path + query
-    return api.post(url, data=body, headers=sent, timeout=30)
+    return api.post(url, data=body, headers=sent)
 
 
 def post_json(

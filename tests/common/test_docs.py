@@ -22,7 +22,7 @@ TYPES = {
 @every("service", SERVICES)
 @every("path, kind", TYPES.items())
 def test_each_file_is_there_with_its_type(pair: Pair, service: str, path: str, kind: str) -> None:
-    answer = api.get(pair.url(service) + path, timeout=30)
+    answer = api.get(pair.url(service) + path)
 
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == kind
@@ -30,7 +30,7 @@ def test_each_file_is_there_with_its_type(pair: Pair, service: str, path: str, k
 
 
 def test_the_page_has_a_policy_of_its_own(pair: Pair) -> None:
-    policy = api.get(pair.url("auth") + "/docs", timeout=30).headers["Content-Security-Policy"]
+    policy = api.get(pair.url("auth") + "/docs").headers["Content-Security-Policy"]
 
     assert "default-src 'none'" in policy
     assert "script-src 'self';" in policy
@@ -39,9 +39,9 @@ def test_the_page_has_a_policy_of_its_own(pair: Pair) -> None:
 
 def test_a_file_is_kept_by_a_browser_and_asked_for_again(pair: Pair) -> None:
     url = pair.url("auth") + "/docs/swagger-ui.css"
-    first = api.get(url, timeout=30)
+    first = api.get(url)
 
-    again = api.get(url, headers={"If-None-Match": first.headers["ETag"]}, timeout=30)
+    again = api.get(url, headers={"If-None-Match": first.headers["ETag"]})
 
     assert first.headers["Cache-Control"] == "no-cache"
     assert again.status_code == 304

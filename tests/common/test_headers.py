@@ -84,7 +84,7 @@ def test_two_request_ids_are_none(pair: Pair) -> None:
 
 
 def test_each_request_has_an_id_of_its_own(pair: Pair) -> None:
-    ids = {api.get(pair.url("auth") + "/healthz", timeout=30).headers["X-Request-ID"] for _ in range(5)}
+    ids = {api.get(pair.url("auth") + "/healthz").headers["X-Request-ID"] for _ in range(5)}
 
     assert len(ids) == 5
 
@@ -94,8 +94,8 @@ def test_what_holds_tokens_or_data_of_a_user_is_not_stored(pair: Pair, person: P
     number = person.add_book()["id"]
 
     answers = [
-        api.post(pair.url("auth") + "/register", json=credentials, timeout=30),
-        api.post(pair.url("auth") + "/login", json=credentials, timeout=30),
+        api.post(pair.url("auth") + "/register", json=credentials),
+        api.post(pair.url("auth") + "/login", json=credentials),
         *(admin.get(path, "auth") for path in ("/me", "/users", f"/users/{person.public_id}")),
         person.get("/books"),
         person.post("/books", book()),

@@ -32,7 +32,7 @@ def use(pair: ServedPair, *keys: Jwk) -> None:
 
 def ask(pair: ServedPair, token: str) -> requests.Response:
     """Ask over a new connection, so that either worker may answer."""
-    return api.get(pair.url("books") + "/books", headers={"x-access-tokens": token}, timeout=30)
+    return api.get(pair.url("books") + "/books", headers={"x-access-tokens": token})
 
 
 def token_of(pair: ServedPair) -> str:
@@ -93,7 +93,7 @@ def events(pair: ServedPair, event: str) -> int:
 
 def state_of_keys(pair: ServedPair) -> str:
     """Return what a worker says of its keys, which never make it unready."""
-    ready = api.get(pair.url("books") + "/readyz", timeout=30)
+    ready = api.get(pair.url("books") + "/readyz")
     assert ready.status_code == 200
     return str(ready.json()["checks"]["keys"])
 
@@ -103,6 +103,6 @@ def test_a_single_secret_is_shared_by_both_services(own_served_pair: ServedPair)
     own_served_pair.start()
     body = {"name": "Ann", "password": "the moon is made of paper"}
 
-    token = api.post(own_served_pair.url("auth") + "/register", json=body, timeout=30).json()["token"]
+    token = api.post(own_served_pair.url("auth") + "/register", json=body).json()["token"]
 
     assert ask(own_served_pair, token).status_code == 200

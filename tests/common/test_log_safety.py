@@ -30,15 +30,15 @@ def test_nothing_secret_is_written(pair: ServedPair) -> None:
     credentials = {"name": new_name(), "password": secret}
     auth, books = pair.url("auth"), pair.url("books")
 
-    token = api.post(f"{auth}/register", json=credentials, timeout=30).json()["token"]
-    api.post(f"{auth}/login", auth=(credentials["name"], secret), timeout=30)
-    api.post(f"{auth}/login", auth=(secret, "wrong"), timeout=30)
-    api.post(f"{auth}/login", json={"name": secret, "password": secret, secret: secret}, timeout=30)
-    api.post(f"{auth}/login", data=f'{{"password": "{secret}', timeout=30)
-    api.get(f"{books}/books?token={token}&password={secret}", timeout=30)
-    api.get(f"{books}/books", headers={"Authorization": f"Bearer {token}{secret}"}, timeout=30)
-    api.get(f"{books}/books", headers={"x-access-tokens": token, "User-Agent": secret}, timeout=30)
-    api.get(f"{books}/books", headers={"Cookie": f"token={token}", "Referer": secret}, timeout=30)
+    token = api.post(f"{auth}/register", json=credentials).json()["token"]
+    api.post(f"{auth}/login", auth=(credentials["name"], secret))
+    api.post(f"{auth}/login", auth=(secret, "wrong"))
+    api.post(f"{auth}/login", json={"name": secret, "password": secret, secret: secret})
+    api.post(f"{auth}/login", data=f'{{"password": "{secret}')
+    api.get(f"{books}/books?token={token}&password={secret}")
+    api.get(f"{books}/books", headers={"Authorization": f"Bearer {token}{secret}"})
+    api.get(f"{books}/books", headers={"x-access-tokens": token, "User-Agent": secret})
+    api.get(f"{books}/books", headers={"Cookie": f"token={token}", "Referer": secret})
 
     basic = base64.b64encode(f"{credentials['name']}:{secret}".encode()).decode()
     keys = [jwk["k"] for jwk in json.loads((pair.folder / "keys.json").read_text())["keys"]]

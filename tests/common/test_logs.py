@@ -55,8 +55,8 @@ def test_a_registration_and_a_login_are_noted(log: Log, pair: Pair) -> None:
     credentials = {"name": new_name(), "password": PASSWORD}
     registering, logging_in = traced(), traced()
 
-    registered = api.post(pair.url("auth") + "/register", json=credentials, headers=registering, timeout=30)
-    api.post(pair.url("auth") + "/login", json=credentials, headers=logging_in, timeout=30)
+    registered = api.post(pair.url("auth") + "/register", json=credentials, headers=registering)
+    api.post(pair.url("auth") + "/login", json=credentials, headers=logging_in)
 
     assert events(log, registering) == [("registered", None)]
     assert events(log, logging_in) == [("login", None)]
@@ -72,7 +72,7 @@ def test_a_failed_login_says_why_in_the_log_alone(log: Log, person: Person, name
     headers = traced()
     body = {"name": name.format(person.name), "password": "wrong"}
 
-    api.post(person.pair.url("auth") + "/login", json=body, headers=headers, timeout=30)
+    api.post(person.pair.url("auth") + "/login", json=body, headers=headers)
 
     assert events(log, headers) == [("login_failed", reason)]
 
@@ -84,7 +84,7 @@ def test_a_rejected_token_is_noted_with_the_reason(
 ) -> None:
     headers = traced(token)
 
-    api.get(pair.url(service) + path, headers=headers, timeout=30)
+    api.get(pair.url(service) + path, headers=headers)
 
     assert events(log, headers) == [("token_rejected", reason)]
 

@@ -24,7 +24,7 @@ ROUTES = [("auth", "/me"), ("books", "/books")]
 
 
 def page(pair: ServedPair, service: str) -> str:
-    answer = api.get(f"http://127.0.0.1:{pair.metrics_ports[service]}/metrics", timeout=30)
+    answer = api.get(f"http://127.0.0.1:{pair.metrics_ports[service]}/metrics")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/plain")
     return answer.text
@@ -49,7 +49,7 @@ def counting(pair: ServedPair, service: str, growth: dict[str, float]) -> Iterat
 
 @every("service", SERVICES)
 def test_metrics_are_not_on_the_port_of_the_service(pair: ServedPair, service: str) -> None:
-    assert_problem(api.get(pair.url(service) + "/metrics", timeout=30), 404)
+    assert_problem(api.get(pair.url(service) + "/metrics"), 404)
 
 
 @every("service", SERVICES)
@@ -59,7 +59,7 @@ def test_nothing_else_is_on_the_port_of_the_metrics(
 ) -> None:
     url = f"http://127.0.0.1:{pair.metrics_ports[service]}{path}"
 
-    answer = api.request(method, url, timeout=30)
+    answer = api.request(method, url)
 
     assert answer.status_code in (404, 405, 501)
     assert not re.search("python|basehttp", str(answer.headers), re.IGNORECASE)
@@ -122,7 +122,7 @@ def test_the_time_of_password_hashes_is_shown(pair: ServedPair, person: Person) 
     before = samples(pair, "auth")
 
     with counting(pair, "auth", {"password_hash_seconds_count": 1, "password_hash_wait_seconds_count": 1}):
-        api.post(pair.url("auth") + "/login", auth=(person.name, "wrong"), timeout=30)
+        api.post(pair.url("auth") + "/login", auth=(person.name, "wrong"))
 
     after = samples(pair, "auth")
     assert after["password_hash_seconds_sum"] > before["password_hash_seconds_sum"]
@@ -135,9 +135,9 @@ def test_security_events_and_ends_of_sessions_are_counted(pair: ServedPair, pers
     growth = {f'security_events_total{{event="{event}"}}': count for event, count in events.items()}
 
     with counting(pair, "auth", {**growth, "sessions_ended_total": 1}):
-        api.post(f"{url}/login", auth=(person.name, person.password), timeout=30)
+        api.post(f"{url}/login", auth=(person.name, person.password))
         for path in ("/refresh", "/logout", "/logout"):
-            api.post(url + path, json=body, timeout=30)
+            api.post(url + path, json=body)
 
 
 @every("service, path", ROUTES)

@@ -23,8 +23,8 @@ WRONG = [
 def test_404_and_405_come_first(reader: Person, service: str) -> None:
     url = reader.pair.url(service)
 
-    assert_problem(api.post(f"{url}/nowhere?x=1", data=LARGE, timeout=30), 404)
-    assert_problem(api.put(f"{url}/?x=1", data=LARGE, timeout=30), 405)
+    assert_problem(api.post(f"{url}/nowhere?x=1", data=LARGE), 404)
+    assert_problem(api.put(f"{url}/?x=1", data=LARGE), 405)
 
 
 @every_guarded_route

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.compose
 
 def log_in(stack: Stack) -> str:
     """Log in as the walk's somebody and return the token."""
-    answer = api.post(stack.url("auth") + "/login", auth=WALKER, timeout=30)
+    answer = api.post(stack.url("auth") + "/login", auth=WALKER)
     assert answer.status_code == 200, answer.text
     return str(answer.json()["token"])
 
@@ -22,7 +22,7 @@ def seen_with(stack: Stack, token: str) -> list[object]:
     """Return what both services answer to this token, without the time of the last login."""
     headers = {"Authorization": f"Bearer {token}"}
     asked = [("auth", "/me"), ("books", "/books")]
-    answers = [api.get(stack.url(name) + path, headers=headers, timeout=30) for name, path in asked]
+    answers = [api.get(stack.url(name) + path, headers=headers) for name, path in asked]
     assert [answer.status_code for answer in answers] == [200, 200]
     return [answer.json() | {"last_login_at": None} for answer in answers]
 

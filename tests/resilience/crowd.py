@@ -39,6 +39,6 @@ def assert_right(calls: Sequence[Call]) -> None:
 
 def metric(pair: ServedPair, service: str, beginning: str) -> float:
     """Return the value of the one number of a service whose line begins so."""
-    page = api.get(f"http://127.0.0.1:{pair.metrics_ports[service]}/metrics", timeout=30)
+    page = api.get(f"http://127.0.0.1:{pair.metrics_ports[service]}/metrics")
     (line,) = [line for line in page.text.splitlines() if line.startswith(beginning)]
     return float(line.split()[-1])

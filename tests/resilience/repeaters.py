@@ -25,7 +25,7 @@ class Repeaters(Threads):
     def send(self, key: str, sent: dict[str, Any]) -> requests.Response:
         """Send a request once, over a connection of its own."""
         headers = self.person.with_token(Idempotency_Key=key, Connection="close")
-        return api.post(self.person.pair.url("books") + "/books", json=sent, headers=headers, timeout=30)
+        return api.post(self.person.pair.url("books") + "/books", json=sent, headers=headers)
 
     def _write(self) -> None:
         while not self._stopping.is_set():
