@@ -33,6 +33,13 @@ def postgres() -> PostgresServer:
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresServer]:
     """Return a running server of the test's own, to be stopped, killed or frozen."""
+    with own_server() as server:
+        yield server
+
+
+@contextmanager
+def own_server() -> Iterator[PostgresServer]:
+    """Run a server for a `with` block; it may be stopped, killed or frozen."""
     server = PostgresServer(Path(mkdtemp(prefix="bookstore-postgres-")))
     try:
         with or_skip():

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from http.client import HTTPResponse
 from urllib.parse import urlsplit
 
 from tests.people import Person, book
+from tests.threads import Threads
 
 SLOW = 100  # clients of each kind, on each port
 PACE = 0.5  # seconds between two bytes of a slow client
@@ -91,20 +91,14 @@ def a_body(reader: Person, service: str) -> tuple[bytes, bytes]:
     return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode(), body
 
 
-@contextmanager
-def trickling(clients: Sequence[SlowClient]) -> Iterator[None]:
-    """Let every client send a byte now and then."""
-    stopping = threading.Event()
+class Trickling(Threads):
+    """Let every client send a byte now and then, for a `with` block."""
 
-    def trickle() -> None:
-        while not stopping.wait(PACE):
-            for client in clients:
+    def __init__(self, clients: Sequence[SlowClient]) -> None:
+        super().__init__(self._send, 1)
+        self._clients = clients
+
+    def _send(self) -> None:
+        while not self._stopping.wait(PACE):
+            for client in self._clients:
                 client.send(1)
-
-    thread = threading.Thread(target=trickle)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        thread.join()

@@ -128,6 +128,10 @@ class Stack:
         """Run a command in the running container of a service and return what it printed."""
         return self.compose("exec", "-T", service, *command, typed=typed)
 
+    def sql(self, database: str, query: str) -> str:
+        """Run a query as the database's administrator and return the bare values."""
+        return self.execute("db", "psql", "--username=postgres", "-Atc", query, database)
+
     def containers(self, *services: str, ended: bool = False) -> list[dict[str, Any]]:
         """Return what the engine knows of the containers of services, or of all; `ended` too if asked."""
         listed = self.compose("ps", "--quiet", *(["--all"] if ended else []), *services)

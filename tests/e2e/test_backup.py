@@ -1,9 +1,6 @@
 """Backup and restore: what was acknowledged before a backup began is there after the stack was wiped."""
 
 import stat
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,39 +9,34 @@ from tests.e2e.scripts import interrupt, run, start
 from tests.e2e.stack import Stack
 from tests.people import PASSWORD, Person, new_name
 from tests.resilience.writers import Writers
+from tests.threads import Threads
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.compose, pytest.mark.slow]
 FILES = {"auth.dump", "books.dump", "keys.json"}
 
 
-@contextmanager
-def registering(stack: Stack) -> Iterator[list[Person]]:
+class Settlers(Threads):
     """Register people, one after the other, for a `with` block; each of them has a book."""
-    people: list[Person] = []
-    stopping = threading.Event()
 
-    def register_on() -> None:
-        while not stopping.is_set():
-            person = stack.register()
+    def __init__(self, stack: Stack) -> None:
+        super().__init__(self._settle, 1)
+        self.people: list[Person] = []
+        self._stack = stack
+
+    def _settle(self) -> None:
+        while not self._stopping.is_set():
+            person = self._stack.register()
             person.add_book()
-            people.append(person)
-
-    thread = threading.Thread(target=register_on)
-    thread.start()
-    try:
-        yield people
-    finally:
-        stopping.set()
-        thread.join()
+            self.people.append(person)
 
 
 def test_what_was_acknowledged_before_a_backup_is_there_after_a_restore(stack: Stack, tmp_path: Path) -> None:
     reader = stack.register()
     backup = tmp_path / "backup"
-    with Writers(reader, count=3) as writers, registering(stack) as people:
-        wait_until(lambda: writers.promised and people, "nobody writes")
-        promised, registered = set(writers.promised), list(people)
+    with Writers(reader, count=3) as writers, Settlers(stack) as settlers:
+        wait_until(lambda: writers.promised and settlers.people, "nobody writes")
+        promised, registered = set(writers.promised), list(settlers.people)
         back_up(stack, backup)
     assert {path.name for path in backup.iterdir()} == FILES
     assert {stat.S_IMODE(path.stat().st_mode) for path in [backup, *backup.iterdir()]} == {0o700, 0o600}
@@ -59,7 +51,7 @@ def test_what_was_acknowledged_before_a_backup_is_there_after_a_restore(stack: S
     for person in registered:
         assert person.get("/me", "auth").json()["public_id"] == person.public_id
         assert len(person.get("/books").json()["list_of_books"]) == 1
-    assert owners(stack) <= users(stack)
+    assert set(ask(stack, "books", "SELECT DISTINCT owner FROM books")) <= users(stack)
     body = {"name": reader.name, "password": PASSWORD}
     assert reader.post("/login", body, "auth", headers={}).status_code == 200
 
@@ -68,15 +60,8 @@ def users(stack: Stack, database: str = "auth") -> set[str]:
     return set(ask(stack, database, "SELECT public_id FROM users"))
 
 
-def owners(stack: Stack) -> set[str]:
-    return set(ask(stack, "books", "SELECT DISTINCT owner FROM books"))
-
-
 def ask(stack: Stack, database: str, query: str) -> list[str]:
-    shown = stack.execute(
-        "db", "psql", "--username=postgres", "--tuples-only", "--no-align", database, "-c", query
-    )
-    return shown.split()
+    return stack.sql(database, query).split()
 
 
 def test_a_backup_that_is_not_whole_changes_nothing(stack: Stack, tmp_path: Path) -> None:
@@ -148,17 +133,8 @@ def test_keys_rotate_under_use_and_an_operator_makes_an_admin(stack: Stack) -> N
     person, name = stack.register(), new_name()
 
     kid = stack.run("keys", "flask", "--app=auth_service", "keys", "rotate")
-    stack.execute(
-        "auth",
-        "flask",
-        "--app=auth_service",
-        "users",
-        "create",
-        "--admin",
-        "--password-stdin",
-        name,
-        typed=PASSWORD,
-    )
+    create = ["flask", "--app=auth_service", "users", "create", "--admin", "--password-stdin", name]
+    stack.execute("auth", *create, typed=PASSWORD)
 
     assert kid in stack.run("keys", "flask", "--app=auth_service", "keys", "list")
     assert person.get("/books").status_code == 200

@@ -12,21 +12,16 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.compose
 
 
-def sql(stack: Stack, statement: str) -> str:
-    """Ask the books database."""
-    return stack.execute("db", "psql", "--username=postgres", "--dbname=books", "-Atc", statement)
-
-
 def books_of(stack: Stack, people: list[Person]) -> int:
     owners = ", ".join(f"'{person.public_id}'" for person in people)
-    return int(sql(stack, f"SELECT count(*) FROM books WHERE owner IN ({owners})"))  # noqa: S608 - ids of ours
+    return int(stack.sql("books", f"SELECT count(*) FROM books WHERE owner IN ({owners})"))  # noqa: S608 - ids of ours
 
 
 def test_a_killed_follower_comes_back_and_misses_nothing(stack: Stack) -> None:
     people = [stack.register() for _ in range(8)]
     for person in people:
         person.add_book()
-    heard = int(sql(stack, "SELECT users_deleted FROM feed"))
+    heard = int(stack.sql("books", "SELECT users_deleted FROM feed"))
     with Writers(stack.register(), count=2, patient=True) as writers:
         wait_for_more(writers.promised)
         for person in people[:4]:
@@ -36,6 +31,6 @@ def test_a_killed_follower_comes_back_and_misses_nothing(stack: Stack) -> None:
             leave(person)
         wait_until(lambda: books_of(stack, people) == 0, "books of deleted users are left")
 
-    assert int(sql(stack, "SELECT users_deleted FROM feed")) == heard + len(people)
+    assert int(stack.sql("books", "SELECT users_deleted FROM feed")) == heard + len(people)
     assert set(writers.statuses) == {200, 201}
     assert (writers.broken, writers.refused, writers.lost()) == ([], 0, set())

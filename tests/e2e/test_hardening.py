@@ -5,22 +5,16 @@ import re
 import pytest
 
 from common.server.gunicorn_settings import graceful_timeout
+from tests.cases import every
 from tests.e2e.stack import Stack
 from tests.pair import SERVICES
 
 pytestmark = pytest.mark.compose
 
-RUNNING = ["auth", "books", "db", "follower", "nginx"]
-MEMBERS = {
-    "auth": {"docker-init", "python"},
-    "books": {"docker-init", "python"},
-    "db": {"docker-init", "postgres"},
-    "follower": {"docker-init", "flask"},
-    "nginx": {"docker-init", "nginx"},
-}
+MEMBERS = {"auth": "python", "books": "python", "db": "postgres", "follower": "flask", "nginx": "nginx"}
 FOLDERS = "/ /etc /home /opt /opt/venv /root /run /srv /srv/bookstore /usr/local/bin /var/lib /var/tmp"
 
-in_each_running_container = pytest.mark.parametrize("service", RUNNING)
+in_each_running_container = every("service", MEMBERS)
 
 
 def processes(stack: Stack, service: str) -> list[dict[str, str]]:
@@ -36,7 +30,7 @@ def processes(stack: Stack, service: str) -> list[dict[str, str]]:
 def test_no_process_is_root_or_can_become_it(stack: Stack, service: str) -> None:
     found = processes(stack, service)
 
-    assert {process["Name"] for process in found} >= MEMBERS[service]
+    assert {process["Name"] for process in found} >= {"docker-init", MEMBERS[service]}
     for process in found:
         assert "0" not in process["Uid"].split() + process["Gid"].split()
         assert {process[f"Cap{kind}"].strip("0") for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {""}
@@ -64,6 +58,6 @@ def test_temporary_files_are_in_memory_and_cannot_be_run(stack: Stack, service: 
     assert {"nosuid", "nodev", "noexec"} <= set(mounts.split()[3].split(","))
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@every("service", SERVICES)
 def test_a_service_is_given_more_time_to_stop_than_gunicorn_takes(stack: Stack, service: str) -> None:
     assert stack.container(service)["Config"]["StopTimeout"] > graceful_timeout + 5

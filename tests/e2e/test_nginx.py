@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cases import every
 from tests.e2e.nginx import make_certificate, problem_for, speaks_tls
 from tests.e2e.replicas import log_lines
 from tests.e2e.slow_clients import SLOW, finish, slow_clients
@@ -53,8 +54,8 @@ def test_a_body_that_is_too_large_is_refused_by_whoever_sees_it_first(
     assert answer.headers["Server"] == server
 
 
-@pytest.mark.parametrize(
-    ("request_line", "status"),
+@every(
+    "request_line, status",
     [
         (b"garbage", 400),
         (b"GET /books HTTP/1.1", 400),
@@ -101,12 +102,17 @@ def tls_folder(stack: Stack, tmp_path: Path) -> Iterator[Path]:
     stack.environment["TLS_FOLDER"] = str(tmp_path)
     yield tmp_path
     del stack.environment["TLS_FOLDER"]
+    restart(stack)
+
+
+def restart(stack: Stack) -> None:
+    """Start nginx anew, with the settings that the stack has now."""
     stack.compose("up", "--detach", "--no-deps", "--wait", "nginx")
 
 
 def test_with_a_certificate_both_ports_speak_tls(stack: Stack, tls_folder: Path) -> None:
     certificate = make_certificate(stack, tls_folder)
-    stack.compose("up", "--detach", "--no-deps", "--wait", "nginx")
+    restart(stack)
     assert speaks_tls(stack, certificate)
 
     renewed = make_certificate(stack, tls_folder)

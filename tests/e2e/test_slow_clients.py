@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.books.files import HEADER, import_file
-from tests.e2e.slow_clients import SLOW, SlowClient, finish, slow_clients, trickling
+from tests.e2e.slow_clients import SLOW, SlowClient, Trickling, finish, slow_clients
 from tests.e2e.stack import Stack
 from tests.pair import SERVICES
 from tests.people import Person
@@ -38,7 +38,7 @@ def test_nobody_waits_for_slow_heads_bodies_and_readers(reader: Person) -> None:
         for service in SERVICES:
             slow = slow_clients(reader, service, heads=SLOW, bodies=SLOW, reads=LONG[service])
             clients[service] = stack.enter_context(slow)
-        with trickling([client for each in clients.values() for client in each]):
+        with Trickling([client for each in clients.values() for client in each]):
             answers = Counter(reader.get(path, service).status_code for service, path in ASKED * TIMES)
         statuses = {service: [finish(client) for client in each] for service, each in clients.items()}
 

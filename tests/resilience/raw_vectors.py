@@ -5,6 +5,7 @@ and the header that it needs; BODY is good JSON for it. GOOD is the status of an
 whatever is no 5xx: where the RFCs leave a choice, or nobody would mind.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 GOOD = 1
@@ -29,3 +30,8 @@ class Vector:
 def ended(text: bytes, *statuses: int) -> Vector:
     """Bytes behind which the client ends its side."""
     return Vector(text, statuses, ends=True)
+
+
+def each(make: Callable[[bytes, int], Vector], status: int, *texts: bytes) -> list[Vector]:
+    """Make a vector of each text; all of them are answered with one status."""
+    return [make(text, status) for text in texts]

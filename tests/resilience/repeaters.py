@@ -38,13 +38,3 @@ class Repeaters(Threads):
                 answer = self.send(key, sent)
                 if answer.status_code not in (409, 503):  # which tell to come again
                     return answer
-
-
-def titles(person: Person) -> list[str]:
-    """Return the name of every book on the shelf."""
-    names, path = [], "/books?limit=200"
-    while path:
-        page = person.get(path).json()
-        names += [found["name"] for found in page["list_of_books"]]
-        path = f"/books?limit=200&cursor={page['next']}" if page["next"] else ""
-    return names

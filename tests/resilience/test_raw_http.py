@@ -12,6 +12,7 @@ from itertools import islice
 
 import pytest
 
+from tests.pair import SERVERS
 from tests.people import EVERY_PROBLEM, PASSWORD, book
 from tests.resilience.alone import make_pair, somebody
 from tests.resilience.raw_bodies import BODIES
@@ -34,7 +35,7 @@ class Answer:
     body: bytes
 
 
-@pytest.fixture(scope="module", params=["gunicorn", "granian"])
+@pytest.fixture(scope="module", params=SERVERS)
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPair]:
     with make_pair(tmp_path_factory.mktemp("raw"), "auth", "books", SERVER=request.param) as pair:
         yield pair.start()

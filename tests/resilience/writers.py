@@ -3,10 +3,10 @@
 import http.client
 import json
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+from tests.books.reading import ids
 from tests.people import Person, book
 from tests.threads import Threads
 
@@ -34,14 +34,7 @@ class Writers(Threads):
 
     def lost(self) -> set[int]:
         """Return the ids of promised books that are not on the shelf."""
-        return self.promised - set(self._shelf())
-
-    def _shelf(self) -> Iterator[int]:
-        cursor: str | None = ""
-        while cursor is not None:
-            page = self.person.get("/books", params={"limit": 200} | ({"cursor": cursor} if cursor else {}))
-            yield from (found["id"] for found in page.json()["list_of_books"])
-            cursor = page.json()["next"]
+        return self.promised - set(ids(self.person, limit=200))
 
     def _write(self) -> None:
         while not self._stopping.is_set():
@@ -65,8 +58,9 @@ class Writers(Threads):
         while kept and not self._stopping.is_set():
             if made is None:
                 response, body = self._ask(connection, "POST", "/books", json.dumps(book()))
-                made = body["book"]["id"] if response.status == 201 else None
-                self.promised.update([made] if made else [])
+                if response.status == 201:
+                    made = body["book"]["id"]
+                    self.promised.add(made)
             else:
                 response, _ = self._ask(connection, "GET", f"/books/{made}")
                 made = None
