@@ -8,9 +8,9 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import pytest
 
@@ -74,27 +74,22 @@ def migrated_database(postgres: PostgresServer, service: str) -> str:
     return postgres.create_database(f"{service}_{secrets.token_hex(4)}", template=template)
 
 
-class Pairs:
-    """The pairs that are shared: each is started once and runs to the end."""
+@contextmanager
+def shared(
+    request: pytest.FixtureRequest, folders: pytest.TempPathFactory, make: type[AnyPair]
+) -> Iterator[Callable[[str], AnyPair]]:
+    """Yield how to get a pair on a kind of database: each is started once, and stopped with the block."""
+    with ExitStack() as running:
 
-    def __init__(self, request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> None:
-        self._request = request
-        self._folders = folders
-        self._running = ExitStack()
+        @functools.cache
+        def start(kind: str) -> AnyPair:
+            folder = folders.mktemp("pair")
+            pair = make(folder, databases=databases_on(request, kind, folder))
+            key_file.rotate(folder / "keys.json", follow=0)  # one key signs, another only verifies
+            running.enter_context(pair)
+            return pair.start()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._running.close()
-
-    def start(self, kind: str, make: type[AnyPair]) -> AnyPair:
-        """Return a new pair on a kind of database, started."""
-        folder = self._folders.mktemp("pair")
-        pair = make(folder, databases=databases_on(self._request, kind, folder))
-        key_file.rotate(folder / "keys.json", follow=0)  # one key signs, another only verifies
-        self._running.enter_context(pair)
-        return pair.start()
+        yield start
 
 
 @pytest.fixture(scope="session")
@@ -102,8 +97,8 @@ def pairs(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], Pair]]:
     """Return how to get the pair of this process on a kind of database."""
-    with Pairs(request, tmp_path_factory) as pairs:
-        yield functools.cache(lambda kind: pairs.start(kind, Pair))
+    with shared(request, tmp_path_factory, Pair) as pairs:
+        yield pairs
 
 
 @pytest.fixture(scope="session")
@@ -111,8 +106,8 @@ def served_pairs(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], ServedPair]]:
     """Return how to get the pair with servers on a kind of database."""
-    with Pairs(request, tmp_path_factory) as pairs:
-        yield functools.cache(lambda kind: pairs.start(kind, ServedPair))
+    with shared(request, tmp_path_factory, ServedPair) as pairs:
+        yield pairs
 
 
 @pytest.fixture(scope="session", params=KINDS)

@@ -8,7 +8,6 @@ import atexit
 import multiprocessing
 import os
 import runpy
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -87,13 +86,6 @@ class Program:
         if self.poll() is None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
-
-
-def start_cold(*words: str, environment: Mapping[str, str], output: Path) -> subprocess.Popen[bytes]:
-    """Start a program from nothing, as a person does: for what is measured."""
-    command = [sys.executable, "-m", *words]
-    with output.open("ab") as file:
-        return subprocess.Popen(command, cwd=ROOT, env=dict(environment), stdout=file, stderr=file)
 
 
 class Done(NamedTuple):

@@ -4,7 +4,6 @@ import signal
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from subprocess import Popen
 from typing import Self
 
 import pytest
@@ -13,7 +12,7 @@ import requests
 from tests import api
 from tests.pair import KINDS, SERVICES, Pair, run_flask
 from tests.ports import free_port
-from tests.programs import Program, start_cold
+from tests.programs import Program
 from tests.waiting import wait_until
 
 FOLLOWER = "follower"  # of books, started if it is named
@@ -22,14 +21,7 @@ FOLLOWER = "follower"  # of books, started if it is named
 class ServedPair(Pair):
     """The two services, each a program with workers of its own."""
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        databases: Mapping[str, str] | None = None,
-        cold: bool = False,  # to be started from nothing
-        **settings: str,
-    ) -> None:
+    def __init__(self, folder: Path, *, databases: Mapping[str, str] | None = None, **settings: str) -> None:
         self.ports = {service: free_port() for service in SERVICES}
         self.metrics_ports = {service: free_port() for service in SERVICES}
         listening = {
@@ -37,8 +29,7 @@ class ServedPair(Pair):
             **{f"{service.upper()}_METRICS_PORT": str(port) for service, port in self.metrics_ports.items()},
         }
         super().__init__(folder, databases=databases, **(listening | settings))
-        self.processes: dict[str, Program | Popen[bytes]] = {}
-        self._cold = cold
+        self.processes: dict[str, Program] = {}
 
     def host(self, service: str) -> str:
         host = self.environment.get("HOST", "127.0.0.1")
@@ -71,7 +62,7 @@ class ServedPair(Pair):
     def __exit__(self, *_: object) -> None:
         self.stop(number=signal.SIGINT)  # without waiting for idle connections
 
-    def _spawn(self, service: str) -> Program | Popen[bytes]:
+    def _spawn(self, service: str) -> Program:
         words = ["gunicorn", "-c", f"{service}_service/gunicorn_conf.py", f"{service}_service:create_app()"]
         if self.environment.get("SERVER") == "granian":
             words = ["common.server", f"{service}_service"]
@@ -79,8 +70,7 @@ class ServedPair(Pair):
             words = ["flask", "--app", "books_service", "follow"]
         # The metrics go where everything else is, so that they go with it even after a kill.
         environment = self.environment | {"PROMETHEUS_MULTIPROC_DIR": str(self.folder)}
-        start = start_cold if self._cold else Program
-        return start(*words, environment=environment, output=self.log(service))
+        return Program(*words, environment=environment, output=self.log(service))
 
     def _wait(self, service: str) -> None:
         def is_healthy() -> bool:
