@@ -1,4 +1,4 @@
-"""Corpora: one test for all cases of a kind, which lists each that failed."""
+"""Cases: one test for all of a kind, which lists each that failed; and the databases that a test needs."""
 
 import functools
 import inspect
@@ -10,6 +10,10 @@ import pytest
 Test = Callable[..., None]
 SUBTESTS = inspect.Parameter("subtests", inspect.Parameter.POSITIONAL_OR_KEYWORD)
 NO_CASES: list[dict[str, Any]] = [{}]
+
+# For what no SQL decides, and for what one database alone can do.
+on_sqlite = pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
+on_postgresql = pytest.mark.parametrize("pair", ["postgresql"], indirect=True, scope="session")
 
 
 def every(names: str, cases: Iterable[Any]) -> Callable[[Test], Test]:

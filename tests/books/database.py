@@ -1,12 +1,12 @@
-"""The books database of a pair, past the service."""
+"""The books database of a pair, past the routes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select, update
+from sqlalchemy import Connection, func, select, update
 
-from books_service.models import Book, IdempotencyKey, Shelf
+from books_service.models import Book, IdempotencyKey, Shelf, db
 from tests.pair import Pair
 from tests.people import Person
 
@@ -14,22 +14,8 @@ from tests.people import Person
 @contextmanager
 def transaction(pair: Pair) -> Iterator[Connection]:
     """Yield a connection in a transaction that holds its locks to the end of the block."""
-    engine = engine_of(pair)
-    try:
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()
-
-
-def engine_of(pair: Pair) -> Engine:
-    """Return an engine; on SQLite its transactions wait for another writer as the service does."""
-    default = f"sqlite:///{pair.folder / 'books.db'}"
-    engine = create_engine(pair.environment.get("BOOKS_DATABASE_URL", default))
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    return engine
+    with pair.apps["books"].app_context(), db.write() as connection:
+        yield connection
 
 
 def counted(person: Person) -> tuple[int, int]:
@@ -47,12 +33,9 @@ def keys_of(person: Person) -> set[str]:
         return set(connection.scalars(kept))
 
 
-def age_keys(person: Person, by: timedelta) -> None:
-    """Make the person's keys older."""
-    mine = IdempotencyKey.owner == person.public_id
+def age_keys(person: Person, age: timedelta) -> None:
+    """Let the person's keys be this old."""
+    made_at = datetime.now(UTC) - age
     with transaction(person.pair) as connection:
-        for key, made_at in connection.execute(
-            select(IdempotencyKey.key, IdempotencyKey.made_at).where(mine)
-        ):
-            change = update(IdempotencyKey).where(mine, IdempotencyKey.key == key)
-            connection.execute(change.values(made_at=made_at - by))
+        mine = update(IdempotencyKey).where(IdempotencyKey.owner == person.public_id)
+        connection.execute(mine.values(made_at=made_at))

@@ -1,6 +1,7 @@
 """What the tests of lists have in common: all pages of a shelf, and the form that texts are compared in."""
 
 import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
 from tests.people import Person
@@ -14,16 +15,15 @@ def pages(person: Person, **query: Any) -> list[list[int]]:
     return [[book["id"] for book in page] for page in pages_of_books(person, **query)]
 
 
-def pages_of_books(person: Person, **query: Any) -> list[list[dict[str, Any]]]:
-    """Return the books likewise."""
-    found, cursor = [], None
+def pages_of_books(person: Person, **query: Any) -> Iterator[list[dict[str, Any]]]:
+    """Yield the books of a page, and ask for the next page when there was time for changes."""
     while True:
-        answer = person.get("/books", params=query | ({"cursor": cursor} if cursor else {}))
+        answer = person.get("/books", params=query)
         assert answer.status_code == 200, answer.text
-        found.append(answer.json()["list_of_books"])
-        cursor = answer.json()["next"]
-        if cursor is None:
-            return found
+        yield answer.json()["list_of_books"]
+        query["cursor"] = answer.json()["next"]
+        if query["cursor"] is None:
+            return
 
 
 def ids(person: Person, **query: Any) -> list[int]:

@@ -1,9 +1,8 @@
 """Idempotency-Key: a request that is repeated makes no second book, for a day."""
 
+import json
 import uuid
-from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import requests
@@ -13,6 +12,7 @@ from books_service.models import IdempotencyKey
 from tests.at_once import at_once
 from tests.books.conftest import somebody
 from tests.books.database import age_keys, counted, keys_of, transaction
+from tests.cases import every, on_postgresql, on_sqlite
 from tests.common.wire import send
 from tests.pair import Pair
 from tests.people import Person, assert_problem, book, complaints
@@ -38,8 +38,9 @@ def assert_replayed(again: requests.Response, first: requests.Response) -> None:
     assert "Idempotency-Replayed" not in first.headers
 
 
-@pytest.mark.parametrize("paths", [("/books", "/books"), ("/book", "/books"), ("/books", "/book")])
-def test_the_same_key_and_body_give_the_first_answer_again(person: Person, paths: tuple[str, str]) -> None:
+@every("paths", [("/books", "/books"), ("/book", "/books"), ("/books", "/book")])
+def test_the_same_key_and_body_give_the_first_answer_again(pair: Pair, paths: tuple[str, str]) -> None:
+    person = somebody(pair)
     key, sent = new_key(), book(name="Straße \U0001f600", book_prize=None)
 
     first, again = (post(person, key, sent, path) for path in paths)
@@ -53,23 +54,19 @@ def test_bodies_are_compared_by_value(person: Person) -> None:
     sent = book(book_prize=12)
     nothing = {name: value for name, value in book().items() if name != "book_prize"}
 
-    for one, other in (
-        (sent, dict(reversed(sent.items())) | {"book_prize": 12.0}),
-        (nothing, nothing | {"book_prize": None}),
-    ):
+    reordered = dict(reversed(sent.items())) | {"book_prize": 12.0}
+    for one, other in ((sent, reordered), (nothing, nothing | {"book_prize": None})):
         key = new_key()
         first = post(person, key, one)
         assert_replayed(post(person, key, other), first)
 
 
-@pytest.mark.parametrize("member", ["book_prize", "name", "Author", "Publisher"])
-def test_another_body_is_refused(person: Person, member: str) -> None:
+def test_another_body_is_refused(person: Person) -> None:
     key, sent = new_key(), book()
     first = post(person, key, sent)
 
-    refused = post(person, key, sent | {member: None if member == "book_prize" else "another"})
-
-    assert complaints(refused) == ["Idempotency-Key"]
+    for other in ({"book_prize": None}, {"name": "another"}, {"Author": "Bea"}, {"Publisher": "House"}):
+        assert complaints(post(person, key, sent | other)) == ["Idempotency-Key"]
     assert counted(person) == (1, 1)
     assert_replayed(post(person, key, sent), first)
 
@@ -79,8 +76,8 @@ def test_the_first_answer_comes_again_whatever_became_of_the_book(person: Person
     first = post(person, key, sent)
     person.patch(first.headers["Location"], {"book_prize": 1})
     assert_replayed(post(person, key, sent), first)
-    person.delete(first.headers["Location"])
 
+    person.delete(first.headers["Location"])
     assert_replayed(post(person, key, sent), first)
     assert counted(person) == (0, 0)
 
@@ -97,11 +94,7 @@ def test_a_key_belongs_to_its_owner(pair: Pair, person: Person) -> None:
     assert_replayed(post(other, key, sent), theirs)
 
 
-def test_keys_are_told_apart_by_case(person: Person) -> None:
-    assert [post(person, key, book()).status_code for key in ("a-key", "A-KEY")] == [201, 201]
-
-
-@pytest.mark.parametrize("key", ["x", VISIBLE, "k" * 255, '"quoted"', "a,b", "%00", "';--"])
+@every("key", ["x", "X", VISIBLE, "k" * 255, '"quoted"', "a,b", "%00", "';--"])
 def test_a_key_is_1_to_255_visible_ascii_characters(person: Person, key: str) -> None:
     sent = book()
 
@@ -110,15 +103,20 @@ def test_a_key_is_1_to_255_visible_ascii_characters(person: Person, key: str) ->
     assert_replayed(post(person, key, sent), first)
 
 
-@pytest.mark.parametrize("key", ["", "k" * 256, "a b", "\xe9", "a\tb", "\x80", "k" * 2000], ids=ascii)
+@on_sqlite
+@every("key", ["", "k" * 256, "a b", "\xe9", "a\tb", "\x80", "k" * 2000])
 def test_anything_else_is_no_key(person: Person, key: str) -> None:
+    found = complaints(post(person, key, {"Author": "Ann", "Publisher": "Press"}))
+
+    assert sorted(found) == ["/name", "Idempotency-Key"]  # what is wrong with the body is said beside it
     assert complaints(post(person, key, book())) == ["Idempotency-Key"]
     assert counted(person) == (0, 0)
 
 
-@pytest.mark.parametrize("keys", [("a", "b"), ("a", "a"), ("a", ""), ("", "")], ids=str)
+@on_sqlite
+@every("keys", [("a", "b"), ("a", "a"), ("a", ""), ("", "")])
 def test_two_keys_are_none(person: Person, keys: tuple[str, str]) -> None:
-    body = b'{"name": "Eric", "Author": "Terry Pratchett", "Publisher": "Gollancz"}'
+    body = json.dumps(book()).encode()
     lines = [f"Idempotency-Key: {key}" for key in keys] + [f"x-access-tokens: {person.token}"]
     lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
 
@@ -126,12 +124,6 @@ def test_two_keys_are_none(person: Person, keys: tuple[str, str]) -> None:
 
     assert complaints(answer) == ["Idempotency-Key"]
     assert counted(person) == (0, 0)
-
-
-def test_what_is_wrong_with_key_and_body_is_said_at_once(person: Person) -> None:
-    found = complaints(post(person, "", {"name": ""}))
-
-    assert sorted(found) == ["/Author", "/Publisher", "/name", "Idempotency-Key"]
 
 
 def test_a_refusal_is_not_kept(person: Person) -> None:
@@ -153,7 +145,7 @@ def test_after_a_day_a_key_is_new(person: Person) -> None:
     first = post(person, key, sent)
     age_keys(person, DAY - timedelta(minutes=1))
     assert_replayed(post(person, key, sent), first)
-    age_keys(person, timedelta(minutes=1))
+    age_keys(person, DAY)
     assert_problem(post(person, key, sent), 409, "book already exists")
 
     another = book()
@@ -163,43 +155,32 @@ def test_after_a_day_a_key_is_new(person: Person) -> None:
     assert_replayed(post(person, key, another), second)
 
 
-def post_at_once(person: Person, key: str, bodies: list[dict[str, Any]]) -> list[requests.Response]:
-    """Send a request with each of these bodies at once, all with one key; return the answers."""
+@pytest.mark.parametrize(("bodies", "is_old"), [(1, False), (1, True), (20, False)])
+def test_of_twenty_requests_with_one_key_one_makes_the_book(
+    person: Person, bodies: int, is_old: bool
+) -> None:
+    key, sent = new_key(), [book() for _ in range(bodies)] * (20 // bodies)
     url, headers = person.pair.url("books"), person.with_token(Idempotency_Key=key)
-
-    def ask(session: requests.Session, number: int) -> requests.Response:
-        path = ("/book", "/books")[number % 2]
-        return session.post(url + path, json=bodies[number], headers=headers, timeout=30)
-
-    return at_once(len(bodies), url, ask)
-
-
-@pytest.mark.parametrize("is_old", [False, True])
-def test_of_twenty_requests_with_one_key_one_makes_the_book(person: Person, is_old: bool) -> None:
-    key = new_key()
     if is_old:
         post(person, key, book())
         age_keys(person, DAY)
 
-    answers = post_at_once(person, key, [book()] * 20)
+    def ask(session: requests.Session, number: int) -> requests.Response:
+        path = ("/book", "/books")[number % 2]
+        return session.post(url + path, json=sent[number], headers=headers, timeout=30)
+
+    answers = at_once(20, url, ask)
 
     made = [answer for answer in answers if answer.status_code == 201]
-    assert {answer.status_code for answer in answers} <= {201, 409}
+    refusals = {409} if bodies == 1 else {409, 422}
+    assert {answer.status_code for answer in answers} - {201} <= refusals
     assert len({(answer.content, answer.headers["Location"], answer.headers["ETag"]) for answer in made}) == 1
     assert sum("Idempotency-Replayed" not in answer.headers for answer in made) == 1
+    assert bodies == 1 or len(made) == 1
     assert counted(person) == (1 + is_old, 1 + is_old)
 
 
-def test_of_different_bodies_with_one_key_one_is_made(person: Person) -> None:
-    answers = post_at_once(person, new_key(), [book() for _ in range(20)])
-
-    counts = Counter(answer.status_code for answer in answers)
-    assert counts[201] == 1
-    assert counts[422] + counts[409] == 19
-    assert counted(person) == (1, 1)
-
-
-@pytest.mark.parametrize("pair", ["postgresql"], indirect=True, scope="session")
+@on_postgresql
 def test_while_the_first_still_runs_the_second_is_told_to_wait(person: Person) -> None:
     """SQLite has one writer: there the second waits for it, whatever it writes."""
     key, sent = new_key(), book()

@@ -9,6 +9,7 @@ import pytest
 from books_service.transfer.formats import FORMATS
 from tests.books.conftest import somebody
 from tests.books.files import CSV, NDJSON, as_csv, as_ndjson, export, import_file, places, shelf_of
+from tests.cases import on_sqlite
 from tests.pair import Pair
 from tests.people import Person, book, complaints
 
@@ -18,6 +19,7 @@ BAD: list[str] = [*STRINGS["bad"], "x" * 201, "\U0001f600" * 201, "\ufdfa" * 300
 TEXTS = ("name", "Author", "Publisher")
 
 
+@on_sqlite
 def test_what_is_refused_is_refused_in_whatever_way_it_comes(person: Person) -> None:
     books = [book(**dict.fromkeys(TEXTS, text)) for text in BAD]
     wrong = ["/name", "/Author", "/Publisher"]

@@ -3,6 +3,7 @@
 import uuid
 from collections import Counter
 
+import pytest
 import requests
 
 from tests.at_once import at_once
@@ -14,67 +15,70 @@ from tests.people import Person, assert_problem, book
 FULL = "shelf is full"
 
 
-def fill(person: Person, count: int = 10) -> list[str]:
-    """Put books on the shelf; return where they are."""
-    return [f"/books/{person.add_book()['id']}" for _ in range(count)]
+@pytest.fixture
+def person(narrow_pair: Pair) -> Person:
+    """Return somebody whose shelf holds ten books."""
+    return somebody(narrow_pair)
 
 
-def test_a_shelf_that_holds_ten_books_holds_ten(narrow_pair: Pair) -> None:
-    """One test for all of it, because a pair of its own takes some seconds to start."""
-    refuses_the_eleventh(somebody(narrow_pair))
-    changes_need_no_room(somebody(narrow_pair))
-    simultaneous_inserts_stop_at_ten(somebody(narrow_pair))
-    deletions_and_inserts_leave_the_right_count(somebody(narrow_pair))
+def fill(person: Person) -> list[str]:
+    """Put ten books on the shelf; return where they are."""
+    return [f"/books/{person.add_book()['id']}" for _ in range(10)]
 
 
-def refuses_the_eleventh(person: Person) -> None:
-    paths, key = fill(person), str(uuid.uuid4())
-    keyed, sent = person.with_token(Idempotency_Key=key), book()
+def keyed(person: Person) -> dict[str, str]:
+    """Return headers with a new key."""
+    return person.with_token(Idempotency_Key=str(uuid.uuid4()))
+
+
+def test_the_eleventh_book_is_refused(person: Person) -> None:
+    paths, headers, sent = fill(person), keyed(person), book()
 
     assert_problem(person.post("/books", sent), 409, FULL)
-    assert_problem(person.post("/book", sent, headers=keyed), 409, FULL)
+    assert_problem(person.post("/book", sent, headers=headers), 409, FULL)
     assert (counted(person), keys_of(person)) == ((10, 10), set())
 
     assert person.delete(paths[0]).status_code == 200
     assert counted(person) == (9, 9)
-    assert person.post("/books", sent, headers=keyed).status_code == 201
-    assert person.post("/books", sent, headers=keyed).headers["Idempotency-Replayed"] == "true"
+    assert person.post("/books", sent, headers=headers).status_code == 201
+    assert person.post("/books", sent, headers=headers).headers["Idempotency-Replayed"] == "true"
     assert_problem(person.post("/books", book()), 409, FULL)
     assert counted(person) == (10, 10)
 
 
-def changes_need_no_room(person: Person) -> None:
-    paths = fill(person)
+def test_changes_need_no_room(person: Person) -> None:
+    paths, nowhere = fill(person), "/books/9007199254740993"
 
     assert person.put(paths[0], book()).status_code == 200
     assert person.patch(paths[1], {"name": "Another"}).status_code == 200
-    assert_problem(person.put("/books/9007199254740993", book()), 404)
+    assert_problem(person.put(nowhere, book()), 404)
     assert_problem(person.delete(paths[2], headers=person.with_token(If_Match='"9"')), 412)
-    assert_problem(person.delete("/books/9007199254740993"), 404)
+    assert_problem(person.delete(nowhere), 404)
     assert counted(person) == (10, 10)
 
 
-def simultaneous_inserts_stop_at_ten(person: Person) -> None:
-    def put(session: requests.Session, number: int) -> requests.Response:
-        keys = {"Idempotency_Key": str(uuid.uuid4())} if number % 2 else {}
-        headers = person.with_token(**keys)
-        return session.post(person.pair.url("books") + "/books", json=book(), headers=headers, timeout=30)
+def test_simultaneous_inserts_stop_at_ten(person: Person) -> None:
+    url = person.pair.url("books")
 
-    answers = at_once(20, person.pair.url("books"), put)
+    def put(session: requests.Session, number: int) -> requests.Response:
+        headers = keyed(person) if number % 2 else person.with_token()
+        return session.post(f"{url}/books", json=book(), headers=headers, timeout=30)
+
+    answers = at_once(20, url, put)
 
     assert Counter(answer.status_code for answer in answers) == {201: 10, 409: 10}
     assert {answer.json()["message"] for answer in answers} == {"new books created", FULL}
     assert counted(person) == (10, 10)
 
 
-def deletions_and_inserts_leave_the_right_count(person: Person) -> None:
+def test_simultaneous_deletions_and_inserts_leave_the_right_count(person: Person) -> None:
     paths, url = fill(person), person.pair.url("books")
 
     def put_or_take(session: requests.Session, number: int) -> requests.Response:
         if number % 2:  # each book by two of them
             return session.delete(url + paths[number // 4], headers=person.with_token(), timeout=30)
-        keys = {"Idempotency_Key": str(uuid.uuid4())} if number % 4 else {}
-        return session.post(url + "/books", json=book(), headers=person.with_token(**keys), timeout=30)
+        headers = keyed(person) if number % 4 else person.with_token()
+        return session.post(f"{url}/books", json=book(), headers=headers, timeout=30)
 
     answers = at_once(20, url, put_or_take)
 

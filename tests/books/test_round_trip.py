@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from books_service.shelf.find import MEMBERS
 from books_service.transfer.formats import CSV, FORMATS, NDJSON, Format
 from books_service.transfer.lines import MAX_RECORD, Lines, Record
+from books_service.transfer.rows import Rows, TooManyRecords
 
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=200)
 guarded = st.tuples(st.sampled_from(["", "=", "+", "-", "@", "'", "''", '"', ","]), texts).map("".join)
@@ -70,3 +72,12 @@ def test_a_line_at_the_limit_is_one_line(end: str, length: int) -> None:
 
     assert [record.line for record in found] == [1, 2]
     assert bool(found[0].wrong) == (length + len(end) > MAX_RECORD)
+
+
+def test_a_file_of_more_than_a_million_records_is_413() -> None:
+    endless = repeat(Record(1, None, wrong=(("", "must be an object"),)))
+
+    with pytest.raises(TooManyRecords) as refused:
+        Rows(most=10, fail=False).take(endless, vars)
+
+    assert (refused.value.status, refused.value.message) == (413, "a file has at most 1000000 records")

@@ -1,9 +1,10 @@
-"""An import that does not come to its end leaves nothing behind; one that is under way is let to its end."""
+"""An import or an export that does not come to its end: nothing is left behind, and no half looks whole."""
 
 import socket
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection, IncompleteRead
 from pathlib import Path
 
 import psutil
@@ -11,9 +12,10 @@ import psycopg
 import pytest
 import requests
 
-from tests.books.files import as_csv, books, import_file, shelf_of
+from tests.books.files import CSV, HEADER, as_csv, books, import_file, shelf_of
+from tests.feed.ends import leave
 from tests.people import Person, assert_problem, register
-from tests.served import ServedPair
+from tests.served import FOLLOWER, ServedPair
 from tests.waiting import wait_until
 
 BOOKS = 60_000  # more than the page cache of SQLite holds, so that it writes before the commit
@@ -48,6 +50,14 @@ def inserting(person: Person) -> Iterator[Future[requests.Response]]:
         assert not answer.done(), answer.result().text
         assert shelf_of(person) == []
         yield answer
+
+
+def connect(person: Person) -> HTTPConnection:
+    """Return a connection to books that holds little between the server and us."""
+    connection = HTTPConnection(person.pair.host("books"), timeout=PATIENCE)
+    connection.connect()
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+    return connection
 
 
 def worker(pair: ServedPair) -> psutil.Process | None:
@@ -86,15 +96,12 @@ def test_a_stop_lets_an_import_come_to_its_end(person: Person) -> None:
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_client_that_goes_away_while_it_sends_leaves_nothing(person: Person, chunked: bool) -> None:
     body = as_csv(books(BOOKS))
-    framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(body)}"
-    head = (
-        f"POST /books/import HTTP/1.1\r\nHost: x\r\nx-access-tokens: {person.token}\r\nContent-Type: text/csv"
-    )
+    framing = {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": str(len(body))}
     piece = body[: len(body) // 2]
-    sent = b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece
 
-    with socket.create_connection(("127.0.0.1", person.served.ports["books"]), PATIENCE) as sock:
-        sock.sendall(f"{head}\r\n{framing}\r\n\r\n".encode() + sent)
+    with closing(connect(person)) as connection:
+        connection.request("POST", "/books/import", headers=person.with_token(Content_Type=CSV) | framing)
+        connection.send(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
     refused, log = b'"/books/import","status":400', person.served.log("books")
     wait_until(lambda: refused in log.read_bytes(), "the import goes on")
 
@@ -111,3 +118,21 @@ def test_whoever_is_deleted_while_books_are_inserted_gets_none(person: Person) -
         left = connection.execute("SELECT count(*) FROM books").fetchone()
 
     assert left == (0,)
+
+
+def test_an_export_whose_owner_is_deleted_meanwhile_does_not_look_whole(person: Person) -> None:
+    file = as_csv(books(24_000, Author="a" * 200, Publisher="p" * 200))
+    import_file(person, file)
+
+    with closing(connect(person)) as connection:
+        connection.request("GET", "/books/export", headers=person.with_token())
+        response = connection.getresponse()
+        first = response.read(1000)
+        person.served.start(FOLLOWER)
+        leave(person)
+        wait_until(lambda: person.get("/books").status_code == 401, "books hears of it")
+        with pytest.raises(IncompleteRead) as broken:
+            response.read()
+
+    assert first.startswith(HEADER.encode())
+    assert len(broken.value.partial) < len(file) / 2
