@@ -70,12 +70,12 @@ class Pair:
                 self.apps[service] = applications[self.host(service)] = _create[service]()
         return self
 
-    def stop(self) -> None:
-        """Close what the applications have open."""
+    def stop(self, *services: str) -> None:
+        """Close what the applications (both, if none is named) have open; nothing answers at their `url`."""
         for variant in self._variants.values():
-            variant.stop()
+            variant.stop(*services)
         for service, db in (("auth", auth_db), ("books", books_db)):
-            if app := self.apps.pop(service, None):
+            if service in (services or SERVICES) and (app := self.apps.pop(service, None)):
                 del applications[self.host(service)]
                 with app.app_context():
                     db.engine.dispose()

@@ -41,12 +41,12 @@ _page = TypeAdapter(FeedPage)
 
 
 class FeedClient:
-    """Auth's feed, over one connection that stays open."""
+    """Auth's feed, over one connection that stays open, or in whatever way `session` sends requests."""
 
-    def __init__(self, url: str, keys: Keys) -> None:
+    def __init__(self, url: str, keys: Keys, session: requests.Session | None = None) -> None:
         self._url = f"{url}/events"
         self._keys = keys
-        self._session = requests.Session()
+        self._session = session or requests.Session()
         self._session.trust_env = False  # no proxy and no .netrc comes between two services
 
     def fetch(self, *, after: int, wait: int) -> Sequence[FeedEvent]:

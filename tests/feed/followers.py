@@ -1,14 +1,41 @@
-"""Followers of a test's own, to be killed."""
+"""Followers: one that hears what there is and is done, and programs, to be killed."""
 
 import signal
 from typing import Self
 
+import pytest
+
+from books_service.feed.client import FeedClient
+from books_service.feed.follower import Follower
+from books_service.models import db
+from common.tokens.keys import load_keys
+from tests.api import new_session
+from tests.pair import Pair
 from tests.programs import Program
 from tests.served import ServedPair
 
 
+@pytest.fixture
+def pair(own_pair: Pair) -> Pair:
+    """Both services in this process; a module that imports this has one for each test, its feed empty."""
+    return own_pair.start()
+
+
+def client_of(pair: Pair) -> FeedClient:
+    """Return the feed as a follower of the pair reads it, in this process."""
+    keys = load_keys(pair.apps["books"].extensions["settings"])
+    return FeedClient(pair.url("auth"), keys, new_session())
+
+
+def follow_once(pair: Pair) -> None:
+    """Poll auth once, as a follower that has just started, and apply what comes."""
+    app = pair.apps["books"]
+    with app.app_context(), db.read() as connection:
+        Follower(app.extensions["settings"], client_of(pair)).poll(connection)
+
+
 class Followers:
-    """The followers of a pair's books database."""
+    """The followers of a pair's books database, each a program."""
 
     def __init__(self, pair: ServedPair) -> None:
         self._pair = pair
@@ -29,9 +56,9 @@ class Followers:
         self._running.append(process)
         return process
 
-    def kill(self, process: Program) -> None:
-        """End it with KILL."""
-        process.send_signal(signal.SIGKILL)
+    def kill(self, process: Program, number: int = signal.SIGKILL) -> None:
+        """End it with a signal."""
+        process.send_signal(number)
         process.wait()
         self._running.remove(process)
 

@@ -7,8 +7,11 @@ import pytest
 
 from auth_service import events
 from auth_service.models import db
+from tests.feed import followers
 from tests.feed.tellers import Teller
 from tests.waiting import wait_until
+
+pair = followers.pair
 
 WRITERS, EVENTS = 6, 15
 WAITING = "SELECT count(*) AS count FROM pg_locks WHERE NOT granted"
@@ -20,28 +23,28 @@ def read_all(teller: Teller, cursor: int = 0) -> list[int]:
 
 
 @pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
-def test_who_comes_second_waits_for_a_transaction_that_is_held_open(own_teller: Teller) -> None:
-    with ThreadPoolExecutor() as threads, own_teller.app.app_context(), db.write() as connection:
+def test_who_comes_second_waits_for_a_transaction_that_is_held_open(teller: Teller) -> None:
+    with ThreadPoolExecutor() as threads, teller.app.app_context(), db.write() as connection:
         events.session_ended(connection, ["first"])
-        second = threads.submit(own_teller.end, "second")
-        wait_until(lambda: own_teller.execute(WAITING)[0].count, "the second waits")
-        assert read_all(own_teller) == []
+        second = threads.submit(teller.end, "second")
+        wait_until(lambda: teller.execute(WAITING)[0].count, "the second waits")
+        assert read_all(teller) == []
         assert not second.done()
 
-    found = own_teller.execute("SELECT id, session_id FROM events ORDER BY id")
+    found = teller.execute("SELECT id, session_id FROM events ORDER BY id")
     assert [tuple(row) for row in found] == [(1, "first"), (2, "second")]
 
 
-def test_a_transaction_that_is_rolled_back_leaves_no_gap(own_teller: Teller) -> None:
-    with own_teller.app.app_context(), db.write() as connection:
+def test_a_transaction_that_is_rolled_back_leaves_no_gap(teller: Teller) -> None:
+    with teller.app.app_context(), db.write() as connection:
         events.session_ended(connection, ["lost"])
         connection.rollback()
-    own_teller.end("kept")
+    teller.end("kept")
 
-    assert read_all(own_teller) == [1]
+    assert read_all(teller) == [1]
 
 
-def test_a_reader_beside_many_writers_misses_nothing(own_teller: Teller) -> None:
+def test_a_reader_beside_many_writers_misses_nothing(teller: Teller) -> None:
     found: list[int] = []
     over = threading.Event()
 
@@ -49,11 +52,11 @@ def test_a_reader_beside_many_writers_misses_nothing(own_teller: Teller) -> None
         is_last = False
         while not is_last:
             is_last = over.is_set()
-            found.extend(read_all(own_teller, found[-1] if found else 0))
+            found.extend(read_all(teller, found[-1] if found else 0))
 
     def write_on(writer: int) -> None:
         for number in range(EVENTS):
-            own_teller.end(*(f"{writer}-{number}-{each}" for each in range(1 + number % 3)))
+            teller.end(*(f"{writer}-{number}-{each}" for each in range(1 + number % 3)))
 
     with ThreadPoolExecutor() as threads:
         reader = threads.submit(read_on)

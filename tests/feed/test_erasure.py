@@ -6,25 +6,35 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import Connection, insert, text
 
 from books_service.feed import events as feed
 from books_service.feed.events import FeedEvent
-from books_service.models import IdempotencyKey
+from books_service.models import Book, IdempotencyKey
 from books_service.shelf import idempotency
 from books_service.shelf.put import put_book
 from common.errors import TokenRejected
+from tests.feed import followers
 from tests.feed.tellers import Shelves
 from tests.pair import Pair
 from tests.people import assert_problem, book, register
 from tests.waiting import wait_until
 
+pair = followers.pair
+
+NOTHING = {"books": 0, "idempotency_keys": 0, "shelves": 0}
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 WAITING = "SELECT count(*) AS count FROM pg_locks WHERE NOT granted"
 
 
 def deletion(public_id: str, number: int = 1) -> FeedEvent:
     return FeedEvent(number, "user.deleted", NOW, public_id=public_id)
+
+
+def session_end(number: int) -> FeedEvent:
+    """Return the end of a session whose tokens live for so many hours."""
+    until = NOW + timedelta(hours=number)
+    return FeedEvent(number, "session.ended", NOW, sid=f"session-{number}", until=until)
 
 
 def apply(shelves: Shelves, *events: FeedEvent, cursor: int = 0, now: datetime = NOW) -> None:
@@ -47,6 +57,14 @@ def put_once(shelves: Shelves, owner: str, key: str) -> None:
         idempotency.put_book_once(owner, key, book(), capacity=1000)
 
 
+def add_keys(shelves: Shelves, owner: str, ages: list[timedelta]) -> None:
+    """Have requests with the keys 0, 1, 2, … been made so long ago."""
+    same = {"owner": owner, "fingerprint": b"", "answer": b""}
+    keys = [same | {"key": str(number), "made_at": NOW - age} for number, age in enumerate(ages)]
+    with shelves.write() as connection:
+        connection.execute(insert(IdempotencyKey), keys)
+
+
 def left_of(shelves: Shelves, owner: str) -> dict[str, int]:
     """Return how many rows of the owner's are in each table."""
     tables = ("books", "idempotency_keys", "shelves")
@@ -54,145 +72,111 @@ def left_of(shelves: Shelves, owner: str) -> dict[str, int]:
     return {table: shelves.execute(count.format(table), owner=owner)[0].count for table in tables}
 
 
-def test_keys_go_at_once_and_the_shelf_itself_later(own_shelves: Shelves) -> None:
+def test_keys_go_at_once_and_the_shelf_itself_later(shelves: Shelves) -> None:
     owner, other = str(uuid.uuid4()), str(uuid.uuid4())
     for each in (owner, other):
-        put_once(own_shelves, each, "a-key")
+        put_once(shelves, each, "a-key")
 
-    apply(own_shelves, deletion(owner))
-    assert left_of(own_shelves, owner) == {"books": 0, "idempotency_keys": 0, "shelves": 1}
-    assert sweep(own_shelves, now=NOW + timedelta(minutes=1)) == 1
+    apply(shelves, deletion(owner))
+    assert left_of(shelves, owner) == {"books": 0, "idempotency_keys": 0, "shelves": 1}
+    assert sweep(shelves, now=NOW + timedelta(minutes=1)) == 1
 
-    assert left_of(own_shelves, owner) == {"books": 0, "idempotency_keys": 0, "shelves": 0}
-    assert left_of(own_shelves, other) == {"books": 1, "idempotency_keys": 1, "shelves": 1}
+    assert left_of(shelves, owner) == NOTHING
+    assert left_of(shelves, other) == {"books": 1, "idempotency_keys": 1, "shelves": 1}
     with pytest.raises(TokenRejected):
-        put_once(own_shelves, owner, "a-key")
-    assert left_of(own_shelves, owner) == {"books": 0, "idempotency_keys": 0, "shelves": 0}
+        put_once(shelves, owner, "a-key")
+    assert left_of(shelves, owner) == NOTHING
 
 
-def test_more_keys_and_books_than_a_batch_go_at_once(own_shelves: Shelves) -> None:
+def test_more_keys_and_books_than_a_batch_go_at_once_or_are_swept_after_a_crash(shelves: Shelves) -> None:
     owner = str(uuid.uuid4())
-    own_shelves.fill(owner, 2 * feed.BATCH + 1)
-    row = (
-        "INSERT INTO idempotency_keys (owner, key, fingerprint, answer, made_at)"
-        " VALUES (:owner, :key, :nothing, :nothing, :now)"
-    )
-    rows = [
-        {"owner": owner, "key": f"{number}", "nothing": b"", "now": "2026-01-02 00:00:00"}
-        for number in range(2 * feed.BATCH + 1)
-    ]
-    with own_shelves.write() as connection:
-        connection.execute(text(row), rows)
+    shelves.fill(owner, 2 * feed.BATCH + 1)
+    add_keys(shelves, owner, [timedelta()] * (2 * feed.BATCH + 1))
 
-    apply(own_shelves, deletion(owner))
+    apply(shelves, deletion(owner))
 
-    assert left_of(own_shelves, owner) == {"books": 0, "idempotency_keys": 0, "shelves": 0}
+    assert left_of(shelves, owner) == NOTHING
+    shelves.fill(owner, 2 * feed.BATCH + 1)  # as if it had ended between two batches
+    assert sweep(shelves, now=NOW + timedelta(minutes=1)) == 1
+    assert left_of(shelves, owner) == NOTHING
 
 
 @pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
-def test_the_follower_waits_for_no_request(own_shelves: Shelves) -> None:
+def test_the_follower_waits_for_no_request(shelves: Shelves) -> None:
     """A request holds its key and the shelf; if the follower waited for them, its statement would fail."""
     owner = str(uuid.uuid4())
-    put_once(own_shelves, owner, "held")
-    put_once(own_shelves, owner, "free")
-    with own_shelves.write() as other:
+    put_once(shelves, owner, "held")
+    put_once(shelves, owner, "free")
+    with shelves.write() as other:
         for held in ("idempotency_keys WHERE key = 'held'", "shelves"):
             other.execute(text(f"SELECT 1 FROM {held} FOR UPDATE"))  # noqa: S608 - words of ours
-        apply(own_shelves, deletion(owner))
-    assert left_of(own_shelves, owner) == {"books": 0, "idempotency_keys": 1, "shelves": 1}
+        apply(shelves, deletion(owner))
+    assert left_of(shelves, owner) == {"books": 0, "idempotency_keys": 1, "shelves": 1}
 
-    sweep(own_shelves, now=NOW + timedelta(minutes=1))
+    sweep(shelves, now=NOW + timedelta(minutes=1))
 
-    assert left_of(own_shelves, owner) == {"books": 0, "idempotency_keys": 0, "shelves": 0}
+    assert left_of(shelves, owner) == NOTHING
 
 
 @pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
-def test_a_book_that_was_being_written_is_swept_away(own_shelves: Shelves) -> None:
+def test_a_book_that_was_being_written_is_swept_away(shelves: Shelves) -> None:
     """Its statement began before the deletion and ends after it: a title that another writes holds it up."""
     owner, written = str(uuid.uuid4()), book()
     with ThreadPoolExecutor() as threads:
-        with own_shelves.write() as rival:
-            rival.execute(text(own_copy(own_shelves, owner, written)))
-            late = threads.submit(put, own_shelves, owner, written)
-            wait_until(lambda: own_shelves.execute(WAITING)[0].count, "the statement has begun")
-            apply(own_shelves, deletion(owner))
+        with shelves.write() as rival:
+            insert_again(rival, shelves, owner, written)
+            late = threads.submit(put, shelves, owner, written)
+            wait_until(lambda: shelves.execute(WAITING)[0].count, "the statement has begun")
+            apply(shelves, deletion(owner))
             rival.rollback()
         late.result()
-    assert own_shelves.count(owner) == 1  # this is what sweeping is for
+    assert shelves.count(owner) == 1  # this is what sweeping is for
 
-    assert sweep(own_shelves, now=NOW + feed.SWEEP_AFTER - timedelta(seconds=1)) == 0
-    assert sweep(own_shelves, now=NOW + feed.SWEEP_AFTER + timedelta(seconds=1)) == 1
-    assert own_shelves.count(owner) == 0
-    assert sweep(own_shelves, now=NOW + timedelta(days=1)) == 0
+    # A statement lasts 2.5 s at most, and its transaction is idle for 10 at most.
+    assert sweep(shelves, now=NOW + timedelta(seconds=13)) == 0
+    assert sweep(shelves, now=NOW + timedelta(minutes=1)) == 1
+    assert shelves.count(owner) == 0
+    assert sweep(shelves, now=NOW + timedelta(days=1)) == 0
     with pytest.raises(TokenRejected):
-        put(own_shelves, owner, written)
+        put(shelves, owner, written)
 
 
-def own_copy(shelves: Shelves, owner: str, written: dict[str, Any]) -> str:
-    """Return the statement that puts the same book there."""
+def insert_again(connection: Connection, shelves: Shelves, owner: str, written: dict[str, Any]) -> None:
+    """Put a book there in another transaction, as `put` would."""
     put(shelves, owner, written)
-    shelves.execute("CREATE TABLE copies AS SELECT * FROM books WHERE owner = :owner", owner=owner)
+    [row] = shelves.execute("SELECT * FROM books WHERE owner = :owner", owner=owner)
     shelves.execute("DELETE FROM books WHERE owner = :owner", owner=owner)
-    columns = (
-        'owner, name, "Author", "Publisher", book_prize, folded_name, folded_author, folded_publisher, title,'
-        " version, created_at, updated_at"
-    )
-    return f"INSERT INTO books ({columns}) SELECT {columns} FROM copies"  # noqa: S608 - names of ours
+    members = {name: value for name, value in row._mapping.items() if name != "id"}
+    connection.execute(insert(Book), members)
 
 
 def test_a_worker_that_has_not_heard_of_it_refuses_the_token_all_the_same(
-    own_pair: Pair, own_shelves: Shelves
+    pair: Pair, shelves: Shelves
 ) -> None:
-    own_pair.start()
-    person = register(own_pair)
-    own_shelves.execute(
-        "INSERT INTO deleted_users (public_id, position, deleted_at) VALUES (:id, 0, :now)",
-        id=person.public_id,
-        now="2026-01-02 00:00:00",
-    )
+    person = register(pair)
+    statement = "INSERT INTO deleted_users (public_id, position, deleted_at) VALUES (:id, 0, :now)"
+    shelves.execute(statement, id=person.public_id, now="2026-01-02 00:00:00")
 
     assert_problem(person.post("/books", book()), 401, "token is invalid")
 
-    assert own_shelves.count(person.public_id) == 0
+    assert shelves.count(person.public_id) == 0
 
 
-def test_what_a_crash_left_is_swept(own_shelves: Shelves) -> None:
-    owner = str(uuid.uuid4())
-    apply(own_shelves, deletion(owner))
-    own_shelves.fill(owner, 2 * feed.BATCH + 1)  # as if it had ended between two batches
-
-    assert sweep(own_shelves, now=NOW + timedelta(minutes=1)) == 1
-
-    assert own_shelves.count(owner) == 0
-
-
-def test_an_event_is_applied_once(own_shelves: Shelves) -> None:
-    owner = str(uuid.uuid4())
-    ended = FeedEvent(2, "session.ended", NOW, sid="a-session", until=NOW + timedelta(hours=1))
-    apply(own_shelves, deletion(owner), ended)
+def test_an_event_is_applied_once_and_to_hear_all_again_adds_nothing(shelves: Shelves) -> None:
+    events = deletion(str(uuid.uuid4())), session_end(2), FeedEvent(3, "something.new", NOW)
+    apply(shelves, *events)
+    before = remembered(shelves)
 
     with pytest.raises(feed.CursorMoved):
-        apply(own_shelves, deletion(owner), ended)
-
-    found = own_shelves.feed()
-    assert (found.cursor, found.position, found.users_deleted, found.sessions_ended) == (2, 2, 1, 1)
-
-
-def test_to_hear_all_again_adds_nothing(own_shelves: Shelves) -> None:
-    events = [
-        deletion(str(uuid.uuid4())),
-        FeedEvent(2, "session.ended", NOW, sid="a-session", until=NOW + timedelta(hours=1)),
-        FeedEvent(3, "something.new", NOW),
-    ]
-    apply(own_shelves, *events)
-    before = remembered(own_shelves)
-    with own_shelves.connect() as connection:
+        apply(shelves, *events)
+    found = shelves.feed()
+    assert (found.cursor, found.position, found.users_deleted, found.sessions_ended) == (3, 3, 1, 1)
+    with shelves.connect() as connection:
         feed.reset(connection)
+    apply(shelves, *events)
 
-    apply(own_shelves, *events)
-
-    assert remembered(own_shelves) == before
-    assert own_shelves.feed().cursor == 3
+    assert remembered(shelves) == before
+    assert shelves.feed().cursor == 3
 
 
 def remembered(shelves: Shelves) -> list[Any]:
@@ -200,46 +184,37 @@ def remembered(shelves: Shelves) -> list[Any]:
     return [*sessions, *shelves.execute("SELECT public_id, deleted_at FROM deleted_users")]
 
 
-def test_a_second_deletion_of_a_user_is_as_new_as_the_first(own_shelves: Shelves) -> None:
+def test_a_second_deletion_of_a_user_is_as_new_as_the_first(shelves: Shelves) -> None:
     owner, later = str(uuid.uuid4()), NOW + timedelta(hours=1)
-    apply(own_shelves, deletion(owner))
-    assert sweep(own_shelves, now=NOW + timedelta(minutes=1)) == 1
-    own_shelves.fill(owner, 3)
+    apply(shelves, deletion(owner))
+    assert sweep(shelves, now=NOW + timedelta(minutes=1)) == 1
+    shelves.fill(owner, 3)
 
-    apply(own_shelves, FeedEvent(2, "something.new", NOW), deletion(owner, 3), cursor=1, now=later)
+    apply(shelves, FeedEvent(2, "something.new", NOW), deletion(owner, 3), cursor=1, now=later)
 
-    [user] = own_shelves.execute("SELECT position, swept_at FROM deleted_users")
-    assert (user.position, user.swept_at) == (own_shelves.feed().position, None)
-    assert own_shelves.count(owner) == 0
-    assert sweep(own_shelves, now=later + timedelta(minutes=1)) == 1
+    [user] = shelves.execute("SELECT position, swept_at FROM deleted_users")
+    assert (user.position, user.swept_at) == (shelves.feed().position, None)
+    assert shelves.count(owner) == 0
+    assert sweep(shelves, now=later + timedelta(minutes=1)) == 1
 
 
-def test_ended_sessions_are_forgotten_once_their_tokens_are_dead(own_shelves: Shelves) -> None:
-    events = [
-        FeedEvent(number, "session.ended", NOW, sid=f"session-{number}", until=NOW + timedelta(hours=number))
-        for number in (1, 2)
-    ]
-    apply(own_shelves, *events)
+def test_ended_sessions_are_forgotten_once_their_tokens_are_dead(shelves: Shelves) -> None:
+    apply(shelves, session_end(1), session_end(2))
 
-    with own_shelves.connect() as connection:
-        assert (
-            feed.purge_ended_sessions(connection, now=NOW + timedelta(hours=20)) == 0
-        )  # a clock may have gone wrong
+    with shelves.connect() as connection:
+        # For a day longer, because a clock may have gone wrong.
+        assert feed.purge_ended_sessions(connection, now=NOW + timedelta(hours=20)) == 0
         assert feed.purge_ended_sessions(connection, now=NOW + timedelta(hours=25, minutes=30)) == 1
 
-    assert own_shelves.execute("SELECT sid FROM ended_sessions") == [("session-2",)]
+    assert shelves.execute("SELECT sid FROM ended_sessions") == [("session-2",)]
 
 
-def test_old_keys_of_requests_are_forgotten(own_shelves: Shelves) -> None:
+def test_old_keys_of_requests_are_forgotten(shelves: Shelves) -> None:
     day, many = timedelta(hours=24), idempotency.BATCH + 1
     ages = [day] * many + [day - timedelta(seconds=1)]
-    keys = [
-        {"owner": "somebody", "key": str(number), "fingerprint": b"", "answer": b"", "made_at": NOW - age}
-        for number, age in enumerate(ages)
-    ]
+    add_keys(shelves, "somebody", ages)
 
-    with own_shelves.connect() as connection:
-        connection.execute(insert(IdempotencyKey), keys)
+    with shelves.connect() as connection:
         idempotency.purge_keys(connection, now=NOW)
 
-    assert own_shelves.execute("SELECT key FROM idempotency_keys") == [(str(many),)]
+    assert shelves.execute("SELECT key FROM idempotency_keys") == [(str(many),)]
