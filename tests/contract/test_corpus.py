@@ -7,8 +7,8 @@ import uuid
 from typing import Any
 
 import jsonschema_rs
-import pytest
 
+from tests.cases import every, on_sqlite
 from tests.conftest import keys_of
 from tests.contract.manglings import MANGLINGS
 from tests.contract.recipes import CONTRACT, Key, World, cases, request_of
@@ -26,16 +26,12 @@ RECIPE_MEMBERS = {
 }
 
 
-@pytest.mark.parametrize(("kind", "size"), SIZES.items())
-def test_the_corpus_is_large_enough_and_nothing_is_there_twice(kind: str, size: int) -> None:
+@every("kind, size", SIZES.items())
+def test_the_corpus_is_large_enough_and_nothing_is_there_twice_or_unread(kind: str, size: int) -> None:
     requests = [request_of(case["recipe"], WORLD) for case in cases(kind)]
     sent = {repr((request.headers, request.query, request.body)) for request in requests}
 
     assert len({case["name"] for case in cases(kind)}) == len(sent) == len(requests) >= size
-
-
-@pytest.mark.parametrize("kind", SIZES)
-def test_a_case_has_no_member_that_nobody_reads(kind: str) -> None:
     expected = {"name", "recipe"} | ({"why"} if kind == "bad" else set())
     for case in cases(kind):
         assert expected <= set(case) <= expected | {"server_refuses", "schema_refuses"}
@@ -48,12 +44,9 @@ def test_every_mangling_is_used() -> None:
     assert {how[0] if isinstance(how, list) else how for how in manglings} == set(MANGLINGS)
 
 
-def test_the_schema_is_a_schema() -> None:
-    jsonschema_rs.meta.validate(SCHEMA)
-
-
-@pytest.mark.parametrize("kind", ["good", "bad"])
+@every("kind", ["good", "bad"])
 def test_the_schema_refuses_what_the_corpus_says_and_nothing_else(kind: str) -> None:
+    jsonschema_rs.meta.validate(SCHEMA)
     read = {case["name"]: decoded(request_of(case["recipe"], WORLD).token) for case in cases(kind)}
     refused = {name for name, content in read.items() if content and not ACCEPTED.is_valid(content)}
 
@@ -61,6 +54,7 @@ def test_the_schema_refuses_what_the_corpus_says_and_nothing_else(kind: str) -> 
     assert kind == "bad" or all(read.values())
 
 
+@on_sqlite
 def test_an_issued_token_is_exactly_what_the_schema_says(person: Person) -> None:
     content = decoded(person.token)
 
@@ -73,7 +67,7 @@ def test_an_issued_token_is_exactly_what_the_schema_says(person: Person) -> None
     assert content["header"]["kid"] == keys_of(person.pair)[0]["kid"]
 
 
-@pytest.mark.parametrize("part", ["header", "claims"])
+@every("part", ["header", "claims"])
 def test_the_schema_of_issued_tokens_allows_nothing_else(part: str) -> None:
     content = decoded(request_of({}, WORLD).token)
     assert content is not None
