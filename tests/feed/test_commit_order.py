@@ -7,11 +7,16 @@ import pytest
 
 from auth_service import events
 from auth_service.models import db
-from tests.feed import followers
 from tests.feed.tellers import Teller
+from tests.pair import Pair
 from tests.waiting import wait_until
 
-pair = followers.pair
+
+@pytest.fixture
+def pair(own_pair: Pair) -> Pair:
+    """Return a pair of the test's own; only its databases are needed."""
+    return own_pair
+
 
 WRITERS, EVENTS = 6, 15
 WAITING = "SELECT count(*) AS count FROM pg_locks WHERE NOT granted"

@@ -14,13 +14,17 @@ from books_service.models import Book, IdempotencyKey
 from books_service.shelf import idempotency
 from books_service.shelf.put import put_book
 from common.errors import TokenRejected
-from tests.feed import followers
 from tests.feed.tellers import Shelves
 from tests.pair import Pair
 from tests.people import assert_problem, book, register
 from tests.waiting import wait_until
 
-pair = followers.pair
+
+@pytest.fixture
+def pair(own_pair: Pair) -> Pair:
+    """Return a pair of the test's own; only its databases are needed."""
+    return own_pair
+
 
 NOTHING = {"books": 0, "idempotency_keys": 0, "shelves": 0}
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -153,7 +157,7 @@ def insert_again(connection: Connection, shelves: Shelves, owner: str, written: 
 def test_a_worker_that_has_not_heard_of_it_refuses_the_token_all_the_same(
     pair: Pair, shelves: Shelves
 ) -> None:
-    person = register(pair)
+    person = register(pair.start())
     statement = "INSERT INTO deleted_users (public_id, position, deleted_at) VALUES (:id, 0, :now)"
     shelves.execute(statement, id=person.public_id, now="2026-01-02 00:00:00")
 
