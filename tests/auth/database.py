@@ -1,17 +1,28 @@
 """The database of auth as a test looks at it, and makes time pass in it."""
 
-import secrets
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from secrets import token_bytes
 from typing import Any
 
-from sqlalchemy import Connection, Executable, NullPool, create_engine, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    NullPool,
+    create_engine,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from auth_service.models import Event, RefreshToken, Session
 from tests.auth.logins import Login
 from tests.pair import Pair
+from tests.people import Person
 
 WEEK = timedelta(days=7)
 
@@ -46,31 +57,38 @@ def let_pass(pair: Pair, time: timedelta, session_id: str) -> None:
     execute(pair, update(Session).where(of_it).values(**earlier))
 
 
+def count(pair: Pair, *conditions: ColumnElement[bool]) -> int:
+    """Return how many rows of a table meet the conditions."""
+    ((found,),) = rows(pair, select(func.count()).where(*conditions))
+    return int(found)
+
+
 def told_of(pair: Pair, session_id: str) -> int:
     """Return how many events say that the session ended."""
-    return len(rows(pair, select(Event.id).where(Event.session_id == session_id)))
+    return count(pair, Event.session_id == session_id)
+
+
+def told_of_user(person: Person) -> list[tuple[str]]:
+    """Return the types of the events that name a user."""
+    return rows(person.pair, select(Event.type).where(Event.public_id == person.public_id))
 
 
 def kept(pair: Pair, session_id: str) -> tuple[int, int]:
     """Return how many rows there are of a session, and of its refresh tokens."""
-    sessions = rows(pair, select(Session.id).where(Session.id == session_id))
-    tokens = rows(pair, select(RefreshToken.digest).where(RefreshToken.session_id == session_id))
-    return len(sessions), len(tokens)
+    return count(pair, Session.id == session_id), count(pair, RefreshToken.session_id == session_id)
 
 
-def add_sessions(login: Login, count: int, *, idle: timedelta, tokens: int = 1) -> list[str]:
+def add_sessions(
+    login: Login, number: int, *, idle: timedelta, tokens: int = 1, ended_at: datetime | None = None
+) -> list[str]:
     """Give the user of this login more sessions, idle for that long, and return their ids."""
-    user_id, now = user_of(login), datetime.now(UTC)
-    moments = {"created_at": now - idle, "last_used_at": now - idle, "expires_at": now - idle + WEEK}
-    ids = [str(uuid.uuid4()) for _ in range(count)]
-    made = [{"id": each, "user_id": user_id, "user_agent": "", "ip": "", **moments} for each in ids]
-    execute(login.pair, insert(Session), *made)
-    issued = [
-        {"digest": secrets.token_bytes(), "session_id": each, "issued_at": now}
-        for each in ids
-        for _ in range(tokens)
-    ]
-    execute(login.pair, insert(RefreshToken), *issued)
+    now = datetime.now(UTC)
+    session = {"user_id": user_of(login), "user_agent": "", "ip": "", "ended_at": ended_at}
+    session |= {"created_at": now - idle, "last_used_at": now - idle, "expires_at": now - idle + WEEK}
+    ids = [str(uuid.uuid4()) for _ in range(number)]
+    execute(login.pair, insert(Session), *(session | {"id": each} for each in ids))
+    issued = [{"session_id": each, "issued_at": now} for each in ids for _ in range(tokens)]
+    execute(login.pair, insert(RefreshToken), *(each | {"digest": token_bytes()} for each in issued))
     return ids
 
 

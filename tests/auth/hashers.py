@@ -1,6 +1,9 @@
 """Hashers of a test's own: quick, and with slots that the test can take."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from unittest.mock import patch
 
 from argon2 import PasswordHasher
 from flask import Flask
@@ -16,6 +19,30 @@ def make_hasher(
     return Hasher(PasswordHasher(time_cost, memory, parallelism), slots or ConcurrencyLimit(1))
 
 
+@contextmanager
+def no_core(app: Flask) -> Iterator[None]:
+    """Let the application find no core to hash on."""
+    slots = ConcurrencyLimit(1)
+    with patch.dict(app.extensions, hasher=make_hasher(slots=slots)), slots.slot():
+        yield
+
+
+@contextmanager
+def patient(app: Flask) -> Iterator[None]:
+    """Let every hash wait until a core comes free, however busy the machine is."""
+    slots = ConcurrencyLimit(2, waiting=20, wait=60)
+    with patch.dict(app.extensions, hasher=make_hasher(memory=19 * 1024, time_cost=2, slots=slots)):
+        yield
+
+
+@contextmanager
+def while_hashing(app: Flask, action: Callable[[], object]) -> Iterator[None]:
+    """Let `action` happen while the application hashes its next password."""
+    hasher = make_hasher(memory=19 * 1024, time_cost=2, slots=Meanwhile(action))
+    with patch.dict(app.extensions, hasher=hasher):
+        yield
+
+
 class Meanwhile(ConcurrencyLimit):
     """Does something once, when the first hash is done and nothing has come of it yet."""
 
@@ -27,9 +54,5 @@ class Meanwhile(ConcurrencyLimit):
         super().release()
         action, self._action = self._action, None
         if action:
-            action()
-
-
-def while_hashing(app: Flask, action: Callable[[], object]) -> None:
-    """Let `action` happen while the application hashes its next password."""
-    app.extensions["hasher"] = make_hasher(memory=19 * 1024, time_cost=2, slots=Meanwhile(action))
+            with ThreadPoolExecutor(1) as another:  # for what belongs to the request is its thread's
+                another.submit(action).result()

@@ -1,8 +1,10 @@
 """What a client does with its tokens: logs in, refreshes, logs out, and looks whether a token still lives."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
+import jwt
 import requests
 
 from tests import api
@@ -10,6 +12,9 @@ from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem
 
 TOKENS = {"token", "token_type", "expires_in", "refresh_token", "refresh_expires_in"}
+REFRESH_TOKEN = re.compile(r"[0-9a-f-]{36}\.[A-Za-z0-9_-]{43}")
+DAY = 24 * 60 * 60  # seconds
+CHALLENGE = 'Basic realm="bookstore", charset="UTF-8"'
 INVALID = 'Bearer realm="bookstore", error="invalid_token"'
 
 
@@ -30,6 +35,12 @@ class Login:
         """Tell whether the access token is taken."""
         return self.request("GET", "/me").status_code == 200
 
+    @property
+    def claims(self) -> dict[str, Any]:
+        """Return what the access token says."""
+        claims: dict[str, Any] = jwt.decode(self.token, options={"verify_signature": False})
+        return claims
+
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.token}"}
         return api.request(method, self.pair.url("auth") + path, headers=headers, timeout=30, **options)
@@ -42,12 +53,33 @@ class Login:
         return self.refresh_token
 
 
+def login_of(person: Person) -> Login:
+    """Return the session that began with the registration."""
+    return Login(person.pair, person.token, person.refresh_token)
+
+
+def granted(pair: Pair, answer: requests.Response) -> Login:
+    """Fail unless the answer holds the tokens of a session, for nobody to store; return the session."""
+    assert answer.status_code in (200, 201), answer.text
+    told = answer.json()
+    assert told.keys() >= TOKENS
+    assert (told["token_type"], told["expires_in"]) == ("Bearer", 2700)
+    assert 7 * DAY - 60 < told["refresh_expires_in"] <= 7 * DAY
+    assert answer.headers["Cache-Control"] == "no-store"
+    login = Login(pair, told["token"], told["refresh_token"])
+    assert REFRESH_TOKEN.fullmatch(login.refresh_token)
+    assert login.claims["sid"] == login.session_id
+    return login
+
+
+def try_password(pair: Pair, name: str, password: str = PASSWORD, **headers: str) -> requests.Response:
+    """Try to log in, with Basic credentials."""
+    return api.post(pair.url("auth") + "/login", auth=(name, password), headers=headers, timeout=30)
+
+
 def log_in(person: Person, password: str = PASSWORD, **headers: str) -> Login:
     """Start a session of somebody."""
-    url, auth = person.pair.url("auth") + "/login", (person.name, password)
-    answer = api.post(url, auth=auth, headers=headers, timeout=30)
-    assert answer.status_code == 200, answer.text
-    return Login(person.pair, answer.json()["token"], answer.json()["refresh_token"])
+    return granted(person.pair, try_password(person.pair, person.name, password, **headers))
 
 
 def refresh(pair: Pair, token: Any, **headers: str) -> requests.Response:

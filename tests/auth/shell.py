@@ -1,29 +1,22 @@
 """An operator at the command line: `flask --app auth_service …`, without an interpreter for each command."""
 
-from collections.abc import Mapping
-from functools import lru_cache
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from unittest.mock import patch
 
-import pytest
 from click.testing import Result
 from flask import Flask
 
 from auth_service import create_app
 from auth_service.models import db
-from tests.feed.tellers import Side, environment_of_a_command
 
 
-@lru_cache(4)
-def _make_app(**_environment: str) -> Flask:
-    """Return the application of an environment, which is in effect; many tests have the same."""
-    return create_app()
+class Operator:
+    """Runs commands of an application of auth in this process."""
 
-
-class Operator(Side):
-    """Runs commands of auth in this process, with the environment of a service."""
-
-    def __init__(self, environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-        environment_of_a_command(environment, monkeypatch)
-        super().__init__(_make_app(**environment), db)
+    def __init__(self, app: Flask) -> None:
+        self.app = app
 
     def run(self, *words: str, typed: str = "") -> Result:
         """Run a command and return what became of it."""
@@ -42,3 +35,13 @@ class Operator(Side):
         assert done.stderr.startswith("Error: "), done.output
         assert done.stderr.count("\n") == 1, done.output
         return done.stderr.removeprefix("Error: ").strip()
+
+
+@contextmanager
+def operator_in(environment: Mapping[str, str]) -> Iterator[Operator]:
+    """Lend an operator whose shell has this environment, whether anything has been made there or not."""
+    with patch.dict(os.environ, {**environment, "FLASK_RUN_FROM_CLI": "true"}, clear=True):
+        app = create_app()
+    yield Operator(app)
+    with app.app_context():
+        db.engine.dispose()

@@ -1,29 +1,39 @@
-"""How many hashes a worker computes at once, and what its metrics say of them."""
+"""Hashes: how many a worker computes at once, its metrics, and that a login replaces an old one."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher, extract_parameters, low_level
 from flask import Flask
 from prometheus_client import REGISTRY
+from sqlalchemy import select, update
 
+from auth_service.models import User
 from auth_service.passwords import hashing
-from auth_service.passwords.hashing import Hasher
+from auth_service.passwords.hashing import Hasher, difference
 from auth_service.settings import AuthSettings
 from common.ops.limits import Busy, ConcurrencyLimit
 from common.settings import cores
-from tests.auth.hashers import make_hasher
+from tests.at_once import at_once
+from tests.auth.database import execute, rows
+from tests.auth.hashers import make_hasher, patient
+from tests.auth.logins import log_in, try_password
+from tests.cases import every
+from tests.people import PASSWORD, Person
 from tests.waiting import wait_until
 
+WEAK = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1)
 NAMES = ("password_hash_seconds_count", "password_hash_wait_seconds_count")
 
 
 def hasher_of(**changed: Any) -> Hasher:
     """Return the hasher of an application with some settings of its own."""
     app = Flask("auth")
-    hashing.init_app(app, replace(AuthSettings.read(), **changed))
+    hashing.init_app(app, replace(AuthSettings.read(), argon2_memory=64, argon2_time_cost=1, **changed))
     hasher: Hasher = app.extensions["hasher"]
     return hasher
 
@@ -69,3 +79,85 @@ def counts() -> list[float]:
 def waiting() -> float:
     """Return how many wait in this process."""
     return REGISTRY.get_sample_value("password_hash_waiting") or 0
+
+
+def weaken(person: Person) -> str:
+    """Give somebody a hash as it was made long ago."""
+    old = WEAK.hash(PASSWORD)
+    statement = update(User).where(User.public_id == person.public_id)
+    execute(person.pair, statement.values(password_hash=old))
+    return old
+
+
+def hash_of(person: Person) -> str:
+    ((found,),) = rows(person.pair, select(User.password_hash).where(User.public_id == person.public_id))
+    return str(found)
+
+
+def test_a_wrong_password_and_a_hash_of_today_change_nothing(person: Person) -> None:
+    today = hash_of(person)
+    log_in(person)
+    assert hash_of(person) == today
+
+    old = weaken(person)
+    assert try_password(person.pair, person.name, "wrong").status_code == 401
+
+    assert hash_of(person) == old
+
+
+def test_a_right_password_is_hashed_anew_and_of_many_at_once_all_are_let_in(
+    app: Flask, person: Person
+) -> None:
+    pair = person.pair
+    weaken(person)
+
+    with patient(app):
+        answers = at_once(8, pair.url("auth"), lambda *_: try_password(pair, person.name))
+
+    assert Counter(answer.status_code for answer in answers) == {200: 8}
+    parameters = extract_parameters(hash_of(person))
+    assert (parameters.memory_cost, parameters.time_cost) == (19 * 1024, 2)
+    assert log_in(person).is_live
+
+
+def parameters(memory: int, time_cost: int, parallelism: int = 1) -> Any:
+    hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory, parallelism=parallelism)
+    return extract_parameters(hasher.hash("anything"))
+
+
+@every(
+    "old, new, spent",
+    [
+        ((1024, 1), (2048, 2), (2, 1536)),
+        ((1024, 1), (1024, 2), (1, 1024)),
+        ((2048, 2), (2048, 2), (0, 0)),
+        ((4096, 1), (2048, 2), (0, 0)),
+        ((1024, 1), (1027, 1), (0, 0)),
+        ((64, 1, 4), (72, 1, 4), (0, 0)),
+    ],
+)
+def test_what_an_old_hash_costs_less_is_a_hash_of_its_own(
+    old: tuple[int, ...], new: tuple[int, ...], spent: tuple[int, int]
+) -> None:
+    assert difference(parameters(*old), parameters(*new)) == spent
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "wrong"])
+def test_whatever_the_password_an_old_hash_is_as_much_work_as_one_of_today(
+    monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    hasher = make_hasher(memory=2048, time_cost=2)
+    today, old = hasher.hash(PASSWORD), parameters(1024, 1)
+    weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    spent = []
+    hash_secret_raw = low_level.hash_secret_raw
+
+    def watch(secret: bytes, salt: bytes, time_cost: int, memory: int, *others: Any) -> bytes:
+        spent.append(time_cost * memory)
+        return hash_secret_raw(secret, salt, time_cost, memory, *others)
+
+    monkeypatch.setattr(low_level, "hash_secret_raw", watch)
+    assert hasher.verify(today, password) == hasher.verify(weak, password) == (password == PASSWORD)
+    hasher.verify_dummy(password)
+
+    assert [each + old.time_cost * old.memory_cost for each in spent] == [2 * 2048]

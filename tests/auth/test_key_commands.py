@@ -1,6 +1,7 @@
 """`flask --app auth_service keys …`: the key file is made, listed, rotated, and old keys are retired."""
 
 import json
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 
 from auth_service.cli import key_file
 from common.tokens.keys import read_keys
-from tests.auth.shell import Operator
+from tests.auth.shell import Operator, operator_in
+from tests.cases import every
 
 
 @pytest.fixture
@@ -19,9 +21,9 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def operator(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
+def operator(path: Path) -> Iterator[Operator]:
     """Return somebody with a shell, who has no key file yet."""
-    with Operator({"DATA_DIR": str(path.parents[1]), "JWT_KEYS_FILE": str(path)}, monkeypatch) as operator:
+    with operator_in({"DATA_DIR": str(path.parents[1]), "JWT_KEYS_FILE": str(path)}) as operator:
         yield operator
 
 
@@ -38,23 +40,23 @@ def jwks(path: Path) -> list[dict[str, Any]]:
     return keys
 
 
-def test_a_key_file_is_made_for_its_owner_alone(operator: Operator, path: Path) -> None:
-    shown = operator.succeed("keys", "init")
+def write(path: Path, keys: list[dict[str, Any]]) -> str:
+    """Replace the keys of the file; return its text."""
+    path.write_text(json.dumps({"keys": keys}))
+    return path.read_text()
 
-    assert shown == f"made {path}"
+
+def test_a_key_file_is_made_once_for_its_owner_alone(operator: Operator, path: Path) -> None:
+    assert operator.succeed("keys", "init") == f"made {path}"
+
+    made = path.read_bytes()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(path.parent.iterdir()) == [path]
     (key,) = jwks(path)
     assert (key["kty"], key["alg"], key["key_ops"]) == ("oct", "HS256", ["sign", "verify"])
     assert len(read_keys(path).signing.secret) >= 32
-
-
-def test_a_key_file_that_is_there_is_kept(operator: Operator, path: Path) -> None:
-    operator.succeed("keys", "init")
-    before = path.read_bytes()
-
     assert operator.succeed("keys", "init") == f"kept {path}"
-    assert path.read_bytes() == before
+    assert path.read_bytes() == made
 
 
 def test_the_list_shows_no_secret(operator: Operator, path: Path, rotated: list[str]) -> None:
@@ -64,19 +66,18 @@ def test_the_list_shows_no_secret(operator: Operator, path: Path, rotated: list[
     assert not [jwk for jwk in jwks(path) if jwk["k"] in "\n".join(lines)]
 
 
-def test_a_rotation_lets_a_new_key_sign_and_the_old_one_verify(operator: Operator, path: Path) -> None:
-    operator.succeed("keys", "init")
-    (old,) = read_keys(path).verifying
+def test_a_rotation_lets_a_new_key_sign_and_the_old_one_verify(path: Path, rotated: list[str]) -> None:
+    new, old = jwks(path)
 
-    new = operator.succeed("keys", "rotate")
-
-    assert read_keys(path).signing.id == new != old
-    assert set(read_keys(path).verifying) == {old, new}
+    assert read_keys(path).signing.id == rotated[0]
+    assert set(read_keys(path).verifying) == set(rotated)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    # Here the new key signs at once; everybody reads the file within 2 s.
+    assert old["exp"] >= new["iat"] + 2700 + 30 + 2
 
 
-@pytest.mark.parametrize(
-    ("words", "reason"),
+@every(
+    "words, reason",
     [
         (["{old}"], "--force"),
         (["{new}"], "rotate first"),
@@ -89,71 +90,59 @@ def test_a_key_that_is_needed_or_not_there_is_not_retired(
 ) -> None:
     before, (new, old) = path.read_bytes(), rotated
 
-    line = operator.fail("keys", "retire", *(word.format(new=new, old=old) for word in words))
+    words = [word.format(new=new, old=old) for word in words]
 
-    assert reason in line
+    assert reason in operator.fail("keys", "retire", *words)
     assert path.read_bytes() == before
 
 
-def test_a_key_may_have_signed_until_all_had_read_that_another_does(path: Path, rotated: list[str]) -> None:
-    (old,) = (key for key in jwks(path) if key["kid"] == rotated[1])
-    new = next(key for key in jwks(path) if key["kid"] == rotated[0])
-
-    # Here the new key signs at once; everybody reads the file within 2 s.
-    assert old["exp"] >= new["iat"] + 2700 + 30 + 2
-
-
-@pytest.mark.parametrize("is_dead", [True, False])
-def test_a_key_is_retired_once_its_tokens_are_dead_or_by_force(
-    operator: Operator, path: Path, rotated: list[str], *, is_dead: bool
+def test_a_key_is_retired_by_force_or_once_its_tokens_are_dead(
+    operator: Operator, path: Path, rotated: list[str]
 ) -> None:
-    keys = jwks(path)
-    keys[1]["exp"] = 1 if is_dead else keys[1]["exp"]
-    path.write_text(json.dumps({"keys": keys}))
+    new, old = jwks(path)
+    for options, exp in (["--force"], old["exp"]), ([], 1):
+        write(path, [new, old | {"exp": exp}])
 
-    operator.succeed("keys", "retire", *([] if is_dead else ["--force"]), rotated[1])
+        operator.succeed("keys", "retire", *options, rotated[1])
 
-    assert list(read_keys(path).verifying) == [rotated[0]]
+        assert list(read_keys(path).verifying) == [rotated[0]]
 
 
-@pytest.mark.parametrize("words", [["list"], ["rotate"], ["retire", "x"]])
+CHANGES = [["list"], ["rotate"], ["retire", "x"]]
+COMMANDS = [["init"], *CHANGES]
+
+
+@every("words", CHANGES)
 def test_without_a_file_or_its_folder_there_is_nothing_to_change(
     operator: Operator, path: Path, words: list[str]
 ) -> None:
     assert "JWT_KEYS_FILE" in operator.fail("keys", *words)
     path.parent.mkdir()
 
-    line = operator.fail("keys", *words)
-
-    assert "JWT_KEYS_FILE" in line
-    assert "missing" in line
+    assert re.search("JWT_KEYS_FILE.*missing", operator.fail("keys", *words))
+    path.parent.rmdir()
 
 
-@pytest.mark.parametrize("words", [["init"], ["list"], ["rotate"], ["retire", "x"]])
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"keys": [1]}', '{"keys": [{"kid": "x"}]}', "\x00\xff"])
+@every("words", COMMANDS)
+@every("content", ["", "{", "[]", '{"keys": [1]}', '{"keys": [{"kid": "x"}]}', "\x00\xff"])
+@pytest.mark.usefixtures("rotated")
 def test_a_broken_file_is_refused_and_left_as_it_is(
     operator: Operator, path: Path, words: list[str], content: str
 ) -> None:
-    path.parent.mkdir()
     path.write_text(content)
-    path.chmod(0o600)
 
-    line = operator.fail("keys", *words)
-
-    assert "JWT_KEYS_FILE" in line
+    assert "JWT_KEYS_FILE" in operator.fail("keys", *words)
     assert path.read_text() == content
 
 
-@pytest.mark.parametrize("words", [["list"], ["retire"]])
-@pytest.mark.parametrize("member", ["iat", "exp"])
-@pytest.mark.parametrize("time", ["soon", None, 1e300])
+@every("words", [["list"], ["retire"]])
+@every("member", ["iat", "exp"])
+@every("time", ["soon", None, 1e300])
 def test_a_key_with_a_strange_time_breaks_no_command(
     operator: Operator, path: Path, rotated: list[str], words: list[str], member: str, time: object
 ) -> None:
-    keys = jwks(path)
-    keys[1][member] = time
-    path.write_text(json.dumps({"keys": keys}))
-    before = path.read_text()
+    new, old = jwks(path)
+    before = write(path, [new, old | {member: time}])
 
     done = operator.run("keys", *words, *(rotated[1:] if words == ["retire"] else []))
 
@@ -161,15 +150,15 @@ def test_a_key_with_a_strange_time_breaks_no_command(
     assert path.read_text() == before
 
 
-@pytest.mark.parametrize("words", [["init"], ["list"], ["rotate"], ["retire", "x"]])
+@every("words", COMMANDS)
+@pytest.mark.usefixtures("rotated")
 def test_a_file_that_others_can_read_is_refused(operator: Operator, path: Path, words: list[str]) -> None:
-    operator.succeed("keys", "init")
     path.chmod(0o640)
 
     assert "0600" in operator.fail("keys", *words)
 
 
-def test_passwords_are_made_once(operator: Operator, tmp_path: Path) -> None:
+def test_passwords_are_made_once_and_an_empty_one_is_refused(operator: Operator, tmp_path: Path) -> None:
     first, second = tmp_path / "first" / "password", tmp_path / "second"
     second.write_text("of the operator")
     words = ["keys", "init", "--password", str(first), "--password", str(second)]
@@ -182,20 +171,15 @@ def test_passwords_are_made_once(operator: Operator, tmp_path: Path) -> None:
     assert len(made) >= 32
     assert stat.S_IMODE(first.stat().st_mode) == 0o444  # the database is another user
     assert list(first.parent.iterdir()) == [first]
+    second.write_text("")
+    assert "is empty" in operator.fail(*words)
 
 
-def test_an_empty_password_is_refused(operator: Operator, path: Path, tmp_path: Path) -> None:
-    key_file.make_key_file(path)
-    (tmp_path / "password").touch()
-
-    assert "is empty" in operator.fail("keys", "init", "--password", str(tmp_path / "password"))
-
-
-def test_beside_a_single_secret_there_is_no_key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beside_a_single_secret_there_is_no_key_file(tmp_path: Path) -> None:
     password, secret = tmp_path / "password", "nBqJ3vY7pLw9sXc2zRt5uKm8hGd4fEa1"
-    with Operator({"DATA_DIR": str(tmp_path / "data"), "JWT_SECRET": secret}, monkeypatch) as operator:
+    with operator_in({"DATA_DIR": str(tmp_path / "data"), "JWT_SECRET": secret}) as operator:
         lines = operator.succeed("keys", "init", "--password", str(password)).splitlines()
-        refusals = [operator.fail("keys", *words) for words in (["list"], ["rotate"], ["retire", "x"])]
+        refusals = [operator.fail("keys", *words) for words in CHANGES]
 
     assert lines == ["the key is JWT_SECRET, so no key file is made", f"made {password}"]
     assert not (tmp_path / "data").exists()

@@ -3,12 +3,11 @@
 import uuid
 from datetime import timedelta
 
-import pytest
 import requests
 from sqlalchemy import select
 
 from auth_service.models import Event
-from tests.auth.database import let_pass, rows, told_of
+from tests.auth.database import WEEK, let_pass, rows, told_of
 from tests.auth.logins import Login, assert_refused, log_in, log_out, refresh
 from tests.pair import Pair
 from tests.people import Person
@@ -18,8 +17,8 @@ def assert_logged_out(answer: requests.Response) -> None:
     assert (answer.status_code, answer.json()) == (200, {"message": "logged out"})
 
 
-def test_a_logout_ends_the_session_and_its_tokens(pair: Pair, regular: Person, login: Login) -> None:
-    other = log_in(regular)
+def test_a_logout_ends_the_session_and_its_tokens(pair: Pair, person: Person, login: Login) -> None:
+    other = log_in(person)
 
     assert_logged_out(log_out(pair, login.refresh_token))
 
@@ -28,16 +27,17 @@ def test_a_logout_ends_the_session_and_its_tokens(pair: Pair, regular: Person, l
     assert other.is_live
 
 
-@pytest.mark.parametrize("which", ["the first", "a replaced one", "one that was used", "the newest"])
-def test_any_token_of_the_session_ends_it(pair: Pair, login: Login, which: str) -> None:
-    tokens = {"the first": login.refresh_token}
-    tokens["a replaced one"] = login.successor()
-    tokens["one that was used"] = login.successor(tokens["the first"])
-    tokens["the newest"] = login.successor()
+def test_any_token_of_the_session_ends_it(pair: Pair, person: Person) -> None:
+    for which in ("the first", "a replaced one", "one that was used", "the newest"):
+        login = log_in(person)
+        tokens = {"the first": login.refresh_token}
+        tokens["a replaced one"] = login.successor()
+        tokens["one that was used"] = login.successor(tokens["the first"])
+        tokens["the newest"] = login.successor()
 
-    assert_logged_out(log_out(pair, tokens[which]))
+        assert_logged_out(log_out(pair, tokens[which]))
 
-    assert not login.is_live
+        assert not login.is_live
 
 
 def test_a_token_that_was_never_issued_ends_nothing(pair: Pair, login: Login) -> None:
@@ -64,7 +64,7 @@ def test_the_end_is_told_once_and_until_the_last_token_is_dead(pair: Pair, login
 def test_a_logout_that_comes_after_the_session_expired_still_ends_its_last_token(
     pair: Pair, login: Login
 ) -> None:
-    let_pass(pair, timedelta(days=7), login.session_id)
+    let_pass(pair, WEEK, login.session_id)
 
     assert_logged_out(log_out(pair, login.refresh_token))
 

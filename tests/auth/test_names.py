@@ -3,7 +3,6 @@
 import re
 import unicodedata
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +19,18 @@ TEXTS = st.text(max_size=70) | st.text(TRICKY, max_size=40) | st.text(TRICKY | s
 LETTERS = st.sampled_from("abcxyzäöüéñžабвгдяёαβγδωάώ 0123456789_-.")
 
 
+BAD = {
+    "empty": ["", "\u3000\u00a0"],
+    "at most 50": ["x" * 51, "ﬃ" * 17, "\ufdfa" * 3, "\u0316\u0301" * 32_768],
+    "control": ["a\tb", "a\x00b", "a\u0085b", "a\ud800b"],
+    "colon": ["a:b", "a\u2a74b"],
+    "white space": ["a\u1680b", "a\u2028b"],
+    "invisible": ["a\u200bb", "a\u00adb", "a\U000e0041b"],
+    "private": ["a\ue000b"],
+    "unassigned": ["a\uffffb"],
+}
+
+
 def complaint_of(raw: str) -> str:
     """Return why the name is refused, or nothing if it is not."""
     try:
@@ -29,17 +40,15 @@ def complaint_of(raw: str) -> str:
     return ""
 
 
-@pytest.mark.parametrize(
-    ("raw", "name"),
+@every(
+    "raw, name",
     [
-        ("alice", "alice"),
+        *((name, name) for name in ("alice", "a@b.example", "x" * 50)),
         ("  alice  ", "alice"),
         ("Ada   King", "Ada King"),
         ("Ada\u00a0\u2003King", "Ada King"),
         ("e\u0301va", "éva"),
         ("ﬁona", "fiona"),
-        ("a@b.example", "a@b.example"),
-        ("x" * 50, "x" * 50),
         ("α\u0313\u0300\u0345" * 50, "ᾂ" * 50),
         ("α\u0313\u0300\u0345 " * 25, ("ᾂ " * 25).strip()),
         (" " * 60_000 + "x", "x"),
@@ -49,35 +58,10 @@ def test_a_name_is_brought_into_its_one_form(raw: str, name: str) -> None:
     assert normalise(raw) == name
 
 
-@every(
-    "raw, reason",
-    [
-        ("", "empty"),
-        ("\u3000\u00a0", "empty"),
-        ("x" * 51, "at most 50"),
-        ("ﬃ" * 17, "at most 50"),
-        ("\ufdfa" * 3, "at most 50"),
-        ("\u0316\u0301" * 32_768, "at most 50"),
-        ("a\tb", "control"),
-        ("a\x00b", "control"),
-        ("a\u0085b", "control"),
-        ("a\ud800b", "control"),
-        ("a:b", "colon"),
-        ("a\u2a74b", "colon"),
-        ("a\u1680b", "white space"),
-        ("a\u2028b", "white space"),
-        ("a\u200bb", "invisible"),
-        ("a\u00adb", "invisible"),
-        ("a\ue000b", "private"),
-        ("a\uffffb", "unassigned"),
-        ("a\U000e0041b", "invisible"),
-    ],
-)
-def test_a_name_that_breaks_a_rule_is_refused_with_the_reason(raw: str, reason: str) -> None:
-    with pytest.raises(InvalidName, match=reason) as refused:
-        normalise(raw)
-
-    assert not raw.strip() or raw not in refused.value.message
+@every("reason, raw", [(reason, each) for reason, names in BAD.items() for each in names])
+def test_a_name_that_breaks_a_rule_is_refused_with_the_reason(reason: str, raw: str) -> None:
+    assert reason in complaint_of(raw)
+    assert not raw.strip() or raw not in complaint_of(raw)
 
 
 @given(TEXTS)
@@ -103,25 +87,15 @@ def test_what_is_refused_before_it_is_normalised_would_be_too_long_after_it(raw:
     assert ("at most" in complaint_of(raw)) == (len(normalised) > MAX_LENGTH)
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("Ärger", "äRGER"),
-        ("straße", "STRASSE"),
-        ("STRAẞE", "strasse"),
-        ("ΣΊΣΥΦΟΣ", "Σίσυφος"),
-        ("ᾳ", "ΑΙ"),
-        ("ΰ", "Ϋ́"),
-        ("Ꮳ", "ꮳ"),
-    ],
-)
-def test_names_that_differ_in_case_only_are_the_same(one: str, other: str) -> None:
-    assert fold_name(normalise(one)) == fold_name(normalise(other))
+@every("names", ["Ärger äRGER", "straße STRASSE", "STRAẞE strasse", "ΣΊΣΥΦΟΣ Σίσυφος", "ᾳ ΑΙ", "ΰ Ϋ́", "Ꮳ ꮳ"])
+def test_names_that_differ_in_case_only_are_the_same(names: str) -> None:
+    one, other = map(normalise, names.split())
+
+    assert fold_name(one) == fold_name(other)
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [("alice", "alicе"), ("resume", "résumé"), ("ada king", "adaking"), ("İ", "I"), ("ı", "i")],
+@every(
+    "one, other", [("alice", "alicе"), ("resume", "résumé"), ("ada king", "adaking"), ("İ", "I"), ("ı", "i")]
 )
 def test_names_that_differ_in_more_than_case_are_not_the_same(one: str, other: str) -> None:
     assert fold_name(normalise(one)) != fold_name(normalise(other))

@@ -1,87 +1,41 @@
 """POST /refresh: each use gives a successor, a lost answer is forgiven, and a theft ends the session."""
 
-import functools
 import hashlib
-import re
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-import jwt
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from auth_service.models import RefreshToken
-from tests import api
-from tests.auth.conftest import regular_of
-from tests.auth.database import let_pass, rows, told_of
-from tests.auth.logins import TOKENS, Login, assert_refused, log_in, refresh
+from auth_service.models import RefreshToken, Session, User
+from tests.auth.database import WEEK, execute, let_pass, rows, told_of, user_of
+from tests.auth.logins import DAY, TOKENS, Login, assert_refused, granted, log_in, login_of, refresh
 from tests.cases import every
 from tests.common.log_lines import Log, new_id
 from tests.pair import Pair
-from tests.people import PASSWORD, Person, complaints, new_name
+from tests.people import Person, complaints
 
-FORM = re.compile(r"[0-9a-f-]{36}\.[A-Za-z0-9_-]{43}")
-DAY = 24 * 60 * 60  # seconds
-STRANGE = [
-    "x",
-    ".",
-    "..",
-    "{id}",
-    "{id}.",
-    ".{secret}",
-    "{secret}",
-    "{id}.{secret}.",
-    "{id}.{secret}x",
-    " {id}.{secret}",
-    "{id}.{secret} ",
-    "{ID}.{secret}",
-    "{id}.{SECRET}",
-    "{id}:{secret}",
-    "{id}.{other}",
-    "{nobody}.{secret}",
-    "{nobody}.{other}",
-    "{token}",
-    "x" * 60_000,
-    "é",
-]
+SIX_DAYS = timedelta(days=6)
+STRANGE = ["x", ".", "..", "{id}", "{id}.", ".{secret}", "{secret}", "{token}", "x" * 60_000, "é"]
+STRANGE += ["{id}.{secret}.", "{id}.{secret}x", " {id}.{secret}", "{id}.{secret} ", "{id}:{secret}"]
+STRANGE += ["{ID}.{secret}", "{id}.{SECRET}", "{id}.{other}", "{nobody}.{secret}", "{nobody}.{other}"]
 
 
 def strange(login: Login, text: str) -> str:
     """Return a token that was never issued, made of one that was."""
     session_id, _, secret = login.refresh_token.partition(".")
-    return text.format(
-        id=session_id,
-        ID=session_id.upper(),
-        secret=secret,
-        SECRET=secret.swapcase(),
-        other="A" * 43,
-        nobody=uuid.uuid4(),
-        token=login.token,
-    )
-
-
-def test_a_registration_and_a_login_answer_with_a_refresh_token(pair: Pair) -> None:
-    credentials = {"name": new_name(), "password": PASSWORD}
-
-    for path in ("/register", "/login"):
-        told = api.post(pair.url("auth") + path, json=credentials, timeout=30).json()
-        assert told.keys() >= TOKENS
-        assert FORM.fullmatch(told["refresh_token"])
-        assert told["refresh_token"].startswith(
-            jwt.decode(told["token"], options={"verify_signature": False})["sid"]
-        )
-        assert 7 * DAY - 60 < told["refresh_expires_in"] <= 7 * DAY
+    swapped = {"ID": session_id.upper(), "SECRET": secret.swapcase()}
+    others = {"other": "A" * 43, "nobody": uuid.uuid4(), "token": login.token}
+    return text.format(id=session_id, secret=secret, **swapped, **others)
 
 
 def test_a_refresh_answers_with_new_tokens_of_the_session(pair: Pair, login: Login) -> None:
-    answer = refresh(pair, login.refresh_token)
+    unread = {"Authorization": "Bearer nonsense", "x-access-tokens": "more of it"}
 
-    told = answer.json()
-    assert answer.status_code == 200
-    assert told.keys() == TOKENS
-    assert (told["token_type"], told["expires_in"]) == ("Bearer", 2700)
-    assert answer.headers["Cache-Control"] == "no-store"
-    fresh = Login(pair, told["token"], told["refresh_token"])
+    answer = refresh(pair, login.refresh_token, **unread)
+
+    fresh = granted(pair, answer)
+    assert answer.json().keys() == TOKENS
     assert fresh.session_id == login.session_id
     assert fresh.refresh_token != login.refresh_token
     assert fresh.token != login.token
@@ -108,9 +62,9 @@ def test_what_took_the_place_of_a_lost_answer_is_the_successor(pair: Pair, login
 
 @pytest.mark.parametrize("steps", [2, 3], ids=["superseded", "its grandparent"])
 def test_a_token_whose_successor_was_used_ends_its_session_and_no_other(
-    pair: Pair, regular: Person, login: Login, steps: int
+    pair: Pair, person: Person, login: Login, steps: int
 ) -> None:
-    other, first = log_in(regular), login.refresh_token
+    other, first = log_in(person), login.refresh_token
     for _ in range(steps):
         login.successor()
 
@@ -135,7 +89,7 @@ def test_an_answer_that_was_replaced_ends_the_session(pair: Pair, login: Login) 
     assert told_of(pair, login.session_id) == 1
 
 
-def test_a_theft_is_noted(pair: Pair, regular: Person, login: Login, log: Log) -> None:
+def test_a_theft_is_noted(pair: Pair, person: Person, login: Login, log: Log) -> None:
     first, request_id = login.refresh_token, new_id()
     login.successor(login.successor())
 
@@ -143,69 +97,47 @@ def test_a_theft_is_noted(pair: Pair, regular: Person, login: Login, log: Log) -
 
     (line, *_) = log.of(request_id)
     assert (line["event"], line["level"]) == ("refresh_reused", "warning")
-    assert (line["public_id"], line["session_id"]) == (regular.public_id, login.session_id)
+    assert (line["public_id"], line["session_id"]) == (person.public_id, login.session_id)
     assert first.partition(".")[2] not in log.text
 
 
 @every("text", STRANGE)
 def test_a_token_that_was_never_issued_is_refused_and_ends_nothing(
-    pair: Pair, shared_login: Login, text: str
+    pair: Pair, login: Login, text: str
 ) -> None:
-    assert_refused(refresh(pair, strange(shared_login, text)))
+    assert_refused(refresh(pair, strange(login, text)))
 
-    assert shared_login.is_live
-    assert shared_login.successor()
-
-
-@pytest.fixture
-def shared_login(pair: Pair) -> Login:
-    """Return a session that outlives whatever is tried."""
-    return shared_login_of(pair)
+    assert login.is_live
+    assert login.successor()
 
 
-@functools.cache
-def shared_login_of(pair: Pair) -> Login:
-    return log_in(regular_of(pair))
-
-
+@pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
 @every("token", ["", " ", "\u3000", "a\x00b", "a\nb", None, 1, True, ["x"], {}])
 def test_what_can_be_no_token_is_told_so(pair: Pair, token: object) -> None:
     assert complaints(refresh(pair, token)) == ["/refresh_token"]
 
 
-def test_who_asks_is_told_by_the_refresh_token_alone(pair: Pair, login: Login) -> None:
-    headers = {"Authorization": "Bearer nonsense", "x-access-tokens": "more of it"}
-
-    assert refresh(pair, login.refresh_token, **headers).status_code == 200
-
-
-def test_the_idle_end_moves_with_each_refresh(pair: Pair, login: Login) -> None:
-    for _ in range(3):
-        let_pass(pair, timedelta(days=6), login.session_id)
-        answer = refresh(pair, login.refresh_token)
-        login.refresh_token = answer.json()["refresh_token"]
-
-        assert 7 * DAY - 60 < answer.json()["refresh_expires_in"] <= 7 * DAY
-
-
-def test_the_absolute_end_does_not_move(pair: Pair, login: Login) -> None:
-    for _ in range(4):
-        let_pass(pair, timedelta(days=6), login.session_id)
-        login.successor()
-    let_pass(pair, timedelta(days=5), login.session_id)
-    answer = refresh(pair, login.refresh_token)
+def refresh_later(login: Login, time: timedelta) -> int:
+    """Refresh after that time; return the seconds until the session ends."""
+    let_pass(login.pair, time, login.session_id)
+    answer = refresh(login.pair, login.refresh_token)
+    assert answer.status_code == 200, answer.text
     login.refresh_token = answer.json()["refresh_token"]
+    return int(answer.json()["refresh_expires_in"])
 
-    assert DAY - 60 < answer.json()["refresh_expires_in"] <= DAY
+
+def test_the_idle_end_moves_with_each_refresh_and_the_absolute_does_not(pair: Pair, person: Person) -> None:
+    idle, login = log_in(person), login_of(person)
+    left = [refresh_later(login, SIX_DAYS) for _ in range(4)]
+    left.append(refresh_later(login, timedelta(days=5)))
+
+    days = [7, 7, 7, 6, 1]
+    assert all(0 <= day * DAY - seconds < 60 for day, seconds in zip(days, left, strict=True))
     let_pass(pair, timedelta(days=1), login.session_id)
-    assert_refused(refresh(pair, login.refresh_token))
-
-
-def test_a_session_that_was_idle_too_long_is_over(pair: Pair, login: Login) -> None:
-    let_pass(pair, timedelta(days=7), login.session_id)
-
-    assert_refused(refresh(pair, login.refresh_token))
-    assert not login.is_live
+    let_pass(pair, WEEK, idle.session_id)
+    for over in (login, idle):
+        assert_refused(refresh(pair, over.refresh_token))
+        assert not over.is_live
 
 
 def test_the_database_holds_no_token_that_could_be_used(pair: Pair, login: Login) -> None:
@@ -215,3 +147,14 @@ def test_the_database_holds_no_token_that_could_be_used(pair: Pair, login: Login
     digests = [digest for (digest,) in rows(pair, select(RefreshToken.digest).where(of_it))]
     assert len(digests) == 2
     assert hashlib.sha256(login.refresh_token.partition(".")[2].encode()).digest() in digests
+
+
+def test_an_ended_session_and_one_of_a_disabled_user_are_over(pair: Pair, login: Login) -> None:
+    of_it = Session.id == login.session_id
+    execute(pair, update(Session).where(of_it).values(ended_at=datetime.now(UTC)))
+    assert not login.is_live
+    execute(pair, update(Session).where(of_it).values(ended_at=None))
+
+    execute(pair, update(User).where(User.id == user_of(login)).values(disabled=True))
+
+    assert_refused(refresh(pair, login.refresh_token))
