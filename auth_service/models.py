@@ -68,18 +68,22 @@ class Session(AuthBase):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     user_agent: Mapped[str] = mapped_column(Text)
     ip: Mapped[str] = mapped_column(Text)
+    # Its refresh tokens: the newest, the one before it, which stays good until the newest is used, and what
+    # the newest is computed from (sessions/refresh_tokens.py).
+    seed: Mapped[bytes] = mapped_column(LargeBinary)
+    token_number: Mapped[int]
+    token_digest: Mapped[bytes] = mapped_column(LargeBinary)
+    previous_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    key_id: Mapped[str | None] = mapped_column(Text)  # None: the newest is random
 
 
-class RefreshToken(AuthBase):
-    """A refresh token that was issued for a session, by the SHA-256 of its secret part."""
+class OldRefreshToken(AuthBase):
+    """A token, without a mark, of a session from before seeds; no more are added, and they go with it."""
 
     __tablename__ = "refresh_tokens"
 
     digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
-    successor: Mapped[bytes | None] = mapped_column(LargeBinary)  # the digest issued when this one was used
-    issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # without a successor: replaced unused
 
 
 class Event(AuthBase):

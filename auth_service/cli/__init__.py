@@ -24,11 +24,11 @@ def init_app(app: Flask) -> None:
 @sessions.command("purge")
 def purge_sessions() -> None:
     """Delete sessions that ended or expired more than a day ago; new sessions do it too, a few at a time."""
-    count, purged = 0, (1, 0)
-    while any(purged):
+    count, purged = 0, 1
+    while purged:
         with db.write() as connection:
             purged = purge_old_sessions(connection)
-        count += purged[0]
+        count += purged
     click.echo(f"{count} deleted")
 
 

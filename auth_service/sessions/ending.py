@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, delete, exists, select, update
+from flask import current_app
+from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, delete, select, update
 
 from auth_service import audit, events
-from auth_service.models import RefreshToken, Session, User
+from auth_service.models import Session, User
+from auth_service.retention import delete_old
 
 # A session that is over does nothing any more: its refresh tokens are refused as those that never were. It is
 # kept a day, much longer than its last access token lives, so that a late logout still ends that token.
 KEPT = timedelta(days=1)
-SESSIONS = 100  # looked at a time
+SESSIONS = 100  # purged at a time
 SESSIONS_OF_USER = 500  # the same where a user is deleted
-TOKENS = 2000  # deleted at a time: a session that was refreshed for 30 days has a thousand
 
 HAS_NOT_ENDED = Session.ended_at.is_(None)
 IS_LIVE = and_(HAS_NOT_ENDED, Session.expires_at > bindparam("now"))
@@ -40,24 +41,17 @@ END_ALL = end_where(_of_user)
 END_OTHERS = end_where(and_(_of_user, Session.id != bindparam("of_session")))
 LOCK_USER = select(User.id).where(User.id == bindparam("of_user")).with_for_update()
 
-# What another transaction has locked is left for later.
-OVER = (
-    select(Session.id)
-    .where(Session.expires_at < bindparam("before"))
-    .order_by(Session.expires_at)
-    .limit(SESSIONS)
-    .with_for_update(skip_locked=True)
-)
+DELETE_OLD = delete_old(Session.id, Session.expires_at, limit=SESSIONS)
 _ended = select(Session.id).where(_of_user, Session.ended_at.is_not(None))
-ENDED = _ended.limit(SESSIONS_OF_USER).with_for_update()
-# One more than may go in one statement; every session has a token.
-TOO_MANY = select(RefreshToken.digest).join(Session).where(_of_user).offset(TOKENS).limit(1)
-_some = bindparam("sessions", type_=Session.id.type, expanding=True)
-_tokens = select(RefreshToken.digest).where(RefreshToken.session_id.in_(_some)).limit(TOKENS)
-DELETE_TOKENS = delete(RefreshToken).where(RefreshToken.digest.in_(_tokens))
-DELETE_SESSIONS = delete(Session).where(
-    Session.id.in_(_some), ~exists().where(RefreshToken.session_id == Session.id)
-)
+DELETE_ENDED = delete(Session).where(Session.id.in_(_ended.limit(SESSIONS_OF_USER).with_for_update()))
+TOO_MANY = select(Session.id).where(_of_user).offset(SESSIONS_OF_USER).limit(1)
+
+
+def end_of(created_at: datetime, *, now: datetime) -> datetime:
+    """Return when a session that is used now ends: the earlier of its idle and its absolute end."""
+    settings = current_app.extensions["settings"]
+    idle, absolute = timedelta(days=settings.session_idle_days), timedelta(days=settings.session_max_days)
+    return min(now + idle, created_at + absolute)
 
 
 def end_sessions(
@@ -74,26 +68,16 @@ def end_sessions(
     return ended
 
 
-def purge_old_sessions(connection: Connection) -> tuple[int, int]:
-    """Delete some of what is over; return how many sessions and refresh tokens.
-
-    A session goes with its last refresh token.
-    """
-    sessions = connection.execute(OVER, {"before": datetime.now(UTC) - KEPT}).scalars().all()
-    return _delete_sessions(connection, sessions) if sessions else (0, 0)
+def purge_old_sessions(connection: Connection) -> int:
+    """Delete some of what is over; return how many sessions."""
+    return connection.execute(DELETE_OLD, {"before": datetime.now(UTC) - KEPT}).rowcount
 
 
 def has_few_rows(connection: Connection, user_id: int) -> bool:
-    """Return whether one statement can delete a user with all sessions and refresh tokens."""
+    """Return whether one statement can delete a user with all sessions."""
     return connection.execute(TOO_MANY, {"of_user": user_id}).first() is None
 
 
 def purge_user(connection: Connection, user_id: int) -> None:
     """Delete some sessions of the user that ended."""
-    _delete_sessions(connection, connection.execute(ENDED, {"of_user": user_id}).scalars().all())
-
-
-def _delete_sessions(connection: Connection, sessions: Sequence[str]) -> tuple[int, int]:
-    """Delete some refresh tokens of sessions, which the transaction has locked, and sessions without any."""
-    tokens = connection.execute(DELETE_TOKENS, {"sessions": sessions}).rowcount
-    return connection.execute(DELETE_SESSIONS, {"sessions": sessions}).rowcount, tokens
+    connection.execute(DELETE_ENDED, {"of_user": user_id})

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Row, RowMapping, bindparam, insert, select
 
 from auth_service import audit
 from auth_service.models import USER_COLUMNS, Session, User, UserRow, db
-from auth_service.sessions.ending import IS_LIVE, end_sessions, end_where, purge_old_sessions
-from auth_service.sessions.refreshing import Client, Grant, add_refresh_token, end_of
+from auth_service.sessions.ending import IS_LIVE, end_of, end_sessions, end_where, purge_old_sessions
+from auth_service.sessions.refresh_tokens import first_token
+from auth_service.sessions.refreshing import Client, Grant
 from common.tokens.access import CANONICAL_UUID4
 
 MAX_SESSIONS = 50  # live ones a user
@@ -51,14 +52,14 @@ def start_session(connection: Connection, user: UserKey, *, client: Client, even
     Call it last in the transaction. `event` is for the audit log.
     """
     purge_old_sessions(connection)
-    end_sessions(connection, END_IDLEST, of_user=user.id, why="too many sessions")
     now, session_id = datetime.now(UTC), str(uuid.uuid4())
+    end_sessions(connection, END_IDLEST, why="too many sessions", of_user=user.id)
+    token, chain = first_token()
     expires_at = end_of(now, now=now)
     times = {"created_at": now, "last_used_at": now, "expires_at": expires_at}
-    connection.execute(INSERT, {"id": session_id, "user_id": user.id, **times, **client})
-    refresh_token, _ = add_refresh_token(connection, session_id, now=now)
+    connection.execute(INSERT, {"id": session_id, "user_id": user.id, **times, **chain, **client})
     audit.record(connection, event, public_id=user.public_id, ip=client["ip"], session_id=session_id)
-    return Grant(user.public_id, session_id, refresh_token, expires_at - now)
+    return Grant(user.public_id, session_id, f"{session_id}.{token}", expires_at - now)
 
 
 def find_live_user(public_id: str, session_id: str) -> UserRow | None:

@@ -89,8 +89,8 @@ def update_user(public_id: str, changes: Mapping[str, object], *, by: Actor) -> 
 def erase_user(public_id: str, *, by: Actor, password_hash: str | None = None) -> str | None:
     """Delete a user with all its data; return its `public_id`, or None if there is none.
 
-    With `password_hash` it must be enabled and still have that hash. If there are very many refresh tokens,
-    the sessions end first and are deleted in transactions of their own, some at a time, until one statement
+    With `password_hash` it must be enabled and still have that hash. If there are very many sessions,
+    they end first and are deleted in transactions of their own, some at a time, until one statement
     can take the rest: so no statement takes too long, and a crash in between loses no event. Raise what
     `lock_user` does.
     """

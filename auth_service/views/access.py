@@ -132,11 +132,11 @@ def _log_in(name: str, password: str) -> schemas.Tokens | None:
 
 @blueprint.operation("POST /refresh", responses={200: schemas.SOME_TOKENS}, errors=[TokenRejected])
 def refresh(body: RefreshRequest) -> Response:
-    """Give new tokens for a refresh token, which is good until the next one is used.
+    """Give new tokens for a refresh token, which is good, and yields the same next one, until that is used.
 
     Reusing an older token revokes the session (possible theft).
     """
-    grant = use_refresh_token(body.refresh_token, client=client())
+    grant = use_refresh_token(body.refresh_token, client=client(), keys=verifier().keys.current())
     audit.log_event("refresh", public_id=grant.public_id)
     return json_response(issue_tokens(grant))
 

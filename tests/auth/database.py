@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from secrets import token_bytes
 from typing import Any
 
 from sqlalchemy import (
@@ -19,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from auth_service.models import Event, RefreshToken, Session
+from auth_service.models import Event, Session
 from tests.auth.logins import Login
 from tests.pair import Pair
 from tests.people import Person
@@ -73,22 +72,21 @@ def told_of_user(person: Person) -> list[tuple[str]]:
     return rows(person.pair, select(Event.type).where(Event.public_id == person.public_id))
 
 
-def kept(pair: Pair, session_id: str) -> tuple[int, int]:
-    """Return how many rows there are of a session, and of its refresh tokens."""
-    return count(pair, Session.id == session_id), count(pair, RefreshToken.session_id == session_id)
+def kept(pair: Pair, *sessions: str) -> int:
+    """Return how many of these sessions have a row."""
+    return count(pair, Session.id.in_(sessions))
 
 
 def add_sessions(
-    login: Login, number: int, *, idle: timedelta, tokens: int = 1, ended_at: datetime | None = None
+    login: Login, number: int, *, idle: timedelta, ended_at: datetime | None = None
 ) -> list[str]:
     """Give the user of this login more sessions, idle for that long, and return their ids."""
     now = datetime.now(UTC)
     session = {"user_id": user_of(login), "user_agent": "", "ip": "", "ended_at": ended_at}
     session |= {"created_at": now - idle, "last_used_at": now - idle, "expires_at": now - idle + WEEK}
+    session |= {"seed": b"", "token_number": 0, "token_digest": b""}
     ids = [str(uuid.uuid4()) for _ in range(number)]
     execute(login.pair, insert(Session), *(session | {"id": each} for each in ids))
-    issued = [{"session_id": each, "issued_at": now} for each in ids for _ in range(tokens)]
-    execute(login.pair, insert(RefreshToken), *(each | {"digest": token_bytes()} for each in issued))
     return ids
 
 

@@ -87,7 +87,7 @@ def test_a_user_is_erased(admin: Person, person: Person) -> None:
 
     assert (answer.status_code, answer.content) == (204, b"")
     assert not login.is_live
-    assert kept(person.pair, login.session_id) == (0, 0)
+    assert kept(person.pair, login.session_id) == 0
     assert told_of_user(person) == [("user.deleted",)]
     assert login_status(person) == 401
     for again in ({}, {"admin": True}, {"disabled": True}, {"password": OTHER}):

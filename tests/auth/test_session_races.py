@@ -1,6 +1,5 @@
 """What many do at once to sessions and to admins: each time the rule holds afterwards."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ import requests
 from flask import Flask
 from sqlalchemy import delete, func, select, text
 
-from auth_service.models import RefreshToken, Session
+from auth_service.models import Session
 from tests.at_once import at_once
 from tests.auth.database import add_sessions, connected, count, rows, user_of
 from tests.auth.hashers import patient
@@ -30,36 +29,16 @@ def each_at_once(times: int, pair: Pair, ask: Callable[[int], requests.Response]
     return at_once(times, pair.url("auth"), lambda _, number: ask(number))
 
 
-def test_of_twenty_refreshes_at_once_one_leaves_a_token_that_lives(pair: Pair, login: Login) -> None:
-    answers = each_at_once(20, pair, lambda _: refresh(pair, login.refresh_token))
-
-    assert Counter(answer.status_code for answer in answers) == {200: 20}
-    tokens = [answer.json()["refresh_token"] for answer in answers]
-    assert len(set(tokens)) == 20
-    of_session = RefreshToken.session_id == login.session_id
-    assert count(pair, of_session, RefreshToken.used_at.is_(None)) == 1
-    living = [token for token in tokens if is_unused(login, token)]
-    assert login.successor(*living)
-    assert refresh(pair, next(token for token in tokens if token not in living)).status_code == 401
-    assert not login.is_live
-
-
-def is_unused(login: Login, token: str) -> bool:
-    digest = hashlib.sha256(token.partition(".")[2].encode()).digest()
-    used_at = select(RefreshToken.used_at).where(RefreshToken.digest == digest)
-    return rows(login.pair, used_at) == [(None,)]
-
-
 @pytest.mark.parametrize("pair", ["postgresql"], indirect=True, scope="session")  # SQLite has one writer
-def test_a_token_that_is_purged_while_it_waits_for_its_session_is_refused(pair: Pair, login: Login) -> None:
-    tokens, waiting = RefreshToken.session_id == login.session_id, func.count()
-    blocked = select(waiting).select_from(text("pg_locks")).where(text("NOT granted"))
+def test_a_refresh_that_waits_for_a_session_that_is_purged_is_refused(pair: Pair, login: Login) -> None:
+    of_it = Session.id == login.session_id
+    blocked = select(func.count()).select_from(text("pg_locks")).where(text("NOT granted"))
     with ThreadPoolExecutor(1) as threads:
         with connected(pair) as purge:
-            purge.execute(select(Session.id).where(Session.id == login.session_id).with_for_update())
+            purge.execute(select(Session.id).where(of_it).with_for_update())
             answer = threads.submit(refresh, pair, login.refresh_token)
             wait_until(lambda: rows(pair, blocked) != [(0,)], "the refresh waits")
-            purge.execute(delete(RefreshToken).where(tokens))
+            purge.execute(delete(Session).where(of_it))
 
         assert_refused(answer.result())
 
