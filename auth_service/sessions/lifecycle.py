@@ -2,24 +2,33 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, bindparam, insert, select
+import structlog
+from sqlalchemy import Connection, Row, RowMapping, and_, bindparam, insert, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from auth_service import audit
-from auth_service.models import USER_COLUMNS, Session, User, UserRow, db
+from auth_service.models import USER_COLUMNS, Session, User, db
 from auth_service.sessions.ending import IS_LIVE, end_of, end_sessions, end_where, purge_old_sessions
 from auth_service.sessions.refresh_tokens import first_token
 from auth_service.sessions.refreshing import Client, Grant
+from common.db.connections import SchemaNotCurrent
 from common.tokens.access import CANONICAL_UUID4
 
 MAX_SESSIONS = 50  # live ones a user
+RECORD_EVERY = timedelta(minutes=5)  # a use by an access token; the first is recorded at once
+IN_USE = 2 * RECORD_EVERY  # at most so old is the last record of a session that is used all the time
 
 UserKey = Row[*tuple[Any, ...]]  # with the `id` and `public_id` of a user
+LiveUser = Row[*tuple[Any, ...]]  # of `LIVE_USER`
 
+_is_unused = Session.last_used_at == Session.created_at
+_recorded = Session.last_used_at.between(bindparam("before"), bindparam("now"))
+USE_IS_DUE = or_(_is_unused, ~_recorded)
 LIVE_USER = (
-    select(*USER_COLUMNS)
+    select(*USER_COLUMNS, USE_IS_DUE.label("use_is_due"))
     .join(Session, Session.user_id == User.id)
     .where(
         Session.id == bindparam("session_id"),
@@ -35,15 +44,26 @@ LIVE_SESSIONS = (
     .order_by(Session.last_used_at.desc(), Session.id)
 )
 INSERT = insert(Session)
-# The sessions that have been idle longest, to make room for one more.
+# The sessions that have been idle longest, to make room for one more: any that was not used yet before one
+# that is in use.
+_is_in_use = and_(~_is_unused, Session.last_used_at > bindparam("in_use"))
 END_IDLEST = end_where(
     Session.id.in_(
         select(Session.id)
         .where(Session.user_id == bindparam("of_user"), IS_LIVE)
-        .order_by(Session.last_used_at.desc(), Session.id)
+        .order_by(_is_in_use.desc(), Session.last_used_at.desc(), Session.id)
         .offset(MAX_SESSIONS - 1)
     )
 )
+
+_due = select(Session.id).where(Session.id == bindparam("of_session"), USE_IS_DUE)
+RECORD_USE = (
+    update(Session)
+    .where(Session.id.in_(_due.with_for_update(skip_locked=True)))
+    .values(last_used_at=bindparam("now"))
+)
+
+log = structlog.get_logger()
 
 
 def start_session(connection: Connection, user: UserKey, *, client: Client, event: str) -> Grant:
@@ -53,7 +73,7 @@ def start_session(connection: Connection, user: UserKey, *, client: Client, even
     """
     purge_old_sessions(connection)
     now, session_id = datetime.now(UTC), str(uuid.uuid4())
-    end_sessions(connection, END_IDLEST, why="too many sessions", of_user=user.id)
+    end_sessions(connection, END_IDLEST, why="too many sessions", of_user=user.id, in_use=now - IN_USE)
     token, chain = first_token()
     expires_at = end_of(now, now=now)
     times = {"created_at": now, "last_used_at": now, "expires_at": expires_at}
@@ -62,13 +82,28 @@ def start_session(connection: Connection, user: UserKey, *, client: Client, even
     return Grant(user.public_id, session_id, f"{session_id}.{token}", expires_at - now)
 
 
-def find_live_user(public_id: str, session_id: str) -> UserRow | None:
+def find_live_user(public_id: str, session_id: str) -> LiveUser | None:
     """Return the user if the session is live and the user enabled, or None."""
     if not CANONICAL_UUID4.fullmatch(session_id):
         return None
-    parameters = {"public_id": public_id, "session_id": session_id, "now": datetime.now(UTC)}
+    now = datetime.now(UTC)
+    parameters = {"public_id": public_id, "session_id": session_id, "now": now, "before": now - RECORD_EVERY}
     with db.read() as connection:
         return connection.execute(LIVE_USER, parameters).first()
+
+
+def record_use(session_id: str) -> None:
+    """Record that an access token of the session is used; the session does not live longer for that.
+
+    A request that only reads goes on where this fails, as on a database that is read-only.
+    """
+    now = datetime.now(UTC)
+    parameters = {"of_session": session_id, "now": now, "before": now - RECORD_EVERY}
+    try:
+        with db.write() as connection:
+            connection.execute(RECORD_USE, parameters)
+    except (SQLAlchemyError, SchemaNotCurrent) as error:
+        log.warning("session_use_not_recorded", error=type(error).__name__)
 
 
 def find_live_sessions(user_id: int) -> Sequence[RowMapping]:

@@ -13,7 +13,7 @@ from flask import g, request
 
 from auth_service import audit
 from auth_service.models import db
-from auth_service.sessions.lifecycle import find_live_user
+from auth_service.sessions.lifecycle import find_live_user, record_use
 from auth_service.throttle.password_waits import Attempt, attempt
 from auth_service.users.accounts import UserCredentials, WrongCredentials, check_password
 from auth_service.users.changes import AdminsOnly
@@ -34,6 +34,8 @@ def require_session() -> None:
     g.user = find_live_user(g.identity.public_id, g.identity.session_id)
     if g.user is None:
         raise TokenRejected("session")
+    if g.user.use_is_due:
+        record_use(g.identity.session_id)
 
 
 def require_admin() -> None:

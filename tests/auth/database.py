@@ -56,6 +56,13 @@ def let_pass(pair: Pair, time: timedelta, session_id: str) -> None:
     execute(pair, update(Session).where(of_it).values(**earlier))
 
 
+def times_of(login: Login) -> list[datetime]:
+    """Return when a session began, was last used, and ends."""
+    columns = (Session.created_at, Session.last_used_at, Session.expires_at)
+    (times,) = rows(login.pair, select(*columns).where(Session.id == login.session_id))
+    return list(times)
+
+
 def count(pair: Pair, *conditions: ColumnElement[bool]) -> int:
     """Return how many rows of a table meet the conditions."""
     ((found,),) = rows(pair, select(func.count()).where(*conditions))
