@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, literal, or_, select
 
 from auth_service import names
 from auth_service.models import AuditEntry, Session, User, db
-from auth_service.retention import delete_old
+from auth_service.retention import date_back, delete_old
 
 KEPT = timedelta(days=90)
 PURGE_EVERY = 50  # entries
@@ -57,6 +57,7 @@ INSERT = (
     .returning(AuditEntry.id)
 )
 DELETE_OLD = delete_old(AuditEntry.id, AuditEntry.at, limit=PURGE_BATCH)
+DATE_BACK = date_back(AuditEntry.id, AuditEntry.at, limit=PURGE_BATCH)
 _who = (AuditEntry.public_id, AuditEntry.name, AuditEntry.folded_name)
 COLUMNS = (AuditEntry.at, AuditEntry.event, *_who, AuditEntry.ip, AuditEntry.session_id, AuditEntry.detail)
 INSERT_ENDS = insert(AuditEntry).from_select(
@@ -117,6 +118,7 @@ def record(
     row |= {"ip": ip or None, "session_id": session_id, "detail": detail}
     entry_id = connection.execute(INSERT, row).scalar_one()
     if entry_id % PURGE_EVERY == 0:
+        connection.execute(DATE_BACK, {"latest": now})
         connection.execute(DELETE_OLD, {"before": now - KEPT})
 
 

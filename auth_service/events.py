@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, Row, bindparam, exists, insert, select, update
 
 from auth_service.models import Event, Feed, db
-from auth_service.retention import delete_old
+from auth_service.retention import date_back, delete_old
 from common.errors import DomainError
 from common.tokens.access import ACCESS_LIFETIME, LEEWAY
 
@@ -34,6 +34,7 @@ INSERT = insert(Event)
 DELETE_OLD = delete_old(Event.id, Event.at, Event.type == SESSION_ENDED, limit=PURGE_BATCH).returning(
     Event.id
 )
+DATE_BACK = date_back(Event.id, Event.at, limit=PURGE_BATCH)
 RECORD_PURGE = update(Feed).where(Feed.purged < bindparam("highest")).values(purged=bindparam("highest"))
 
 EventRow = Row[int, str, datetime, str | None, str | None, datetime | None]  # of `AFTER`
@@ -86,7 +87,9 @@ def end_of_feed(after: int) -> int:
 def purge(connection: Connection) -> int:
     """Delete up to `PURGE_BATCH` events that are kept no longer; return how many there were."""
     connection.execute(LOCK_FEED).all()  # first, as whatever publishes an event does
-    gone = connection.execute(DELETE_OLD, {"before": datetime.now(UTC) - KEPT}).scalars().all()
+    now = datetime.now(UTC)
+    connection.execute(DATE_BACK, {"latest": now})
+    gone = connection.execute(DELETE_OLD, {"before": now - KEPT}).scalars().all()
     if gone:
         connection.execute(RECORD_PURGE, {"highest": max(gone)})
     return len(gone)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from flask import current_app
-from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, case, delete, select, update
 
 from auth_service import audit, events
 from auth_service.models import Session, User
-from auth_service.retention import delete_old
+from auth_service.retention import date_back, delete_old
 
 # A session that is over does nothing any more: its refresh tokens are refused as those that never were. It is
 # kept a day, much longer than its last access token lives, so that a late logout still ends that token.
@@ -41,6 +41,11 @@ END_ALL = end_where(_of_user)
 END_OTHERS = end_where(and_(_of_user, Session.id != bindparam("of_session")))
 LOCK_USER = select(User.id).where(User.id == bindparam("of_user")).with_for_update()
 
+# What a clock that was ahead has made: such a session begins, and is used, now.
+_now = bindparam("now", type_=Session.created_at.type)
+SHORTEN = date_back(Session.id, Session.expires_at, limit=SESSIONS).values(
+    {time: case((time > _now, _now), else_=time) for time in (Session.created_at, Session.last_used_at)}
+)
 DELETE_OLD = delete_old(Session.id, Session.expires_at, limit=SESSIONS)
 _ended = select(Session.id).where(_of_user, Session.ended_at.is_not(None))
 DELETE_ENDED = delete(Session).where(Session.id.in_(_ended.limit(SESSIONS_OF_USER).with_for_update()))
@@ -69,8 +74,10 @@ def end_sessions(
 
 
 def purge_old_sessions(connection: Connection) -> int:
-    """Delete some of what is over; return how many sessions."""
-    return connection.execute(DELETE_OLD, {"before": datetime.now(UTC) - KEPT}).rowcount
+    """Delete some of what is over; return how many sessions. None stays that ends later than one can."""
+    now = datetime.now(UTC)
+    connection.execute(SHORTEN, {"now": now, "latest": end_of(now, now=now)})
+    return connection.execute(DELETE_OLD, {"before": now - KEPT}).rowcount
 
 
 def has_few_rows(connection: Connection, user_id: int) -> bool:

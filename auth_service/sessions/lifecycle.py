@@ -101,6 +101,7 @@ def record_use(session_id: str) -> None:
     parameters = {"of_session": session_id, "now": now, "before": now - RECORD_EVERY}
     try:
         with db.write() as connection:
+            purge_old_sessions(connection)
             connection.execute(RECORD_USE, parameters)
     except (SQLAlchemyError, SchemaNotCurrent) as error:
         log.warning("session_use_not_recorded", error=type(error).__name__)

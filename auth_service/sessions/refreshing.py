@@ -82,11 +82,12 @@ def _renew(
     connection: Connection, token: IssuedToken, session: LockedSession, client: Client, keys: KeySet
 ) -> Grant:
     now = datetime.now(UTC)
-    expires_at = end_of(session.created_at, now=now)
+    created_at = min(session.created_at, now)  # a clock may have been ahead
+    expires_at = end_of(created_at, now=now)
     if session.disabled or min(session.expires_at, expires_at) <= now:
         raise TokenRejected("refresh_expired")
     successor, chain = _successor_of(token, session, keys)
-    used = {"last_used_at": now, "expires_at": expires_at, **chain, **client}
+    used = {"created_at": created_at, "last_used_at": now, "expires_at": expires_at, **chain, **client}
     connection.execute(USE_SESSION, {"of_session": session.id, **used})
     return Grant(token.public_id, session.id, f"{session.id}.{successor}", expires_at - now)
 
