@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+CHALLENGE = 'Bearer realm="bookstore", error="invalid_token"'  # RFC 6750 section 3
+
 Errors = Sequence[Mapping[str, str | int]]  # what is wrong: `detail`, and where
 
 
@@ -11,6 +13,7 @@ class DomainError(Exception):
     status: int  # of HTTP
     code: str  # one word for one case, such as `shelf-full`
     message: str
+    detail: str | None = None  # where it says more than `message`
     headers: Mapping[str, str] = {}
     errors: Errors | None = None  # what is wrong with which part
     error_count: int | None = None  # where `errors` are not all of them
@@ -38,11 +41,31 @@ class TokenRejected(DomainError):
     status = 401
     code = "token-invalid"
     message = "token is invalid"
-    headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="bookstore", error="invalid_token"'}
+    headers: Mapping[str, str] = {"WWW-Authenticate": CHALLENGE}
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, detail: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.detail = detail
+
+
+class TokenRevoked(TokenRejected):
+    """The session of the token is over, or its user is disabled or deleted."""
+
+    code = "token-revoked"
+    headers: Mapping[str, str] = {"WWW-Authenticate": f'{CHALLENGE}, error_description="{code}"'}
+
+
+class BrokenBody(DomainError):
+    """The body did not arrive as it was announced; the message says how."""
+
+    status = 400
+    code = "broken-body"
+    message = "the body of the request is broken"
+
+    def __init__(self, message: str = message) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 class Unavailable(DomainError):

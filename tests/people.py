@@ -24,7 +24,7 @@ from tests.pair import Pair
 from tests.served import ServedPair
 
 PASSWORD = "the moon is made of paper"
-EVERY_PROBLEM = {"type", "title", "status", "detail", "message"}
+EVERY_PROBLEM = {"type", "title", "status", "code", "detail", "message"}
 
 
 @dataclass
@@ -139,6 +139,7 @@ def assert_problem(response: requests.Response, status: int, message: str | None
     extra = {"errors", "error_count"} if status == 422 else set()
     assert set(problem) == EVERY_PROBLEM | extra
     assert problem["status"] == status
+    assert problem["type"] == f"urn:bookstore:problem:{problem['code']}"
     assert message is None or problem["message"] == message
     return problem
 

@@ -16,7 +16,7 @@ from auth_service.sessions.ending import END_ALL, IS_LIVE, end_sessions, has_few
 from auth_service.throttle.attempts import FORGET_NETWORKS
 from auth_service.throttle.password_waits import key_of
 from auth_service.users.accounts import UserNotFound
-from common.errors import DomainError, TokenRejected
+from common.errors import DomainError, TokenRevoked
 
 LockedUser = Row[*tuple[Any, ...]]  # of `LOCK`: nobody else can change the user until the transaction ends
 
@@ -127,7 +127,7 @@ def lock_user(
 ) -> LockedUser | None:
     """Lock the user who is to be changed and return it, or None if there is none or it was changed.
 
-    Raise `TokenRejected` or `AdminsOnly` if the actor has lost the right to, and `LastAdmin` if the change
+    Raise `TokenRevoked` or `AdminsOnly` if the actor has lost the right to, and `LastAdmin` if the change
     would leave no admin who can log in.
     """
     concerned = [public_id, by.who] if by.session_id else [public_id]
@@ -157,7 +157,7 @@ def _require_rights(connection: Connection, users: Sequence[LockedUser], by: Act
     actor = next((user for user in users if user.public_id == by.who and not user.disabled), None)
     parameters = {"session_id": by.session_id, "user_id": actor and actor.id, "now": datetime.now(UTC)}
     if actor is None or connection.execute(LIVE_SESSION, parameters).first() is None:
-        raise TokenRejected("session")
+        raise TokenRevoked("session")
     if not actor.admin:
         log.warning("forbidden", reason="not_admin")
         raise AdminsOnly

@@ -18,7 +18,7 @@ from auth_service.throttle.password_waits import Attempt, attempt
 from auth_service.users.accounts import UserCredentials, WrongCredentials, check_password
 from auth_service.users.changes import AdminsOnly
 from common.client_address import parse_address
-from common.errors import TokenRejected
+from common.errors import TokenRevoked
 
 Refuse = Callable[[str | None, str], Never]  # of a public id, if there is one, and a reason for the log
 
@@ -33,7 +33,7 @@ def require_session() -> None:
     """Set `g.user`, or refuse the token of a session that is over or of a user who is disabled."""
     g.user = find_live_user(g.identity.public_id, g.identity.session_id)
     if g.user is None:
-        raise TokenRejected("session")
+        raise TokenRevoked("session")
     if g.user.use_is_due:
         record_use(g.identity.session_id)
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from books_service.models import Book, DeletedUser, Shelf, db
 from books_service.shelf.find import COLUMNS, MEMBERS, BookPayload
 from common.db.engine import is_duplicate
-from common.errors import DomainError, TokenRejected
+from common.errors import DomainError, TokenRevoked
 
 INSERT_COLUMNS = tuple(name for name in Book.__table__.c.keys() if name != "id")  # noqa: SIM118 - no mapping
 
@@ -61,7 +61,7 @@ class ShelfFull(DomainError):
 def put_book(owner: str, book: Mapping[str, Any], *, capacity: int) -> BookPayload:
     """Put a book (its `MEMBERS`) on the shelf, which may hold `capacity`.
 
-    Raises `DuplicateBook`, `ShelfFull`, and `TokenRejected` if the owner was deleted.
+    Raises `DuplicateBook`, `ShelfFull`, and `TokenRevoked` if the owner was deleted.
     """
     row = new_row(owner, book, datetime.now(UTC))
     if db.is_sqlite:
@@ -129,4 +129,4 @@ def take_room(connection: Connection, owner: str, count: int, *, capacity: int) 
 
 def _refuse_room(connection: Connection, owner: str) -> Never:
     is_deleted = connection.execute(IS_DELETED, {"owner": owner}).first()
-    raise TokenRejected("user") if is_deleted else ShelfFull
+    raise TokenRevoked("user") if is_deleted else ShelfFull

@@ -18,7 +18,7 @@ from books_service.models import Book, db
 from books_service.shelf.find import MEMBERS
 from books_service.shelf.put import INSERT_COLUMNS, IS_DELETED
 from books_service.transfer.formats import Format
-from common.errors import TokenRejected
+from common.errors import TokenRevoked
 
 SHARED = ("owner", "version", "created_at", "updated_at")  # by all new books
 OWN = tuple(name for name in INSERT_COLUMNS if name not in SHARED)
@@ -101,7 +101,7 @@ def put_rows(connection: Connection, owner: str, rows: Sequence[dict[str, Any]],
 def export(owner: str, form: Format) -> Iterator[bytes]:
     """Yield the books of `owner` by id, as a file in pieces, with no connection or snapshot held between two.
 
-    A book that does not change is there once: ids only rise. Raises `TokenRejected` as soon as the books are
+    A book that does not change is there once: ids only rise. Raises `TokenRevoked` as soon as the books are
     no longer all there.
     """
     deadline = time.monotonic() + LONGEST_EXPORT
@@ -111,7 +111,7 @@ def export(owner: str, form: Format) -> Iterator[bytes]:
             rows = connection.execute(SELECT_BATCH, {"owner": owner, "after": after, "limit": BATCH}).all()
             # A deletion is recorded before, or together with, that of the first book.
             if connection.execute(IS_DELETED, {"owner": owner}).first():
-                raise TokenRejected("user")
+                raise TokenRevoked("user")
         yield head + form.write(row[1:] for row in rows)
         if len(rows) < BATCH:
             return

@@ -40,7 +40,7 @@ def most_rows(owner: str, capacity: int) -> int:
 def put_books(owner: str, rows: Rows, *, capacity: int, dry_run: bool) -> ImportResult:
     """Put the books of a file on the shelf, which may hold `capacity`; a dry run does all but that.
 
-    Raises `InvalidRequest`, `ShelfFull`, and `TokenRejected` if the owner was deleted.
+    Raises `InvalidRequest`, `ShelfFull`, and `TokenRevoked` if the owner was deleted.
     """
     if rows.error_count and not rows.fail:
         raise InvalidRequest(rows.errors, rows.error_count)

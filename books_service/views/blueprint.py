@@ -7,7 +7,7 @@ from flask import current_app, g
 from werkzeug.routing import BaseConverter
 
 from books_service.shelf.find import BookPayload
-from common.errors import TokenRejected
+from common.errors import TokenRevoked
 from common.web.guard import TOKEN, require_token
 from common.web.routes import ApiBlueprint
 
@@ -19,7 +19,7 @@ ERIC = BookPayload(1, "Eric", "Terry Pratchett", "Gollancz", 12, MADE_AT, MADE_A
 def require_not_revoked() -> None:
     """Refuse the token of a session that is over or of a user who was deleted."""
     if reason := current_app.extensions["revocations"].refusal(g.identity):
-        raise TokenRejected(reason)
+        raise TokenRevoked(reason)
 
 
 def shelf_blueprint(name: str, description: str) -> ApiBlueprint:

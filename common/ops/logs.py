@@ -17,7 +17,7 @@ from flask import Flask, Response, current_app, g, has_app_context, has_request_
 from flask.globals import app_ctx, request_ctx
 from structlog.typing import EventDict, WrappedLogger
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._=|:;+/@-]{1,128}")
 STDOUT = 1  # the file descriptor
 MAX_TEXT = 200  # characters of what a client sent that a line shows
 

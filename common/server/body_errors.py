@@ -5,8 +5,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout
+from werkzeug.exceptions import RequestTimeout
 from werkzeug.wsgi import ClosingIterator
+
+from common.errors import BrokenBody
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -34,7 +36,7 @@ class BodyErrors:
 
 
 class Body:
-    """A request's body, whose errors are werkzeug's; to end before its announced length is one, too."""
+    """A request's body, whose errors have an answer; to end before its announced length is one, too."""
 
     def __init__(self, stream: Any, length: int) -> None:
         self.stream = stream
@@ -47,17 +49,17 @@ class Body:
         except TimeoutError as error:
             raise RequestTimeout from error
         except (ParseException, OSError) as error:
-            raise BadRequest("the body of the request is broken") from error
+            raise BrokenBody from error
         self.missing -= len(data)
         if self.missing > 0 and (size < 0 or len(data) < size):
-            raise BadRequest("the body of the request is cut off")
+            raise BrokenBody("the body of the request is cut off")
         return data
 
     def discard_rest(self) -> None:
         """Read what the application left, behind the answer, unless it is longer than `MAX_DISCARDED`."""
         if self.missing > MAX_DISCARDED:
             return
-        with suppress(HTTPException):
+        with suppress(BrokenBody, RequestTimeout):
             for _ in range(MAX_DISCARDED // PIECE):
                 if not self.read(PIECE):
                     return

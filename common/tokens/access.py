@@ -16,7 +16,7 @@ import jwt
 from jwt.utils import base64url_decode
 from pydantic import Field, Strict, TypeAdapter, ValidationError
 
-from common.errors import TokenRejected
+from common.errors import CHALLENGE, TokenRejected
 from common.tokens.keys import Key, KeySet
 
 AUDIENCE = "bookstore"
@@ -33,6 +33,13 @@ Issuer = Literal["bookstore-auth"]
 Text = Annotated[str, Field(min_length=1)]
 Time = Annotated[float, Strict(), Field(allow_inf_nan=False)]  # RFC 7519 section 2, NumericDate
 
+# What clients put before a token by mistake, and what they then read.
+WRAPPINGS = {
+    '"': "the token came in quotes",
+    "'": "the token came in quotes",
+    "bearer ": 'a "Bearer" too many stands before the token',
+}
+
 CLAIMS = frozenset({"iss", "aud", "sub", "public_id", "sid", "jti", "iat", "exp", "nbf"})
 
 _jws = jwt.PyJWS(algorithms=["HS256"], options={"verify_signature": True, "enforce_minimum_key_length": True})
@@ -40,6 +47,13 @@ _jws = jwt.PyJWS(algorithms=["HS256"], options={"verify_signature": True, "enfor
 
 class InvalidToken(TokenRejected):
     """A token that breaks a rule; `reason` is one word for it."""
+
+
+class TokenExpired(InvalidToken):
+    """A token that keeps every other rule."""
+
+    code = "token-expired"
+    headers: Mapping[str, str] = {"WWW-Authenticate": f'{CHALLENGE}, error_description="{code}"'}
 
 
 class UnknownKey(InvalidToken):
@@ -88,14 +102,15 @@ def sign_token(claims: dict[str, str], key: Key, kind: str, *, lifetime: timedel
 
 def verify(token: str, keys: KeySet, *, now: float) -> Claims:
     """Return the claims of the access token, or raise `InvalidToken`; `now` is in seconds since the epoch."""
-    claims = read_token(token, keys, TYPE, _claims, audience=AUDIENCE, now=now)
+    claims = read_token(token, keys, TYPE, _claims, audience=AUDIENCE)
     if claims.subject != claims.public_id:
         raise InvalidToken("claim_sub")
+    check_times(claims, now=now)
     return claims
 
 
-def read_token(token: str, keys: KeySet, kind: str, rules: TypeAdapter[C], *, audience: str, now: float) -> C:
-    """Return the claims of a token of the type `kind` that is signed, for `audience`, and good `now`."""
+def read_token(token: str, keys: KeySet, kind: str, rules: TypeAdapter[C], *, audience: str) -> C:
+    """Return the claims of a signed token of the type `kind` for `audience`; their times are not checked."""
     try:
         members = _open(token, keys, kind)
         # All others are ignored, even where their name is none that pydantic takes.
@@ -104,19 +119,24 @@ def read_token(token: str, keys: KeySet, kind: str, rules: TypeAdapter[C], *, au
         raise InvalidToken(f"claim_{error.errors()[0]['loc'][0]}") from error
     if audience not in ([claims.audience] if isinstance(claims.audience, str) else claims.audience):
         raise InvalidToken("claim_aud")
-    check_times(claims, now=now)
     return claims
 
 
 def check_times(claims: TokenClaims, *, now: float) -> None:
-    """Raise `InvalidToken` unless `now` lies within the token's times, give or take `LEEWAY`."""
-    if now >= claims.expires_at + LEEWAY:
-        raise InvalidToken("expired")
+    """Raise `InvalidToken` unless `now` lies within the token's times, give or take `LEEWAY`.
+
+    Call it last: what has expired, and breaks no other rule, is `TokenExpired`.
+    """
     if now < claims.not_before - LEEWAY or now < claims.issued_at - LEEWAY:
         raise InvalidToken("not_yet_valid")
+    if now >= claims.expires_at + LEEWAY:
+        raise TokenExpired("expired")
 
 
 def _open(token: str, keys: KeySet, kind: str) -> Mapping[str, Any]:
+    for start, detail in WRAPPINGS.items():
+        if token.lower().startswith(start):
+            raise InvalidToken("malformed", detail)
     if len(token) > MAX_LENGTH:
         raise InvalidToken("size")
     try:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from common.tokens.access import InvalidToken, TokenClaims, read_token, sign_token
+from common.tokens.access import InvalidToken, TokenClaims, check_times, read_token, sign_token
 from common.tokens.keys import Key, KeySet
 
 TYPE = "svc+jwt"
@@ -33,6 +33,7 @@ def issue_service_token(key: Key, *, now: float) -> str:
 
 def verify_service_token(token: str, keys: KeySet, *, now: float) -> None:
     """Raise `InvalidToken` unless the service token is good; an access token is none."""
-    claims = read_token(token, keys, TYPE, _claims, audience=AUDIENCE, now=now)
+    claims = read_token(token, keys, TYPE, _claims, audience=AUDIENCE)
     if claims.expires_at - claims.issued_at > LIFETIME.total_seconds():
         raise InvalidToken("claim_exp")
+    check_times(claims, now=now)

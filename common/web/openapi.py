@@ -10,13 +10,18 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from pydantic_core import to_json
 
-from common.web.parsing import UnsupportedMediaType
-from common.web.problems import PROBLEM_JSON, default_message, problem, title
+from common.errors import BrokenBody, DomainError, TokenRejected, TokenRevoked
+from common.tokens.access import TokenExpired
+from common.web.guard import TokenMissing
+from common.web.parsing import NotJson, UnsupportedMediaType
+from common.web.problems import PROBLEM_JSON, default_code, default_message, problem, title
 from common.web.responses import JSON, adapter
 from common.web.routes import ApiBlueprint, Example, Operation
 
 Json = dict[str, Any]
 References = Mapping[tuple[Any, JsonSchemaMode], Json]
+
+TOKEN_ERRORS = (TokenMissing, TokenRejected, TokenExpired, TokenRevoked)
 
 REFERENCE = "#/components/schemas/"
 VARIABLE = re.compile(r"<(?:(\w+):)?(\w+)>")
@@ -38,13 +43,16 @@ PROBLEM_SCHEMAS: Mapping[str, Json] = {
     },
     "Problem": {
         "type": "object",
-        "description": "What went wrong (RFC 9457); `message` is the short text that older clients read.",
+        "description": (
+            "What went wrong (RFC 9457): `code` is one word for one case, `message` the short text that older"
+            " clients read."
+        ),
         "properties": {
-            **dict.fromkeys(("type", "title", "detail", "message"), TEXT),
+            **dict.fromkeys(("type", "title", "code", "detail", "message"), TEXT),
             **dict.fromkeys(("status", "error_count"), NUMBER),
             "errors": {"type": "array", "items": {"$ref": REFERENCE + "FieldError"}},
         },
-        "required": ["type", "title", "status", "detail", "message"],
+        "required": ["type", "title", "status", "code", "detail", "message"],
     },
 }
 
@@ -54,7 +62,9 @@ def _header(description: str, type: str = "string", **schema: Any) -> Json:  # n
 
 
 # Headers that every response has, and those that one of this status always has.
-REQUEST_ID = {"X-Request-ID": _header("The id of this request, as logged.", pattern="^[A-Za-z0-9._-]{1,64}$")}
+REQUEST_ID = {
+    "X-Request-ID": _header("The id of this request, as logged.", pattern="^[A-Za-z0-9._=|:;+/@-]{1,128}$")
+}
 RETRY_AFTER = {"Retry-After": _header("Seconds to wait.", "integer", minimum=1)}
 CHALLENGE = _header("How to authenticate (RFC 9110 section 11.6.1).", pattern="^(?:Basic|Bearer) realm=")
 HEADERS = {
@@ -118,7 +128,7 @@ def _variables(app: Flask, rule: str) -> Json:
 def _operation(operation: Operation, references: References) -> Json:
     summary, _, description = (inspect.getdoc(operation.view) or "").partition("\n\n")
     where = {"pointer": "/price"} if "body" in operation.models else {"parameter": "page"}
-    responses = {status: _error(status, message, where) for status, message in _errors(operation).items()}
+    responses = {status: _error(status, cases, where) for status, cases in _errors(operation).items()}
     for status, example in operation.responses.items():
         responses[status] = _describe(status, _content(example, references), operation.headers)
     members = {
@@ -137,27 +147,34 @@ def _operation(operation: Operation, references: References) -> Json:
     return {name: value for name, value in members.items() if value} | {"security": security}
 
 
-def _errors(operation: Operation) -> Mapping[int, str]:
-    """Return the errors of a route by status: those of every route of its kind, and its own."""
+def _errors(operation: Operation) -> Mapping[int, Mapping[str, str]]:
+    """Return the errors of a route, messages by status and code: those of its kind, and its own."""
     statuses = [400, 422, 500]  # 400 for a bad Host
+    errors: list[DomainError | type[DomainError]] = [*operation.errors]
     if operation.security:
-        statuses += [401, 503]
+        statuses.append(503)
+        if 401 not in [error.status for error in errors]:
+            errors += TOKEN_ERRORS
     if "body" in operation.models or operation.files:
-        statuses += [408, 413, 415, 503]
-    messages = {status: default_message(status) for status in statuses}
-    if 415 in messages:
-        messages[415] = UnsupportedMediaType(operation.files or operation.body_types).message
-    own: dict[int, list[str]] = {}
-    for error in operation.errors:
-        own.setdefault(error.status, []).append(error.message)
-    return messages | {status: ", or ".join(texts) for status, texts in own.items()}
+        statuses += [408, 413, 503]
+        errors += [BrokenBody, UnsupportedMediaType(operation.files or operation.body_types)]
+    if "body" in operation.models:
+        errors.append(NotJson)
+    found = {status: {default_code(status): default_message(status)} for status in statuses}
+    for error in errors:
+        found.setdefault(error.status, {})[error.code] = error.message
+    return found
 
 
-def _error(status: int, message: str, where: Mapping[str, str]) -> Json:
-    """Return the response object of an error; `where` is what an invalid request could be wrong about."""
-    errors = [{**where, "detail": "unknown field"}] if status == 422 else None
-    content = {"schema": {"$ref": REFERENCE + "Problem"}, "example": problem(status, message, errors)}
-    return _describe(status, {PROBLEM_JSON: content}, {})
+def _error(status: int, cases: Mapping[str, str], where: Mapping[str, str]) -> Json:
+    """Return the response object of errors; `where` is what an invalid request could be wrong about."""
+    example = problem(status, *next(iter(cases.items())))
+    if status == 422:
+        example |= {"errors": [{**where, "detail": "unknown field"}], "error_count": 1}
+    schema = {"$ref": REFERENCE + "Problem", "properties": {"code": {"enum": [*cases]}}}
+    response = _describe(status, {PROBLEM_JSON: {"schema": schema, "example": example}}, {})
+    texts = "; ".join(f"{message} (`{code}`)" for code, message in cases.items())
+    return response | {"description": f"{title(status)}: {texts}"}
 
 
 def _describe(status: int, content: Json, headers: Mapping[str, str]) -> Json:

@@ -1,5 +1,6 @@
 """What an error looks like: each is answered as `application/problem+json` (RFC 9457)."""
 
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
@@ -9,7 +10,7 @@ from flask import Flask, Response
 from pydantic_core import to_json
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
-from common.errors import DomainError, Errors
+from common.errors import DomainError
 
 PROBLEM_JSON = "application/problem+json"
 MAX_ERRORS = 100  # listed in one 422; `error_count` says how many there are
@@ -18,6 +19,9 @@ log = structlog.get_logger()
 
 # RFC 9110's own words, where those of Python depend on its version.
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+# Words for a status that are not made of its title.
+CODES = {413: "body-too-large", 422: "invalid-request", 500: "internal-error", 503: "unavailable"}
 
 # What a client reads where the error gives no reason of its own, and its title is not enough.
 MESSAGES = {
@@ -44,12 +48,15 @@ def answer_http_exception(error: HTTPException) -> Response:
     status = error.code or 500
     is_ours = type(error) is default_exceptions.get(status) and error.description != type(error).description
     message = (error.description if is_ours else None) or default_message(status)
-    return _response(problem(status, message), error.get_headers())
+    return _response(problem(status, default_code(status), message), error.get_headers())
 
 
 def answer_domain_error(error: DomainError) -> Response:
-    """Answer with the status, message and headers of the error's class."""
-    document = problem(error.status, error.message, error.errors, error.error_count)
+    """Answer as the error's class says."""
+    document = problem(error.status, error.code, error.message, error.detail)
+    if error.errors is not None:
+        listed = error.errors[:MAX_ERRORS]
+        document |= {"errors": listed, "error_count": error.error_count or len(error.errors)}
     return _response(document, error.headers.items())
 
 
@@ -76,12 +83,18 @@ def default_message(status: int) -> str:
     return MESSAGES.get(status, title(status).lower())
 
 
-def problem(
-    status: int, message: str, errors: Errors | None = None, error_count: int | None = None
-) -> dict[str, Any]:
-    """Return a problem document; `error_count` says how many errors there are if `errors` lacks some."""
-    document = {"type": "about:blank", "title": title(status), "status": status}
-    document |= {"detail": message, "message": message}
-    if errors is None:
-        return document
-    return document | {"errors": errors[:MAX_ERRORS], "error_count": error_count or len(errors)}
+def default_code(status: int) -> str:
+    """Return the code of an error of the framework: its title, if there is no other word for it."""
+    return CODES.get(status) or re.sub("[^a-z]+", "-", title(status).lower())
+
+
+def problem(status: int, code: str, message: str, detail: str | None = None) -> dict[str, Any]:
+    """Return a problem document; `message` is for older clients, `code` for programs."""
+    return {
+        "type": f"urn:bookstore:problem:{code}",
+        "title": title(status),
+        "status": status,
+        "code": code,
+        "detail": detail or message,
+        "message": message,
+    }

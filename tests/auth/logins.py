@@ -91,6 +91,8 @@ def log_out(pair: Pair, token: Any) -> requests.Response:
     return api.post(pair.url("auth") + "/logout", json={"refresh_token": token}, timeout=30)
 
 
-def assert_refused(answer: requests.Response) -> None:
-    assert_problem(answer, 401, "token is invalid")
-    assert answer.headers["WWW-Authenticate"] == INVALID
+def assert_refused(answer: requests.Response, code: str = "token-invalid") -> None:
+    """Fail unless the answer refuses a token with this code, which the challenge tells of our own tokens."""
+    described = "" if code == "token-invalid" else f', error_description="{code}"'
+    assert assert_problem(answer, 401, "token is invalid")["code"] == code
+    assert answer.headers["WWW-Authenticate"] == INVALID + described

@@ -38,7 +38,7 @@ def test_the_name_is_free_and_its_next_user_is_another(person: Person) -> None:
 
     assert another.public_id != person.public_id
     assert another.get("/me", "auth").json()["public_id"] == another.public_id
-    assert_refused(person.get("/me", "auth"))
+    assert_refused(person.get("/me", "auth"), "token-revoked")
 
 
 @every("path", ["/me", "/me?x=1"])

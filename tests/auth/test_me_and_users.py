@@ -54,7 +54,7 @@ def test_without_a_token_nothing_is_seen_or_changed(pair: Pair, route: str) -> N
 def test_a_session_that_nobody_opened_is_refused_by_auth_alone(pair: Pair, person: Person) -> None:
     person.token = forge(pair, public_id=person.public_id, session_id=str(uuid.uuid4()))
 
-    assert_refused(person.get("/me", "auth"))
+    assert_refused(person.get("/me", "auth"), "token-revoked")
     assert person.get("/books").status_code == 200
 
 
@@ -62,7 +62,7 @@ def test_a_session_is_good_for_its_own_user_alone(pair: Pair, admin: Person, log
     for public_id in (admin.public_id, str(uuid.uuid4())):
         login.token = forge(pair, public_id=public_id, session_id=login.session_id)
 
-        assert_refused(login.request("GET", "/me"))
+        assert_refused(login.request("GET", "/me"), "token-revoked")
 
 
 def test_users_are_for_admins(person: Person, admin: Person) -> None:

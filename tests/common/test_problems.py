@@ -1,6 +1,7 @@
 """Every error is a problem document: ours, the framework's, and what nobody foresaw."""
 
 import json
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Never
@@ -14,7 +15,7 @@ from common.errors import InvalidRequest, TokenRejected
 from common.web import problems
 from tests.cases import every
 
-MEMBERS = {"type", "title", "status", "detail", "message"}
+MEMBERS = {"type", "title", "status", "code", "detail", "message"}
 SECRET = "SELECT password FROM users -- /srv/app.py"
 NEWER_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}  # RFC 9110; Python 3.13 has them too
 ERRORS = sorted(status for status in default_exceptions if status >= 400)
@@ -58,7 +59,8 @@ def test_every_status_of_the_framework_is_a_problem_in_words_of_ours(status: int
     problem = problem_of(answer)
     assert answer.status_code == status
     assert problem.keys() == MEMBERS
-    assert problem["type"] == "about:blank"
+    assert re.fullmatch("[a-z]+(-[a-z]+)*", problem["code"])
+    assert problem["type"] == f"urn:bookstore:problem:{problem['code']}"
     assert problem["title"] == NEWER_TITLES.get(status, HTTPStatus(status).phrase)
     assert problem["message"] not in ("", error.description)
 

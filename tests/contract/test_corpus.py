@@ -34,7 +34,7 @@ def test_the_corpus_is_large_enough_and_nothing_is_there_twice_or_unread(kind: s
     assert len({case["name"] for case in cases(kind)}) == len(sent) == len(requests) >= size
     expected = {"name", "recipe"} | ({"why"} if kind == "bad" else set())
     for case in cases(kind):
-        assert expected <= set(case) <= expected | {"server_refuses", "schema_refuses"}
+        assert expected <= set(case) <= expected | {"server_refuses", "schema_refuses", "code", "detail"}
         assert set(case["recipe"]) <= RECIPE_MEMBERS
 
 

@@ -49,7 +49,7 @@ def test_any_other_token_is_refused(pair: Pair, claims: dict[str, Any]) -> None:
     answer = ask(pair, service_token(keys_of(pair)[0], **claims))
 
     assert_problem(answer, 401, "token is invalid")
-    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="bookstore", error="invalid_token"'
+    assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="bookstore", error="invalid_token"')
 
 
 def test_a_token_of_a_user_is_refused(pair: Pair, person: Person, admin: Person) -> None:

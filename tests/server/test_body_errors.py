@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, LimitRequestHeaders, NoMoreData
-from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout
+from werkzeug.exceptions import RequestTimeout
 from werkzeug.wsgi import ClosingIterator
 
+from common.errors import BrokenBody
 from common.server.body_errors import BodyErrors
 
 
@@ -37,15 +38,15 @@ def taken(take: Callable[[Any], object], **environ: Any) -> Any:
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (InvalidChunkSize(b"x"), BadRequest),
-        (ChunkMissingTerminator(b"x"), BadRequest),
-        (LimitRequestHeaders("x"), BadRequest),
-        (NoMoreData(), BadRequest),
-        (ConnectionResetError(), BadRequest),
+        (InvalidChunkSize(b"x"), BrokenBody),
+        (ChunkMissingTerminator(b"x"), BrokenBody),
+        (LimitRequestHeaders("x"), BrokenBody),
+        (NoMoreData(), BrokenBody),
+        (ConnectionResetError(), BrokenBody),
         (TimeoutError(), RequestTimeout),
     ],
 )
-def test_errors_of_a_body_are_the_clients(error: Exception, expected: type[HTTPException]) -> None:
+def test_errors_of_a_body_are_the_clients(error: Exception, expected: type[Exception]) -> None:
     with pytest.raises(expected):
         taken(lambda body: body.read(), **{"CONTENT_LENGTH": "5", "wsgi.input": Broken(error)})
 
@@ -55,7 +56,7 @@ def test_errors_of_a_body_are_the_clients(error: Exception, expected: type[HTTPE
     [lambda body: body.read(), lambda body: [body.read(4), body.read(4)]],
 )
 def test_a_body_that_is_cut_off_is_the_clients_error(take: Callable[[Any], object]) -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(BrokenBody):
         taken(take, **{"CONTENT_LENGTH": "9", "wsgi.input": io.BytesIO(b"one\ntwo")})
 
 

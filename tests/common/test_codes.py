@@ -1,0 +1,89 @@
+"""The codes of problem documents: each is one case, and README.md and the OpenAPI documents name them all."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from common.errors import DomainError
+from common.web.problems import default_code
+from tests import api
+from tests.pair import SERVICES, Pair
+from tests.programs import ROOT
+from tests.readme import section
+
+# What the framework, or the server's edge, answers by itself on addresses of ours.
+OF_THE_FRAMEWORK = (400, 404, 405, 408, 411, 413, 422, 429, 500, 503)
+ROW = re.compile(r"^\| `([a-z0-9-]+)` \| (\d{3}) \| .+ \|$", re.MULTILINE)
+OF_NGINX = re.compile(r'^        (?:([0-9]{3})|default) "([a-z-]+)";$', re.MULTILINE)
+
+
+def subclasses_of(kind: type[DomainError]) -> Iterator[type[DomainError]]:
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from subclasses_of(subclass)
+
+
+def codes_of_ours() -> set[tuple[str, int]]:
+    """Return code and status of every error that has a class, and of what the framework says by itself."""
+    classes = [kind for kind in subclasses_of(DomainError) if hasattr(kind, "code")]
+    ours = {(kind.code, kind.status) for kind in classes if kind.__module__.split(".")[0] != "tests"}
+    return ours | {(default_code(status), status) for status in OF_THE_FRAMEWORK}
+
+
+def codes_of_nginx() -> set[tuple[str, int]]:
+    text = (ROOT / "deploy/nginx/nginx.conf").read_text()
+    return {(code, int(status or 500)) for status, code in OF_NGINX.findall(text)}
+
+
+def codes_of_readme() -> list[tuple[str, int]]:
+    return [(code, int(status)) for code, status in ROW.findall(section("### Codes of problems"))]
+
+
+def test_a_code_stands_for_one_case() -> None:
+    by_code: dict[str, set[type[DomainError]]] = {}
+    for kind in subclasses_of(DomainError):
+        if "code" in vars(kind):
+            by_code.setdefault(kind.code, set()).add(kind)
+
+    assert {code: kinds for code, kinds in by_code.items() if len(kinds) > 1} == {}
+    codes = codes_of_ours()
+    assert len({code for code, _ in codes}) == len(codes)
+
+
+def test_every_error_that_is_raised_has_a_code_and_a_status() -> None:
+    leaves = [kind for kind in subclasses_of(DomainError) if not kind.__subclasses__()]
+
+    assert [kind for kind in leaves if not (hasattr(kind, "code") and hasattr(kind, "status"))] == []
+
+
+def test_the_table_names_every_code_and_no_other() -> None:
+    rows = codes_of_readme()
+
+    assert len(rows) == len(set(rows))
+    assert set(rows) == codes_of_ours() | codes_of_nginx()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("pair", ["sqlite"], indirect=True)
+def test_the_document_names_codes_by_status(pair: Pair, service: str) -> None:
+    document = api.get(pair.url(service) + "/openapi.json", timeout=30).json()
+    named: set[tuple[str, int]] = set()
+    for path in document["paths"].values():
+        for operation in (path[method] for method in path if method != "parameters"):
+            for status, response in operation["responses"].items():
+                content = response.get("content", {}).get("application/problem+json")
+                codes = content["schema"]["properties"]["code"]["enum"] if content else []
+                named |= {(code, int(status)) for code in codes}
+                assert all(f"`{code}`" in response["description"] for code in codes)
+
+    assert named <= set(codes_of_readme())
+    assert {("token-expired", 401), ("token-revoked", 401), ("not-json", 400)} <= named
+    assert {"auth": ("name-taken", 409), "books": ("key-reused", 422)}[service] in named
+
+
+def test_what_nginx_answers_has_the_code_that_the_services_give_it() -> None:
+    assert ("body-too-large", 413) in codes_of_nginx() & codes_of_ours()
+    known = dict(codes_of_ours())
+
+    assert [code for code, status in codes_of_nginx() if known.get(code, status) != status] == []
