@@ -3,7 +3,6 @@
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Annotated, Literal
 
@@ -18,7 +17,7 @@ from common.ops import stop_signal
 from common.ops.limits import Busy, ConcurrencyLimit
 from common.tokens.access import InvalidToken, TokenExpired
 from common.tokens.service import verify_service_token
-from common.web.field_types import Digits, Schema
+from common.web.field_types import Digits, Schema, Timestamp
 from common.web.guard import JWT_SCHEME, TokenMissing, bearer_token, verifier
 from common.web.responses import json_response
 from common.web.routes import ApiBlueprint
@@ -67,9 +66,9 @@ class SessionEnded:
     """A session ended; its last access token is dead at `until`."""
 
     id: int
-    at: datetime
+    at: Timestamp
     sid: str
-    until: datetime
+    until: Timestamp
     type: Literal["session.ended"] = "session.ended"
 
 
@@ -78,7 +77,7 @@ class UserDeleted:
     """A user was deleted."""
 
     id: int
-    at: datetime
+    at: Timestamp
     public_id: PublicId
     type: Literal["user.deleted"] = "user.deleted"
 

@@ -11,7 +11,7 @@ from werkzeug.routing import BaseConverter
 from auth_service import names
 from auth_service.models import UserRow
 from auth_service.passwords.policy import MAX_LENGTH, complaint, is_same
-from common.web.field_types import CONTROLS, NOT_BLANK, SPACES, rule_error
+from common.web.field_types import CONTROLS, NOT_BLANK, SPACES, Timestamp, rule_error
 
 # What OpenAPI can say of a name: no control character, colon or line separator, and not spaces alone.
 NOT_IN_NAMES = rf"{CONTROLS}:\u1680\u2028\u2029"
@@ -72,8 +72,8 @@ class UserPayload:
     name: str
     admin: bool
     disabled: bool
-    created_at: datetime
-    last_login_at: datetime | None
+    created_at: Timestamp
+    last_login_at: Timestamp | None
 
 
 @dataclass(slots=True)
@@ -117,9 +117,9 @@ class SessionPayload:
 
     id: PublicId
     current: bool
-    created_at: datetime
-    last_used_at: datetime
-    expires_at: datetime
+    created_at: Timestamp
+    last_used_at: Timestamp
+    expires_at: Timestamp
     user_agent: str
     ip: str
 

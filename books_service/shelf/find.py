@@ -5,7 +5,6 @@ entities (docs/design.md has the measurements).
 """
 
 from dataclasses import dataclass, fields
-from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -13,6 +12,7 @@ from sqlalchemy import Connection, Select, bindparam, select
 
 from books_service.models import Book, db
 from common.errors import DomainError
+from common.web.field_types import Timestamp
 
 
 @dataclass(slots=True)
@@ -24,8 +24,8 @@ class BookPayload:
     Author: str
     Publisher: str
     book_prize: int | None
-    created_at: datetime
-    updated_at: datetime
+    created_at: Timestamp
+    updated_at: Timestamp
     version: Annotated[int, Field(exclude=True)] = 1  # one more with each change
 
     @property
