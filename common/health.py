@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from flask import Flask, Response, current_app
+from flask import Flask, Response, current_app, request
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -29,10 +29,10 @@ class ServiceInfo:
     """What the service is and where its documents are."""
 
     service: str
-    openapi: str = "/openapi.json"
-    docs: str = "/docs"
-    health: str = "/healthz"
-    readiness: str = "/readyz"
+    openapi: str
+    docs: str
+    health: str
+    readiness: str
 
 
 @dataclass(slots=True)
@@ -50,6 +50,7 @@ class Readiness:
     checks: dict[str, State | float]  # a number is in seconds
 
 
+LINKS = ("/openapi.json", "/docs", "/healthz", "/readyz")
 READY = Readiness("ok", {"database": "ok", "schema": "ok", "keys": "ok"})
 NOT_READY = Readiness("failing", {"database": "ok", "schema": "failing", "keys": "ok"})
 
@@ -64,10 +65,10 @@ def init_app(app: Flask, db: Database, *, checks: Mapping[str, Check] | None = N
     app.extensions["readiness"] = partial(find_readiness, db, checks or {})
 
 
-@blueprint.operation("GET /", responses={200: ServiceInfo("books_service")})
+@blueprint.operation("GET /", responses={200: ServiceInfo("books_service", *LINKS)})
 def show_service() -> Response:
     """Name the service and link its documents."""
-    return json_response(ServiceInfo(current_app.name))
+    return json_response(ServiceInfo(current_app.name, *(request.root_path + path for path in LINKS)))
 
 
 @blueprint.operation("GET /healthz", responses={200: Health()})

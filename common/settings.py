@@ -10,6 +10,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from common.client_address import Network, parse_network
+from common.url_prefix import parse_prefix
 
 DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
 CPU_MAX = Path("/sys/fs/cgroup/cpu.max")  # microseconds of each period, or "max"
@@ -18,6 +19,7 @@ ORIGIN = re.compile(
     r"(?!https://.*:443$|http://.*:80$)"
     r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?"
 )
+HTTP_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")  # RFC 9110 section 5.6.2
 
 
 class Misconfigured(SystemExit):
@@ -64,6 +66,19 @@ class Environment:
             )
         return items
 
+    def header_names(self, name: str) -> tuple[str, ...]:
+        """Return the header names of a list; `*` would not let a page send `Authorization`."""
+        items = self.items(name)
+        if "*" in items or not all(map(HTTP_TOKEN.fullmatch, items)):
+            raise Misconfigured(f"{name} must hold names of headers, separated by commas")
+        return items
+
+    def url_prefix(self, name: str) -> str:
+        prefix = parse_prefix(self.text(name))
+        if prefix is None:
+            raise Misconfigured(f"{name} must be a path such as /shop")
+        return prefix
+
     def networks(self, name: str) -> tuple[Network, ...]:
         """Return the networks of a list, in which an address is a network of one."""
         items = self.items(name)
@@ -91,7 +106,9 @@ class Settings:
     workers: int
     threads: int  # a worker
     cors_origins: tuple[str, ...]
+    cors_headers: tuple[str, ...]
     trusted_proxies: tuple[Network, ...]
+    url_prefix: str  # "" or a path without a slash at its end
     is_command: bool  # a `flask` command, which must run before there is a key file
 
     @property
@@ -119,7 +136,9 @@ def common_settings(
         "workers": workers(environment),
         "threads": environment.integer("THREADS", 16, low=1, high=1024),
         "cors_origins": environment.origins("CORS_ORIGINS"),
+        "cors_headers": environment.header_names("CORS_HEADERS"),
         "trusted_proxies": environment.networks("TRUSTED_PROXIES"),
+        "url_prefix": environment.url_prefix(f"{prefix}_URL_PREFIX"),
         "is_command": os.environ.get("FLASK_RUN_FROM_CLI") == "true" and "run" not in sys.argv,
     }
 

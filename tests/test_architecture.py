@@ -43,7 +43,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("web", "server"),
         ("db", "tokens"),
         ("ops",),
-        ("settings", "errors", "client_address", "healthcheck"),
+        ("settings", "errors", "client_address", "url_prefix", "healthcheck"),
     ),
 }
 BESIDE = {
@@ -53,10 +53,17 @@ BESIDE = {
     ("feed", "shelf"),
     ("transfer", "shelf"),
     ("settings", "client_address"),
+    ("settings", "url_prefix"),
+    ("url_prefix", "client_address"),
     ("other", "other"),
 }
 SERVERS = {"gunicorn", "granian", "common.server"}
-WITHOUT_FLASK = ("common.tokens", "common.client_address", "auth_service.passwords.policy")
+WITHOUT_FLASK = (
+    "common.tokens",
+    "common.client_address",
+    "common.url_prefix",
+    "auth_service.passwords.policy",
+)
 
 FLASK_NAMES = {"create_app", "init_app"}  # each package has its own, by Flask's custom
 

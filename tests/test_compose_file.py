@@ -17,12 +17,16 @@ TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 # What a container has fixed places for, and what is built from others.
 FIXED = {"DATA_DIR", "HOST", "PORT", "METRICS_PORT"} | {"AUTH_URL", "FOLLOWER_HEARTBEAT"}  # of the follower
+OWN = {"URL_PREFIX"}  # with the service's own prefix
 ONCE = {"keys", "db-roles", "auth-migrate", "books-migrate"}
 
 
 @pytest.mark.parametrize(("service", "kind"), [("auth", AuthSettings), ("books", BooksSettings)])
 def test_every_setting_reaches_the_container(service: str, kind: type[Settings]) -> None:
-    assert variables(kind) - FIXED - COMPOSE["services"][service]["environment"].keys() == set()
+    environment = COMPOSE["services"][service]["environment"].keys()
+
+    assert variables(kind) - FIXED - OWN - environment == set()
+    assert {f"{service.upper()}_{name}" for name in OWN} <= environment
 
 
 def test_every_variable_and_every_service_is_documented() -> None:

@@ -42,8 +42,11 @@ def test_the_table_of_routes_is_complete(pair: Pair, service: str, title: str) -
 
 @pytest.mark.parametrize(("kind", "prefix"), [(AuthSettings, "AUTH"), (BooksSettings, "BOOKS")])
 def test_the_tables_of_settings_are_complete(kind: type[Settings], prefix: str) -> None:
-    own = {f"{prefix}_{name}" for name in ("PORT", "METRICS_PORT", "DATABASE_URL", "DATABASE_PASSWORD")}
-    names = variables(kind) - {"PORT", "METRICS_PORT"} | own | {"JWT_SECRET"}
+    own = {
+        f"{prefix}_{name}"
+        for name in ("PORT", "METRICS_PORT", "URL_PREFIX", "DATABASE_URL", "DATABASE_PASSWORD")
+    }
+    names = variables(kind) - {"PORT", "METRICS_PORT", "URL_PREFIX"} | own | {"JWT_SECRET"}
     text = section("## Settings")
 
     assert names >= {"DATA_DIR", "JWT_KEYS_FILE"}

@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 from http.server import ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 
 import structlog
@@ -42,7 +43,7 @@ class MetricsServer(ThreadingHTTPServer):
 
 
 class MetricsPage(MetricsHandler):
-    """Answers `GET /metrics` with the sum over all workers, anything else with 404."""
+    """Answers `GET /metrics`, in the format that is asked for, with the sum over all workers."""
 
     timeout = 5.0  # seconds that a client may be silent
     server_version = "bookstore"
@@ -56,3 +57,10 @@ class MetricsPage(MetricsHandler):
         self.registry = CollectorRegistry()
         MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call] # untyped there
         super().do_GET()
+
+    do_HEAD = do_GET  # noqa: N815 - the same
+
+    def end_headers(self) -> None:
+        super().end_headers()
+        if self.command == "HEAD":
+            self.wfile = BytesIO()  # where the page goes

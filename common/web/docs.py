@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import flask_swagger_ui
-from flask import Blueprint, Response, current_app, render_template, send_from_directory
+from flask import Blueprint, Response, current_app, render_template, request, send_from_directory
+from pydantic_core import to_json
 
 from common.web.routes import reading
 
@@ -28,7 +29,8 @@ blueprint = Blueprint("docs", __name__, template_folder="templates")
 @reading
 def show_document() -> Response:
     """Show the OpenAPI document."""
-    return Response(current_app.extensions["openapi"], mimetype="application/json")
+    document = current_app.extensions["openapi"] | {"servers": [{"url": request.root_path or "/"}]}
+    return Response(to_json(document), mimetype="application/json")
 
 
 @blueprint.get("/docs")

@@ -4,11 +4,16 @@ import re
 
 from flask import Flask, Response, abort, request
 
+from common.ops import metrics
 from common.settings import Settings
+from common.web.responses import empty_response
 
 HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")  # RFC 3986 section 3.2
+METHODS = ", ".join(sorted(metrics.METHODS))
+# What the routes read, and what libraries and the tools that trace requests add by themselves.
 ALLOWED_HEADERS = (
-    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-ID, x-access-tokens"
+    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-ID, x-access-tokens,"
+    " X-Requested-With, Cache-Control, traceparent, tracestate, baggage, sentry-trace"
 )
 EXPOSED_HEADERS = (
     "Content-Disposition, ETag, Idempotency-Replayed, Link, Location, Retry-After, WWW-Authenticate,"
@@ -20,10 +25,15 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Check the address of every request of `app`, and set the headers of every answer."""
     app.url_map.merge_slashes = False  # werkzeug would redirect
     app.before_request(check_host)
+    app.before_request(describe_server)
     app.after_request(protect)
+    app.after_request(add_prefix)
     if settings.cors_origins:
-        origins = frozenset(settings.cors_origins)
-        app.after_request(lambda response: allow_origin(response, origins))
+        origins, headers = (
+            frozenset(settings.cors_origins),
+            ", ".join([ALLOWED_HEADERS, *settings.cors_headers]),
+        )
+        app.after_request(lambda response: allow_origin(response, origins, headers))
 
 
 def check_host() -> None:
@@ -36,6 +46,13 @@ def check_host() -> None:
         abort(400)
 
 
+def describe_server() -> Response | None:
+    """Answer `OPTIONS *`, which asks about no route (RFC 9110 section 9.3.7)."""
+    environ = request.environ
+    is_asked = environ["REQUEST_METHOD"] == "OPTIONS" and environ["PATH_INFO"] == "*"
+    return empty_response(204, {"Allow": METHODS}) if is_asked else None
+
+
 def protect(response: Response) -> Response:
     """Forbid caching, unless the route says otherwise, and guesses of the media type."""
     response.headers.setdefault("Cache-Control", "no-store")
@@ -45,16 +62,30 @@ def protect(response: Response) -> Response:
     return response
 
 
-def allow_origin(response: Response, origins: frozenset[str]) -> Response:
-    """Let a page of one of `origins` read the answer (Fetch standard, CORS protocol)."""
+def add_prefix(response: Response) -> Response:
+    """Let the addresses of ours in the headers begin with the path that a proxy takes off."""
+    if prefix := request.root_path:
+        for name in {"Location", "Link"} & set(response.headers.keys()):
+            response.headers[name] = response.headers[name].replace("/", f"{prefix}/", 1)
+    return response
+
+
+def allow_origin(response: Response, origins: frozenset[str], headers: str) -> Response:
+    """Let a page of one of `origins` read the answer, and send `headers` (Fetch standard, CORS protocol).
+
+    A page that asks before it sends a request to no address of ours may send it, and then reads the 404.
+    """
+    is_preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+    if is_preflight and response.status_code == 404 and request.headers.get("Origin") in origins:
+        response = empty_response(204, {"Allow": METHODS})
     response.vary.add("Origin")
     origin = request.headers.get("Origin")
     if origin not in origins:
         return response
     response.headers["Access-Control-Allow-Origin"] = origin
     response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
-    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+    if is_preflight:
         response.headers["Access-Control-Allow-Methods"] = ", ".join(sorted(response.allow))
-        response.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
+        response.headers["Access-Control-Allow-Headers"] = headers
         response.headers["Access-Control-Max-Age"] = "600"  # seconds
     return response

@@ -8,7 +8,6 @@ from typing import Any
 from flask import Flask
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
-from pydantic_core import to_json
 
 from common.errors import BrokenBody, DomainError, TokenRejected, TokenRevoked
 from common.tokens.access import TokenExpired
@@ -43,10 +42,7 @@ PROBLEM_SCHEMAS: Mapping[str, Json] = {
     },
     "Problem": {
         "type": "object",
-        "description": (
-            "What went wrong (RFC 9457): `code` is one word for one case, `message` the short text that older"
-            " clients read."
-        ),
+        "description": "What went wrong (RFC 9457): `code` is one word for one case, `message` for people.",
         "properties": {
             **dict.fromkeys(("type", "title", "code", "detail", "message"), TEXT),
             **dict.fromkeys(("status", "error_count"), NUMBER),
@@ -89,11 +85,11 @@ def init_app(app: Flask, *, version: str, blueprints: Sequence[ApiBlueprint]) ->
     """Register the blueprints, and write the document of all of them."""
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
-    app.extensions["openapi"] = to_json(document(app, version, blueprints))
+    app.extensions["openapi"] = document(app, version, blueprints)
 
 
 def document(app: Flask, version: str, blueprints: Sequence[ApiBlueprint]) -> Json:
-    """Return the document of the routes of `blueprints`."""
+    """Return the document of the routes of `blueprints`; where the server is depends on the request."""
     operations = [operation for blueprint in blueprints for operation in blueprint.operations]
     references, schemas = schemas_of(operations)
     paths: dict[str, Json] = {}
@@ -103,7 +99,6 @@ def document(app: Flask, version: str, blueprints: Sequence[ApiBlueprint]) -> Js
     return {
         "openapi": "3.1.0",
         "info": {"title": app.config["TITLE"], "version": version, "description": DESCRIPTION},
-        "servers": [{"url": "/"}],
         "tags": [{"name": each.name, "description": each.description} for each in blueprints],
         "paths": paths,
         "components": {

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
@@ -16,6 +17,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 
 from common.errors import DomainError
+from common.settings import HTTP_TOKEN
 from common.web.field_types import PATTERN_MESSAGES, RULE, Schema
 
 MERGE_PATCH = "application/merge-patch+json"  # RFC 7396
@@ -59,7 +61,7 @@ class NotJson(DomainError):
 
 
 class UnsupportedMediaType(DomainError):
-    """The body is compressed, of another media type than the route takes, or not in UTF-8."""
+    """The body is of another media type than the route takes, or not in UTF-8."""
 
     status = 415
     code = "unsupported-media-type"
@@ -69,6 +71,16 @@ class UnsupportedMediaType(DomainError):
         self.headers = {"Accept-Patch": ", ".join(types)} if method == "PATCH" else {}  # RFC 5789
 
 
+class EncodedBody(UnsupportedMediaType):
+    """The body is compressed, or encoded in another way (RFC 9110 section 8.4)."""
+
+    headers: Mapping[str, str] = {"Accept-Encoding": "identity"}
+
+    def __init__(self, coding: str) -> None:
+        known = f" with {coding}" if HTTP_TOKEN.fullmatch(coding) else ""
+        self.message = f"the body must not be encoded{known}"
+
+
 def read_media_type(types: Collection[str]) -> str:
     """Return the media type of the body, which is one of `types` in UTF-8, or refuse with 415."""
     environ = request.environ
@@ -76,8 +88,10 @@ def read_media_type(types: Collection[str]) -> str:
     mimetype, options = parse_options_header(content_type)  # it drops a parameter that it cannot read
     charsets = len(CHARSET.findall(content_type))
     is_utf_8 = not charsets or (charsets == 1 and options.get("charset", "").lower() in ("utf-8", "utf8"))
-    is_plain = environ.get("HTTP_CONTENT_ENCODING", "identity").lower() == "identity"
-    if mimetype.lower() not in types or not is_utf_8 or not is_plain:
+    coding = environ.get("HTTP_CONTENT_ENCODING", "identity")
+    if coding.lower() != "identity":
+        raise EncodedBody(coding)
+    if mimetype.lower() not in types or not is_utf_8:
         raise UnsupportedMediaType(types, method=request.method)
     return mimetype.lower()
 
@@ -114,7 +128,7 @@ def read_json(
     """Return the JSON body of one of `types`, or None where `body_if` says that there is none."""
     if body_if and not body_if():
         return None
-    body = read_body(types)
+    body = read_body(types).removeprefix(BOM_UTF8)
     # Strictly first: pydantic's own parser takes NaN where a later member of the same name replaces it.
     try:
         from_json(body, allow_inf_nan=False)
@@ -141,9 +155,9 @@ def _integer(digits: str) -> float:
 
 
 def read_query(model: type[Schema], errors: list[FieldError]) -> Any:
-    """Return the parameters of the query, none of which may be given twice."""
+    """Return the parameters of the query, none of which may be given twice; an empty one is left out."""
     pairs = _query_pairs()
-    sent = dict(pairs)
+    sent = {name: value for name, value in pairs if value or name not in model.model_fields}
     if len(sent) < len(pairs):
         counts = Counter(name for name, _ in pairs).items()
         errors += (

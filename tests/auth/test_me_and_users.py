@@ -129,9 +129,9 @@ def test_users_are_found_by_the_start_of_their_name_in_any_case(
     "query, wrong",
     [
         (f"limit={value}", ["limit"])
-        for value in ("0", "201", "-1", "+1", "01", "1.0", "x", "", "%D9%A1", "9" * 30)
+        for value in ("0", "201", "-1", "+1", "01", "1.0", "x", "%D9%A1", "9" * 30)
     ]
-    + [(f"cursor={value}", ["cursor"]) for value in ("", "x", "AAAA", "%00", "%ff", "é", "A" * 3000, "a=b")]
+    + [(f"cursor={value}", ["cursor"]) for value in ("x", "AAAA", "%00", "%ff", "é", "A" * 3000, "a=b")]
     + [("name=%00", ["name"]), ("name=a%0Ab", ["name"]), ("page=1", ["page"]), ("Limit=1", ["Limit"])]
     + [("limit=1&limit=2", ["limit"]), ("limit=0&page=1&name=%00", ["limit", "name", "page"])],
 )

@@ -56,7 +56,7 @@ def test_the_format_is_the_one_that_the_client_prefers_unless_the_query_says_it(
 
 
 @on_sqlite
-@every("query", ["format=xml", "format=", "format=CSV", "format=csv&format=csv", "page=1"])
+@every("query", ["format=xml", "format=CSV", "format=csv&format=csv", "page=1"])
 def test_a_query_that_breaks_a_rule_is_refused(person: Person, query: str) -> None:
     assert complaints(person.get(f"/books/export?{query}")) == [query.partition("=")[0]]
 

@@ -107,9 +107,9 @@ def test_a_cursor_of_somebody_else_is_refused(pair: Pair, person: Person) -> Non
     assert complaints(person.get("/books", params={"cursor": cursor})) == ["cursor"]
 
 
-LIMITS = ["0", "201", "-1", "%2B1", "01", "1.0", "1e1", "x", "", "+1", "1+"]
+LIMITS = ["0", "201", "-1", "%2B1", "01", "1.0", "1e1", "x", "+1", "1+"]
 LIMITS += ["%D9%A1", "1%00", "9" * 30, "true", "null", "%ff", "1,2", "1_0", "1&limit=1", "1;x=1"]
-CURSORS = ["", "x", "AAAA", "%00", "%ff", "%ED%A0%80", "A" * 3000, "a=b"]
+CURSORS = ["x", "AAAA", "%00", "%ff", "%ED%A0%80", "A" * 3000, "a=b"]
 
 
 @on_sqlite

@@ -74,7 +74,7 @@ def test_a_shelf_is_sorted_by_id_if_nobody_says_otherwise(pair: Pair) -> None:
 
 
 @on_sqlite
-@every("sort", ["", "ID", "author", "+name", "--id", "-", "name,id", "-Name", "owner", "Publisher"])
+@every("sort", ["ID", "author", "+name", "--id", "-", "name,id", "-Name", "owner", "Publisher"])
 def test_there_is_no_other_sort(person: Person, sort: str) -> None:
     assert complaints(person.get("/books", params={"sort": sort})) == ["sort"]
 

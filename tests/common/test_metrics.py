@@ -47,6 +47,31 @@ def counting(pair: ServedPair, service: str, growth: dict[str, float]) -> Iterat
     assert {name: after.get(name, 0) - before.get(name, 0) for name in growth} == growth
 
 
+@every(
+    "accept, content_type",
+    [
+        ("*/*", "text/plain; version=0.0.4; charset=utf-8"),
+        ("text/plain;version=0.0.4", "text/plain; version=0.0.4; charset=utf-8"),
+        ("application/openmetrics-text;version=1.0.0", "application/openmetrics-text; version=1.0.0"),
+        (
+            "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4",
+            "application/openmetrics-text",
+        ),
+    ],
+)
+def test_the_page_is_in_the_format_that_is_asked_for(
+    pair: ServedPair, accept: str, content_type: str
+) -> None:
+    url = f"http://127.0.0.1:{pair.metrics_ports['books']}/metrics"
+
+    answer, head = (api.request(method, url, headers={"Accept": accept}) for method in ("GET", "HEAD"))
+
+    assert answer.headers["Content-Type"].startswith(content_type)
+    assert answer.text.endswith("# EOF\n") == content_type.startswith("application/openmetrics-text")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Type"] == answer.headers["Content-Type"]
+
+
 @every("service", SERVICES)
 def test_metrics_are_not_on_the_port_of_the_service(pair: ServedPair, service: str) -> None:
     assert_problem(api.get(pair.url(service) + "/metrics"), 404)

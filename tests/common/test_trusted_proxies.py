@@ -62,7 +62,7 @@ def test_a_security_event_and_a_session_name_the_client_behind_the_proxy(
 
 
 def test_a_trusted_proxy_tells_no_scheme_and_no_host(behind_proxy: Pair) -> None:
-    forged = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example", "X-Forwarded-Prefix": "/x"}
+    forged = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example", "X-Forwarded-Port": "444"}
     url = behind_proxy.url("auth")
 
     plain = api.get(url + "/")

@@ -1,0 +1,145 @@
+"""What many clients send without meaning harm: a byte order mark, and parameters that they left empty."""
+
+from codecs import BOM_UTF8
+
+import pytest
+import requests
+
+from tests import api
+from tests.cases import every
+from tests.common.routes import ROUTES, Route, anonymous, post_json
+from tests.conftest import keys_of
+from tests.feed.service_tokens import service_token
+from tests.pair import SERVICES, Pair
+from tests.people import Person, assert_problem, complaints
+
+# Nothing of it is known to a database.
+pytestmark = pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
+
+CODINGS = ["gzip", "br", "deflate", "zstd", "GZIP", "x-gzip", "aws-chunked"]
+NO_TOKENS = ["gzip, br", "", "<script>", "a b", "é", "gzip;q=1", "a" * 65, '"gzip"', "a\tb"]
+
+
+@every("route", ROUTES)
+def test_a_body_may_begin_with_a_byte_order_mark(route: Route, reader: Person) -> None:
+    without, with_mark = (post_json(route, reader, mark + b'{"x":1}') for mark in (b"", BOM_UTF8))
+
+    assert complaints(with_mark) == complaints(without)
+    assert_problem(post_json(route, reader, BOM_UTF8), 400)
+    assert_problem(post_json(route, reader, 2 * BOM_UTF8 + b"{}"), 400)
+
+
+def test_a_byte_order_mark_counts_for_the_size_of_a_body(reader: Person) -> None:
+    longest = b"{}".ljust(65_536)
+
+    assert_problem(post_json(ROUTES[0], reader, longest), 422)
+    assert_problem(post_json(ROUTES[0], reader, BOM_UTF8 + longest), 413)
+
+
+def assert_encoded(answer: requests.Response, text: str) -> None:
+    problem = assert_problem(answer, 415, text)
+    assert problem["code"] == "unsupported-media-type"
+    assert answer.headers["Accept-Encoding"] == "identity"
+
+
+@every("route", ROUTES)
+@every("coding", CODINGS)
+def test_a_coding_is_refused_by_its_name(route: Route, reader: Person, coding: str) -> None:
+    answer = anonymous(route, reader, b"{}", Content_Type="application/json", Content_Encoding=coding)
+
+    assert_encoded(answer, f"the body must not be encoded with {coding}")
+
+
+@every("kind", ["text/csv", "application/x-ndjson"])
+@every("coding", CODINGS)
+def test_a_coding_of_a_file_is_refused_by_its_name(reader: Person, kind: str, coding: str) -> None:
+    headers = reader.with_token(Content_Type=kind, Content_Encoding=coding)
+
+    answer = reader.request("POST", "books", "/books/import", data=b"x", headers=headers)
+
+    assert_encoded(answer, f"the body must not be encoded with {coding}")
+
+
+@every("coding", NO_TOKENS)
+def test_what_is_no_name_of_a_coding_is_not_repeated(reader: Person, coding: str) -> None:
+    headers = reader.with_token(Content_Type="application/json", Content_Encoding=coding)
+
+    answer = reader.request("POST", "books", "/books", data=b"{}", headers=headers)
+
+    assert_encoded(answer, "the body must not be encoded")
+
+
+@every("coding", ["identity", "Identity"])
+def test_no_coding_may_be_named(reader: Person, coding: str) -> None:
+    headers = {"Content_Type": "application/json", "Content_Encoding": coding}
+
+    assert_problem(anonymous(ROUTES[0], reader, b"{}", **headers), 422)
+
+
+def test_a_wrong_media_type_names_those_that_are_right(reader: Person) -> None:
+    answer = anonymous(ROUTES[0], reader, b"{}", Content_Type="text/plain")
+
+    assert_problem(answer, 415, "the body must be application/json in UTF-8")
+    assert "Accept-Encoding" not in answer.headers
+
+
+def asked(admin: Person, service: str, path: str, query: str) -> requests.Response:
+    """Ask a route that takes a query, as somebody who may."""
+    token = service_token(keys_of(admin.pair)[0]) if path == "/events" else admin.token
+    headers = {"Authorization": f"Bearer {token}"}
+    if path == "/books/import":
+        headers["Content-Type"] = "text/csv"
+        return admin.request(
+            "POST", service, f"{path}?{query}", data="name,Author,Publisher\r\n", headers=headers
+        )
+    return admin.get(f"{path}?{query}", service, headers=headers)
+
+
+def queries(pair: Pair) -> list[tuple[str, str, list[str]]]:
+    """Return each route that takes a query, with its parameters, as the documents have them."""
+    found = []
+    for service in SERVICES:
+        document = api.get(pair.url(service) + "/openapi.json").json()
+        for path, item in document["paths"].items():
+            for operation in (item[method] for method in item if method != "parameters"):
+                names = [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
+                found += [(service, path, names)] if names else []
+    return found
+
+
+def test_an_empty_parameter_counts_as_left_out(pair: Pair, admin: Person) -> None:
+    routes = queries(pair)
+
+    assert {path for _, path, _ in routes} >= {
+        "/users",
+        "/events",
+        "/books",
+        "/books/export",
+        "/books/import",
+    }
+    for service, path, names in routes:
+        left_out = asked(admin, service, path, "")
+        for query in [*(f"{name}=" for name in names), "&".join(f"{name}=" for name in names)]:
+            answer = asked(admin, service, path, query)
+            assert (answer.status_code, answer.text) == (200, left_out.text), (path, query)
+
+
+def test_an_unknown_parameter_is_refused_even_if_it_is_empty(pair: Pair, admin: Person) -> None:
+    for service, path, names in queries(pair):
+        assert complaints(asked(admin, service, path, f"{names[0]}=&price=")) == ["price"]
+    for service in SERVICES:
+        assert complaints(api.get(pair.url(service) + "/healthz?x=")) == ["x"]
+
+
+def test_a_parameter_is_given_once_even_if_it_is_empty(admin: Person) -> None:
+    assert complaints(asked(admin, "books", "/books", "limit=&limit=5")) == ["limit"]
+
+
+def test_the_next_page_is_that_of_what_was_not_left_out(admin: Person) -> None:
+    for _ in range(2):
+        admin.add_book()
+
+    first = admin.get("/books?limit=1&q=&name=&sort=")
+
+    link = first.headers["Link"].removeprefix("<").partition(">")[0]
+    assert admin.get(link).json()["list_of_books"] != first.json()["list_of_books"]

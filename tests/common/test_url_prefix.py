@@ -1,0 +1,179 @@
+"""The path that a proxy takes off: who may tell it, what it may be, and where it is put back."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import urljoin
+
+import pytest
+import requests
+
+from auth_service.settings import AuthSettings
+from books_service.settings import BooksSettings
+from common.url_prefix import parse_prefix
+from tests import api
+from tests.cases import every
+from tests.common.bare import refusal
+from tests.common.wire import send
+from tests.pair import SERVICES, Pair
+from tests.people import Person, book, register
+
+GOOD = ["/shop", "/shop/auth", "/a/b/c", "/v1.2", "/~ann", "/_x-y", "/...", "/.well-known", "/a..b"]
+BAD = [
+    "//evil.example",
+    "/shop//x",
+    "/..",
+    "/../x",
+    "/shop/..",
+    "/shop/../x",
+    "/.",
+    "/./x",
+    "shop",
+    "shop/",
+    "x:/y",
+]
+BAD += [
+    "https://evil.example",
+    "/shop\\x",
+    "\\\\evil",
+    "/a b",
+    "/a;b",
+    "/a?b",
+    "/a#b",
+    "/%2e%2e",
+    "/a,/b",
+    "/<x>",
+]
+BAD += ['/"x"', "/a\x85", "/é", "/a\tb", "/" + "x" * 101, "/x" * 11, "/x" * 2000, "/shop//", "/a:b", "/a@b"]
+ADDRESS = re.compile(r'(?:href|src|data-document)="([^"]*)"')
+
+
+@pytest.fixture(scope="session")
+def pair(pairs: Callable[[str], Pair]) -> Pair:
+    """Return both services on one database, for none knows of prefixes."""
+    return pairs("sqlite")
+
+
+@pytest.fixture
+def behind_proxy(pair: Pair) -> Pair:
+    """Return both services, to which the tests are a proxy that they trust, with a prefix by setting too."""
+    return pair.variant(TRUSTED_PROXIES="127.0.0.1", AUTH_URL_PREFIX="/own/", BOOKS_URL_PREFIX="/own")
+
+
+def prefix_of(pair: Pair, service: str, *headers: str) -> str:
+    """Return the prefix of the addresses that a service gives out."""
+    answer = send(pair, service, "GET /openapi.json", list(headers))
+    assert answer.status_code == 200
+    [server] = answer.json()["servers"]
+    return str(server["url"])
+
+
+@every("service", SERVICES)
+@every("prefix", GOOD)
+def test_the_prefix_of_a_trusted_proxy_counts(behind_proxy: Pair, service: str, prefix: str) -> None:
+    assert prefix_of(behind_proxy, service, f"X-Forwarded-Prefix: {prefix}") == prefix
+    assert prefix_of(behind_proxy, service, f"X-Forwarded-Prefix: {prefix}/") == prefix
+    assert prefix_of(behind_proxy, service, "X-Forwarded-Prefix: /") == "/"
+
+
+@every("service", SERVICES)
+@every("prefix", [*BAD, ""])
+def test_a_prefix_that_could_lead_astray_is_ignored(behind_proxy: Pair, service: str, prefix: str) -> None:
+    assert prefix_of(behind_proxy, service, f"X-Forwarded-Prefix: {prefix}") == "/own"
+
+
+@every("service", SERVICES)
+def test_nobody_else_tells_a_prefix(pair: Pair, service: str) -> None:
+    elsewhere = pair.variant(TRUSTED_PROXIES="10.0.0.1", AUTH_URL_PREFIX="/own", BOOKS_URL_PREFIX="/own")
+    client = ["X-Forwarded-For: 127.0.0.1", "X-Forwarded-Prefix: /shop"]
+
+    assert prefix_of(elsewhere, service, *client) == "/own"
+    assert (
+        prefix_of(pair.variant(AUTH_URL_PREFIX="/own", BOOKS_URL_PREFIX="/own"), service, *client) == "/own"
+    )
+    assert prefix_of(pair, service, *client) == "/"
+
+
+@every("headers", [["X-Forwarded-Prefix: /a", "X-Forwarded-Prefix: /b"], ["X_Forwarded_Prefix: /a"]])
+def test_what_is_no_header_of_one_proxy_is_ignored(behind_proxy: Pair, headers: list[str]) -> None:
+    assert prefix_of(behind_proxy, "books", *headers) == "/own"
+
+
+def test_without_a_prefix_addresses_begin_at_the_root(pair: Pair) -> None:
+    assert prefix_of(pair, "books") == "/"
+
+
+@every("kind, name", [(AuthSettings, "AUTH_URL_PREFIX"), (BooksSettings, "BOOKS_URL_PREFIX")])
+@every("value", BAD)
+def test_a_setting_that_is_no_prefix_is_refused(
+    kind: type[AuthSettings | BooksSettings], name: str, value: str
+) -> None:
+    assert refusal(kind, **{name: value}) == f"{name} must be a path such as /shop"
+
+
+@every("value", ["/a\n", "\n", "/a\r\nX: y", "/a\0", " /a"])
+def test_no_control_character_is_part_of_a_prefix(value: str) -> None:
+    assert parse_prefix(value) is None
+
+
+class Proxied:
+    """Somebody whose requests come through a proxy that takes `/shop` off."""
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        self.headers = person.with_token(X_Forwarded_Prefix="/shop")
+
+    def request(self, method: str, address: str, **options: object) -> requests.Response:
+        assert address.startswith("/shop/")
+        path = address.removeprefix("/shop")
+        return self.person.request(method, "books", path, headers=self.headers, **options)
+
+
+def test_location_and_link_can_be_followed(behind_proxy: Pair) -> None:
+    proxied = Proxied(register(behind_proxy))
+    made = [proxied.request("POST", "/shop/books", json=book()) for _ in range(3)]
+
+    shown = proxied.request("GET", made[0].headers["Location"])
+    page = proxied.request("GET", "/shop/books?limit=2&q=/books/")
+    first = proxied.request("GET", "/shop/books?limit=2")
+    link = first.headers["Link"]
+    rest = proxied.request("GET", link.removeprefix("<").partition(">")[0])
+
+    assert shown.json() == made[0].json()["book"]
+    assert link.endswith('; rel="next"')
+    listed = first.json()["list_of_books"] + rest.json()["list_of_books"]
+    assert listed == [each.json()["book"] for each in made]
+    assert page.json()["list_of_books"] == []
+
+
+def test_a_new_user_is_told_an_address_behind_the_prefix(behind_proxy: Pair) -> None:
+    body = {"name": "Ann of the prefix", "password": "the moon is made of paper"}
+
+    answer = api.post(behind_proxy.url("auth") + "/register", json=body)
+
+    assert answer.headers["Location"].startswith("/own/")
+
+
+@every("service", SERVICES)
+def test_every_address_of_the_docs_leads_somewhere(behind_proxy: Pair, service: str) -> None:
+    headers = {"X-Forwarded-Prefix": "/shop"}
+    page = api.get(behind_proxy.url(service) + "/docs", headers=headers).text
+    addresses = ADDRESS.findall(page)
+    described = api.get(behind_proxy.url(service) + "/", headers=headers).json()
+
+    assert len(addresses) == 5
+    for address in [*addresses, *(value for name, value in described.items() if name != "service")]:
+        assert urljoin("https://edge.example/shop/docs", address).startswith("https://edge.example/shop/")
+        path = address.removeprefix("/shop")
+        assert api.get(behind_proxy.url(service) + path).status_code == 200
+
+
+def test_the_document_is_otherwise_the_same(behind_proxy: Pair, pair: Pair) -> None:
+    documents = [
+        api.get(
+            each.url("books") + "/openapi.json", headers={"X-Forwarded-Prefix": "/shop"}, timeout=30
+        ).json()
+        for each in (behind_proxy, pair)
+    ]
+
+    assert [document.pop("servers") for document in documents] == [[{"url": "/shop"}], [{"url": "/"}]]
+    assert documents[0] == documents[1]
