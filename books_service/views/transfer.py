@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from flask import Flask, Response, current_app, request, stream_with_context
 from pydantic import MISSING, Field
 from werkzeug.datastructures import MIMEAccept
-from werkzeug.exceptions import BadRequest, LengthRequired
+from werkzeug.exceptions import LengthRequired
 
 from books_service.settings import BooksSettings
 from books_service.shelf.find import MEMBERS
@@ -19,13 +19,13 @@ from books_service.transfer import importing
 from books_service.transfer.bulk import export
 from books_service.transfer.formats import BY_TYPE, CSV, FORMATS, Format
 from books_service.transfer.lines import Lines
-from books_service.transfer.rows import Rows
+from books_service.transfer.rows import Rows, TooManyRecords
 from books_service.views.blueprint import ERIC, capacity, owner, shelf_blueprint
 from books_service.views.books import NewBook
 from common.errors import InvalidRequest
 from common.ops.limits import ConcurrencyLimit
 from common.web.field_types import Digits, Schema
-from common.web.parsing import MAX_BODY, FieldError, read_body, read_media_type
+from common.web.parsing import MAX_BODY, FieldError, NotUtf8, read_body, read_media_type
 from common.web.responses import json_response
 
 MAX_FILE = 16 * 1024 * 1024  # bytes
@@ -100,7 +100,7 @@ def preferred() -> Format:
     "POST /books/import",
     files=EXAMPLES,
     responses={200: importing.ImportResult(99, 1)},
-    errors=[ShelfFull],
+    errors=[ShelfFull, NotUtf8, TooManyRecords],
 )
 def import_books(query: Import | None, errors: list[FieldError]) -> Response:
     """Put all books of a file on the shelf, or none."""
@@ -149,5 +149,5 @@ def read_rows(form: Format, body: io.BytesIO, *, fail: bool) -> Rows:
         with io.TextIOWrapper(body, "utf-8", newline="") as text:
             rows.take(form.read(Lines(text)), NewBook.model_validate)
     except UnicodeDecodeError as error:
-        raise BadRequest("the body is not UTF-8") from error
+        raise NotUtf8 from error
     return rows

@@ -60,6 +60,14 @@ class NotJson(DomainError):
     message = "the body is not JSON"
 
 
+class NotUtf8(DomainError):
+    """A file that is no text."""
+
+    status = 400
+    code = "not-utf-8"
+    message = "the body is not UTF-8"
+
+
 class UnsupportedMediaType(DomainError):
     """The body is of another media type than the route takes, or not in UTF-8."""
 

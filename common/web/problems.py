@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from flask import Flask, Response
 from pydantic_core import to_json
-from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
+from werkzeug.exceptions import HTTPException, InternalServerError
 
 from common.errors import DomainError
 
@@ -44,11 +44,10 @@ def init_app(app: Flask) -> None:
 
 
 def answer_http_exception(error: HTTPException) -> Response:
-    """Answer with the headers of `error`, but never with a text that the framework put into it."""
+    """Answer with the headers of `error`, but never with a text that somebody else put into it."""
     status = error.code or 500
-    is_ours = type(error) is default_exceptions.get(status) and error.description != type(error).description
-    message = (error.description if is_ours else None) or default_message(status)
-    return _response(problem(status, default_code(status), message), error.get_headers())
+    document = problem(status, default_code(status), default_message(status))
+    return _response(document, error.get_headers())
 
 
 def answer_domain_error(error: DomainError) -> Response:
