@@ -145,6 +145,8 @@ def _operation(operation: Operation, references: References) -> Json:
 def _errors(operation: Operation) -> Mapping[int, Mapping[str, str]]:
     """Return the errors of a route, messages by status and code: those of its kind, and its own."""
     statuses = [400, 422, 500]  # 400 for a bad Host
+    if VARIABLE.search(operation.rule):
+        statuses.append(404)  # for what is no id
     errors: list[DomainError | type[DomainError]] = [*operation.errors]
     if operation.security:
         statuses.append(503)
@@ -212,6 +214,7 @@ def _parameters(operation: Operation) -> list[Json]:
             "description": member.pop("description", ""),
             "schema": member,
         }
+        | ({"allowEmptyValue": True} if place == "query" else {})
         for part, place in (("query", "query"), ("headers", "header"))
         if part in operation.models
         for schema in [operation.models[part].model_json_schema(schema_generator=PlainSchema)]

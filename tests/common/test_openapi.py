@@ -142,7 +142,7 @@ def test_lists_take_a_limit_and_a_cursor(document: Document) -> None:
             "maximum": 200,
         }
         assert parameters["cursor"]["schema"] == {"type": "string", "pattern": "^[A-Za-z0-9._-]+$"}
-        assert all(parameter["description"] for parameter in parameters.values())
+        assert all(each["description"] and each["allowEmptyValue"] for each in parameters.values())
 
 
 @on_books
