@@ -35,6 +35,13 @@ class InvalidRequest(DomainError):
         self.error_count = error_count
 
 
+class NotFound(DomainError):
+    """What the address names is not there; a subclass says what that is."""
+
+    status = 404
+    code = "not-found"
+
+
 class TokenRejected(DomainError):
     """The token does not let anybody in; `reason` goes to log and metrics, not to the client."""
 

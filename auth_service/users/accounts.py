@@ -13,7 +13,7 @@ from auth_service import names
 from auth_service.models import USER_COLUMNS, User, UserRow, db
 from auth_service.passwords.hashing import current_hasher
 from common.db.engine import is_duplicate
-from common.errors import DomainError
+from common.errors import DomainError, NotFound
 from common.ops.limits import Busy
 
 CREDENTIALS = select(User.id, User.public_id, User.password_hash, User.disabled).where(
@@ -32,11 +32,9 @@ UPDATE_UNCHANGED = update(User).where(_unchanged).returning(User.id)
 UserCredentials = Row[int, str, str, bool]  # of `CREDENTIALS`
 
 
-class UserNotFound(DomainError):
+class UserNotFound(NotFound):
     """There is no such user."""
 
-    status = 404
-    code = "user-not-found"
     message = "user does not exist"
 
 

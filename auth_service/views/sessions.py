@@ -8,7 +8,7 @@ from auth_service.sessions.ending import END_ALL, END_LIVE_ONE, LOCK_USER, end_s
 from auth_service.sessions.lifecycle import find_live_sessions
 from auth_service.views.authentication import require_session
 from auth_service.views.schemas import A_SESSION, SessionList, SessionPayload
-from common.errors import DomainError
+from common.errors import NotFound
 from common.web.guard import TOKEN, require_token
 from common.web.responses import empty_response, json_response
 from common.web.routes import ApiBlueprint
@@ -23,11 +23,9 @@ blueprint = ApiBlueprint(
 )
 
 
-class SessionNotFound(DomainError):
+class SessionNotFound(NotFound):
     """The user has no such live session."""
 
-    status = 404
-    code = "session-not-found"
     message = "session does not exist"
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from sqlalchemy import Connection, Select, bindparam, select
 
 from books_service.models import Book, db
-from common.errors import DomainError
+from common.errors import NotFound
 from common.web.field_types import Timestamp
 
 
@@ -48,11 +48,9 @@ SELECT_BOOK = (
 )
 
 
-class BookNotFound(DomainError):
+class BookNotFound(NotFound):
     """The owner has no such book."""
 
-    status = 404
-    code = "book-not-found"
     message = "book does not exist"
 
 
