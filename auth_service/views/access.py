@@ -25,6 +25,7 @@ from auth_service.views.authentication import (
     basic_credentials,
     checked_password,
     client_network,
+    has_only_a_body,
     refuse_login,
 )
 from common.errors import TokenRejected
@@ -79,7 +80,7 @@ def register(body: NewUser) -> Response:
         raise NameTaken
     registered = _register(body.name, current_hasher().hash(body.password), limit=limit)
     audit.log_event("registered", public_id=registered.public_id)
-    return json_response(registered, 201, {"Location": f"/users/{registered.public_id}"})
+    return json_response(registered, 201, {"Location": "/me"})
 
 
 def _register(name: str, password_hash: str, *, limit: int) -> schemas.Registered:
@@ -90,13 +91,6 @@ def _register(name: str, password_hash: str, *, limit: int) -> schemas.Registere
         know_network(connection, key_of(name), network, now=now)
         grant = start_session(connection, user, client=client(), event="registered")
     return schemas.Registered(public_id=user.public_id, **asdict(issue_tokens(grant)))
-
-
-def has_only_a_body() -> bool:
-    """Return whether the credentials of a login come in the body: there is one, and no Authorization."""
-    environ = request.environ
-    has_body = environ.get("CONTENT_LENGTH", "0") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
-    return has_body and not environ.get("HTTP_AUTHORIZATION")
 
 
 @blueprint.operation(

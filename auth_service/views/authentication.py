@@ -1,7 +1,6 @@
 """What stands in front of the routes of auth: the checks of session, role, name and password."""
 
 import base64
-import binascii
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,6 +24,9 @@ Refuse = Callable[[str | None, str], Never]  # of a public id, if there is one, 
 BASIC = {  # OpenAPI's security scheme
     "basic": {"type": "http", "scheme": "basic", "description": "Name and password (RFC 7617, UTF-8)."}
 }
+
+# The challenge to a page's script, and after a body: at `Basic` a browser opens a dialog of its own.
+NO_DIALOG = {"WWW-Authenticate": 'Bearer realm="bookstore"'}
 
 log = structlog.get_logger()
 
@@ -51,21 +53,45 @@ def require_basic() -> None:
 
 
 def basic_credentials() -> tuple[str, str] | None:
-    """Return name and password of HTTP Basic (RFC 7617, UTF-8), or None without a readable header."""
+    """Return name and password of HTTP Basic (RFC 7617), or None without a readable header."""
     scheme, _, encoded = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "basic":
         return None
     try:
-        name, colon, password = base64.b64decode(encoded.strip(" "), validate=True).decode().partition(":")
-    except (ValueError, binascii.Error):
+        credentials = base64.b64decode(encoded.strip(" "), validate=True)
+    except ValueError:
         return None
+    name, colon, password = _decode(credentials).partition(":")
     return (name, password) if colon else None
+
+
+def _decode(credentials: bytes) -> str:
+    """Read UTF-8, which the challenge asks for, or Latin-1, which several clients send all the same."""
+    try:
+        return credentials.decode()
+    except UnicodeDecodeError:
+        return credentials.decode("latin-1")
+
+
+def has_only_a_body() -> bool:
+    """Return whether the credentials of a login come in the body: there is one, and no Authorization."""
+    environ = request.environ
+    has_body = environ.get("CONTENT_LENGTH", "0") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
+    return has_body and not environ.get("HTTP_AUTHORIZATION")
+
+
+def is_script() -> bool:
+    """Return whether a script in a browser sent the request (Fetch Metadata, and an older custom)."""
+    return "X-Requested-With" in request.headers or request.headers.get("Sec-Fetch-Dest") == "empty"
 
 
 def refuse_login(public_id: str | None, reason: str) -> Never:
     """Refuse with one and the same answer; `reason` goes to the log alone."""
     audit.log_refusal("login_failed", reason=reason, public_id=public_id)
-    raise WrongCredentials
+    refused = WrongCredentials()
+    if is_script() or (request.method == "POST" and has_only_a_body()):  # the body of a DELETE is ignored
+        refused.headers = NO_DIALOG
+    raise refused
 
 
 def client_network() -> str:

@@ -1,0 +1,79 @@
+"""The challenge of a 401: HTTP Basic, but not where a browser would open a dialog of its own over a page."""
+
+import base64
+from typing import Any
+
+import pytest
+import requests
+
+from tests import api
+from tests.cases import every
+from tests.pair import Pair
+from tests.people import PASSWORD, Person, assert_problem, new_name
+
+BASIC = 'Basic realm="bookstore", charset="UTF-8"'
+BEARER = 'Bearer realm="bookstore"'
+WRONG = {"name": "Ann", "password": "not the password"}
+FETCH, XHR = {"Sec-Fetch-Dest": "empty"}, {"X-Requested-With": "XMLHttpRequest"}
+NAVIGATION = {"Sec-Fetch-Dest": "document"}
+
+on_sqlite = pytest.mark.parametrize("pair", ["sqlite"], indirect=True)  # no statement is different
+
+
+def challenge(pair: Pair, method: str, path: str, **options: Any) -> str:
+    """Return how a refusal says that one should authenticate."""
+    refused = api.request(method, pair.url("auth") + path, timeout=30, **options)
+    assert_problem(refused, 401, "could not verify")
+    return refused.headers["WWW-Authenticate"]
+
+
+@on_sqlite
+@every(
+    "options, expected",
+    [
+        ({}, BASIC),
+        ({"auth": ("Ann", "not the password")}, BASIC),
+        ({"auth": ("Ann", "not the password"), "json": WRONG}, BASIC),
+        ({"headers": NAVIGATION}, BASIC),
+        ({"json": WRONG}, BEARER),
+        ({"auth": ("Ann", "not the password"), "headers": FETCH}, BEARER),
+        ({"auth": ("Ann", "not the password"), "headers": XHR}, BEARER),
+        ({"headers": FETCH}, BEARER),
+    ],
+)
+def test_a_login_by_a_body_or_a_script_is_refused_without_a_dialog(
+    pair: Pair, options: dict[str, Any], expected: str
+) -> None:
+    assert challenge(pair, "POST", "/login", **options) == expected
+
+
+@on_sqlite
+@every(
+    "options, expected",
+    [({}, BASIC), ({"json": WRONG}, BASIC), ({"headers": FETCH}, BEARER), ({"headers": XHR}, BEARER)],
+)
+def test_a_script_that_deletes_the_account_gets_no_dialog_either(
+    pair: Pair, options: dict[str, Any], expected: str
+) -> None:
+    assert challenge(pair, "DELETE", "/me", **options) == expected
+
+
+def basic(pair: Pair, credentials: bytes) -> requests.Response:
+    """Log in with these bytes."""
+    headers = {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
+    return api.post(pair.url("auth") + "/login", headers=headers, timeout=30)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_basic_credentials_are_utf_8_or_else_latin_1(pair: Pair, encoding: str) -> None:
+    name, password = f"Jürgen {new_name()}", "größer als gedacht"
+    body = {"name": name, "password": password}
+    assert api.post(pair.url("auth") + "/register", json=body, timeout=30).status_code == 201
+
+    assert basic(pair, f"{name}:{password}".encode(encoding)).status_code == 200
+
+
+def test_latin_1_does_not_hide_a_wrong_password(person: Person) -> None:
+    refused = basic(person.pair, f"{person.name}:{PASSWORD}é".encode("latin-1"))
+
+    assert_problem(refused, 401, "could not verify")
