@@ -32,6 +32,7 @@ def create_app(settings: AuthSettings | None = None) -> Flask:
         app,
         blueprints=[
             health.blueprint,
+            access.registration,
             access.blueprint,
             me.blueprint,
             me.account,

@@ -16,6 +16,7 @@ class AuthSettings(Settings):
     argon2_parallelism: int  # lanes
     session_idle_days: int
     session_max_days: int
+    registration: str  # "open" or "closed"
     registrations_per_hour: int  # from one network, 0: no limit
 
     @classmethod
@@ -32,6 +33,7 @@ class AuthSettings(Settings):
             argon2_parallelism=environment.integer("ARGON2_PARALLELISM", 1, low=1, high=64),
             session_idle_days=environment.integer("SESSION_IDLE_DAYS", 7, low=1, high=3650),
             session_max_days=environment.integer("SESSION_MAX_DAYS", 30, low=1, high=3650),
+            registration=environment.choice("REGISTRATION", "open", "closed"),
             registrations_per_hour=environment.integer("REGISTRATIONS_PER_HOUR", 30, low=0, high=1_000_000),
             **common,
         )

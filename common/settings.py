@@ -54,6 +54,12 @@ class Environment:
     def port(self, name: str, default: int) -> int:
         return self.integer(name, default, low=1, high=65535)
 
+    def choice(self, name: str, default: str, other: str) -> str:
+        value = self.text(name, default)
+        if value not in (default, other):
+            raise Misconfigured(f"{name} must be {default} or {other}")
+        return value
+
     def items(self, name: str) -> tuple[str, ...]:
         return tuple(item.strip() for item in self.text(name).split(",") if item.strip())
 
@@ -146,9 +152,7 @@ def common_settings(
 def chosen_server() -> str:
     """Return which server is to serve: gunicorn, unless the environment says otherwise."""
     environment = Environment()
-    name = environment.text("SERVER", "gunicorn")
-    if name not in ("gunicorn", "granian"):
-        raise Misconfigured("SERVER must be gunicorn or granian")
+    name = environment.choice("SERVER", "gunicorn", "granian")
     os.environ["WEB_CONCURRENCY"] = str(workers(environment))  # gunicorn reads it, too, and shows a traceback
     return name
 

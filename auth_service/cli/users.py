@@ -6,11 +6,10 @@ import click
 from flask import current_app
 
 from auth_service import audit, names
-from auth_service.models import db
 from auth_service.passwords.hashing import current_hasher
 from auth_service.passwords.policy import complaint
-from auth_service.users.accounts import add_user, find_credentials, find_users
-from auth_service.users.changes import update_user
+from auth_service.users.accounts import UserCredentials, find_credentials, find_users
+from auth_service.users.changes import erase_user, make_user, update_user
 from common.cli import Commands
 
 PAGE = 500  # users read at a time
@@ -30,10 +29,7 @@ def create_user(name: str, admin: bool, password_stdin: bool) -> None:
     """Make a user."""
     normal = names.normalise(name)
     password_hash = _hash(normal, password_stdin)
-    with db.write() as connection:
-        user = add_user(connection, normal, password_hash, admin=admin)
-        audit.record(connection, "user.made", public_id=user.public_id, detail=str(audit.OPERATOR))
-    click.echo(user.public_id)
+    click.echo(make_user(normal, password_hash, admin=admin, by=audit.OPERATOR).public_id)
 
 
 @users.command("list")
@@ -62,6 +58,15 @@ add_change("disable", "Log a user out everywhere and refuse further logins.", di
 add_change("enable", "Let a disabled user log in again.", disabled=False)
 
 
+@users.command("delete")
+@click.argument("name")
+@click.confirmation_option(prompt="Delete the user and all of their data?")
+def delete_by_name(name: str) -> None:
+    """Delete a user with everything there is of it, here and in the services that hear of it."""
+    erase_user(_find(name).public_id, by=audit.OPERATOR)
+    click.echo("done")
+
+
 @users.command("set-password")
 @click.argument("name")
 @password_stdin
@@ -71,19 +76,30 @@ def set_password(name: str, password_stdin: bool) -> None:
 
 
 def _hash(name: str, from_stdin: bool) -> str:
-    if from_stdin:
-        password = sys.stdin.readline().rstrip("\n")
-    else:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    password = (
+        _read_line() if from_stdin else click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    )
     min_length = current_app.extensions["settings"].password_min_length
     if detail := complaint(password, name=name, min_length=min_length):
         raise click.ClickException(detail)
     return current_hasher().hash(password)
 
 
+def _read_line() -> str:
+    """Return the one line of standard input, without what Windows puts around it."""
+    line, _, more = sys.stdin.read().removeprefix("\ufeff").partition("\n")
+    if more:
+        raise click.ClickException("standard input has more than one line")
+    return line.removesuffix("\r")
+
+
 def _change_by_name(name: str, **changes: object) -> None:
+    update_user(_find(name).public_id, changes, by=audit.OPERATOR)
+    click.echo("done")
+
+
+def _find(name: str) -> UserCredentials:
     user = find_credentials(names.normalise(name))
     if user is None:
         raise click.ClickException("there is no user of this name")
-    update_user(user.public_id, changes, by=audit.OPERATOR)
-    click.echo("done")
+    return user

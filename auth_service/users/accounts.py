@@ -22,7 +22,7 @@ CREDENTIALS = select(User.id, User.public_id, User.password_hash, User.disabled)
 ONE = select(*USER_COLUMNS).where(User.public_id == bindparam("public_id"))
 PAGE = select(*USER_COLUMNS).where(User.id > bindparam("after")).order_by(User.id).limit(bindparam("limit"))
 PAGE_BY_NAME = PAGE.where(User.folded_name.startswith(bindparam("prefix"), escape="/"))
-INSERT = insert(User).returning(User.id, User.public_id)
+INSERT = insert(User).returning(*USER_COLUMNS)
 # As it was when its password was checked.
 _unchanged = and_(
     User.id == bindparam("user_id"), User.password_hash == bindparam("checked"), User.disabled.is_(False)
@@ -63,8 +63,8 @@ class NameTaken(DomainError):
     message = "name is already taken"
 
 
-def add_user(connection: Connection, name: str, password_hash: str, *, admin: bool) -> Row[int, str]:
-    """Insert a user of this normalised name; return its `id` and `public_id`, or raise `NameTaken`.
+def add_user(connection: Connection, name: str, password_hash: str, *, admin: bool) -> UserRow:
+    """Insert a user of this normalised name and return it, or raise `NameTaken`.
 
     The insert itself decides a race, whatever was looked up before it.
     """

@@ -15,7 +15,7 @@ from auth_service.models import USER_COLUMNS, Session, User, UserRow, db
 from auth_service.sessions.ending import END_ALL, IS_LIVE, end_sessions, has_few_rows, purge_user
 from auth_service.throttle.attempts import FORGET_NETWORKS
 from auth_service.throttle.password_waits import key_of
-from auth_service.users.accounts import UserNotFound
+from auth_service.users.accounts import UserNotFound, add_user
 from common.errors import DomainError, TokenRevoked
 
 LockedUser = Row[*tuple[Any, ...]]  # of `LOCK`: nobody else can change the user until the transaction ends
@@ -64,6 +64,15 @@ class AdminsOnly(DomainError):
     status = 403
     code = "admins-only"
     message = "only an admin may do this"
+
+
+def make_user(name: str, password_hash: str, *, admin: bool, by: Actor) -> UserRow:
+    """Add a user for somebody else; return it, or raise `NameTaken` or what `lock_user` does."""
+    with db.write() as connection:
+        lock_user(connection, by.who, by=by, removes_admin=False)
+        user = add_user(connection, name, password_hash, admin=admin)
+        audit.record(connection, "user.made", public_id=user.public_id, ip=by.ip, detail=str(by))
+    return user
 
 
 def update_user(public_id: str, changes: Mapping[str, object], *, by: Actor) -> UserRow:

@@ -28,7 +28,7 @@ from auth_service.views.authentication import (
     has_only_a_body,
     refuse_login,
 )
-from common.errors import TokenRejected
+from common.errors import DomainError, TokenRejected
 from common.tokens.access import issue
 from common.web.field_types import Schema, Text
 from common.web.guard import verifier
@@ -37,7 +37,25 @@ from common.web.routes import ApiBlueprint
 
 MAX_USER_AGENT = 200  # characters kept
 
-blueprint = ApiBlueprint("access", description="Registration, login, new tokens and logout, open to anyone")
+
+class RegistrationClosed(DomainError):
+    """Only admins and operators make users (`REGISTRATION`)."""
+
+    status = 403
+    code = "registration-closed"
+    message = "registration is closed"
+
+
+def require_open_registration() -> None:
+    """Refuse with 403 where only admins and operators make users."""
+    if current_app.extensions["settings"].registration == "closed":
+        raise RegistrationClosed
+
+
+registration = ApiBlueprint(
+    "registration", description="New users, where it is open", guards=[require_open_registration]
+)
+blueprint = ApiBlueprint("access", description="Login, new tokens and logout, open to anyone")
 
 
 class Credentials(Schema):
@@ -66,10 +84,10 @@ class RefreshRequest(Schema):
     refresh_token: Annotated[Text, Field(examples=[schemas.A_REFRESH_TOKEN])]
 
 
-@blueprint.operation(
+@registration.operation(
     "POST /register",
     responses={201: schemas.Registered(public_id=schemas.AN_ID, **asdict(schemas.SOME_TOKENS))},
-    errors=[NameTaken, TooManyRegistrations],
+    errors=[RegistrationClosed, NameTaken, TooManyRegistrations],
 )
 def register(body: NewUser) -> Response:
     """Make a user and log it in."""

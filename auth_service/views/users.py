@@ -8,8 +8,16 @@ from pydantic import MISSING, Field, field_validator
 from auth_service import audit
 from auth_service.models import UserRow
 from auth_service.passwords.hashing import current_hasher
-from auth_service.users.accounts import UserNotFound, find_user, find_users, get_user
-from auth_service.users.changes import AdminsOnly, LastAdmin, erase_user, update_user
+from auth_service.users.accounts import (
+    NameTaken,
+    UserNotFound,
+    find_credentials,
+    find_user,
+    find_users,
+    get_user,
+)
+from auth_service.users.changes import AdminsOnly, LastAdmin, erase_user, make_user, update_user
+from auth_service.views.access import NewUser
 from auth_service.views.authentication import require_admin, require_session
 from auth_service.views.schemas import ANN, NewPassword, UserList, check_new_password, user_payload
 from common.web.cursors import PageCursor, page_start, write_cursor
@@ -32,6 +40,12 @@ class UserQuery(Schema):
     limit: Annotated[PageSize, Field(description="Users a page.")] = 50
     cursor: PageCursor | MISSING = MISSING
     name: Annotated[PlainText, Field(description="The start of the name, in any case.")] = ""
+
+
+class NewUserOfAdmin(NewUser):
+    """What a registration takes, and the role."""
+
+    admin: bool = False
 
 
 class UserChange(Schema):
@@ -59,6 +73,16 @@ def list_users(query: UserQuery) -> Response:
     found = find_users(after=int(start[0] or 0) if start else 0, limit=limit + 1, name=query.name)
     end = write_cursor(keys, listing, [found[limit - 1].id]) if len(found) > limit else None
     return json_response(UserList([user_payload(user) for user in found[:limit]], end))
+
+
+@blueprint.operation("POST /users", responses={201: ANN}, errors=[AdminsOnly, NameTaken])
+def post_user(body: NewUserOfAdmin) -> Response:
+    """Make a user for somebody else, whether registration is open or closed; nobody is logged in."""
+    if find_credentials(body.name):  # before a core is taken to hash the password
+        raise NameTaken
+    user = make_user(body.name, current_hasher().hash(body.password), admin=body.admin, by=_admin())
+    audit.log_event("user_made", user=user.public_id, admin=user.admin)
+    return json_response(user_payload(user), 201, {"Location": f"/users/{user.public_id}"})
 
 
 @blueprint.operation(

@@ -49,13 +49,25 @@ def test_a_password_is_asked_for_twice_and_not_shown(pair: Pair, operator: Opera
 
 
 @on_sqlite
-@every("ending", ["", "\n", "\r\n"])
-def test_the_end_of_the_line_is_not_part_of_a_password(pair: Pair, operator: Operator, ending: str) -> None:
+@every("typed", ["{}", "{}\n", "{}\r\n", "\ufeff{}\r\n"])
+def test_the_end_of_the_line_and_its_mark_are_not_part_of_a_password(
+    pair: Pair, operator: Operator, typed: str
+) -> None:
     name = new_name()
 
-    operator.succeed("users", "create", name, "--password-stdin", typed=PASSWORD + ending)
+    operator.succeed("users", "create", name, "--password-stdin", typed=typed.format(PASSWORD))
 
     assert try_password(pair, name).status_code == 200
+
+
+@on_sqlite
+@every("typed", ["{}\n{}\n", "{}\r\n{}", "{}\n\n"])
+def test_a_second_line_is_refused(operator: Operator, typed: str) -> None:
+    typed = typed.format(PASSWORD, PASSWORD)
+
+    line = operator.fail("users", "create", new_name(), "--password-stdin", typed=typed)
+
+    assert line == "standard input has more than one line"
 
 
 @on_sqlite

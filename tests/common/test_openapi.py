@@ -26,6 +26,7 @@ ACCESS_TOKEN: list[dict[str, list[str]]] = [{"bearer": []}, {"accessToken": []}]
 
 # Schemas of what is sent, of which not every member has to be there.
 BODIES = {"NewBook", "BookChange", "NewUser", "Credentials", "RefreshRequest", "PasswordChange", "UserChange"}
+BODIES |= {"NewUserOfAdmin"}
 
 INT64 = {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}
 UUID = {"type": "string", "format": "uuid"}
