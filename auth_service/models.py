@@ -121,10 +121,18 @@ class PasswordAttempt(AuthBase):
     network: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)  # when it began, or failed
     failed: Mapped[bool]
+    digest: Mapped[bytes | None] = mapped_column(LargeBinary)  # keyed, of a wrong password, for 15 minutes
+    repeats: Mapped[int] = mapped_column(default=0)  # of the same wrong password, which count as nothing
 
     __table_args__: tuple[Any, ...] = (
         Index("ix_password_tries_name_key_at", "name_key", "at"),
         Index("ix_password_tries_network_at", "network", "at"),
+        Index(
+            "ix_password_tries_digest_at",
+            "at",
+            postgresql_where=text("digest IS NOT NULL"),
+            sqlite_where=text("digest IS NOT NULL"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -138,6 +146,7 @@ class KnownNetwork(AuthBase):
     name_key: Mapped[bytes] = mapped_column(LargeBinary)  # as above
     network: Mapped[str] = mapped_column(Text)
     last_login_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # while the network was past its limit
 
     __table_args__: tuple[Any, ...] = (
         Index("ix_known_networks_name_key_network", "name_key", "network", unique=True),

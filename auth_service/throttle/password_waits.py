@@ -6,9 +6,10 @@ same for an unknown name: the throttle knows names by their digests alone.
 """
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import hmac
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select, true
@@ -17,8 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from auth_service import names
 from auth_service.models import db
 from auth_service.throttle import attempts
-from auth_service.throttle.attempts import Counts
-from auth_service.throttle.too_many import HOUR, TooMany, advisory_lock, lock, refuse
+from auth_service.throttle.attempts import SAME_PASSWORD, Counts
+from auth_service.throttle.too_many import CLOCK_SKEW, HOUR, TooMany, advisory_lock, lock, refuse
+from common.ops.limits import ConcurrencyLimit
+from common.tokens.keys import KeySet
 
 FREE_FAILURES = 5  # failures in a row; the last of them starts the first wait, which each further one doubles
 FIRST_WAIT = timedelta(seconds=1)
@@ -26,6 +29,8 @@ LONGEST_WAIT = timedelta(minutes=15)
 MAX_UNDER_WAY = 10  # attempts
 MAX_PER_NAME = 100  # failures an hour, not counting those from networks that are known for it
 MAX_PER_NETWORK = 300  # failures an hour
+KNOWN_EVERY = timedelta(seconds=10)  # past it, for a name that is known from the network
+MAX_REPEATS = 100  # of one wrong password, while they count as nothing
 RETRY_SOON = timedelta(seconds=1)  # until attempts that are under way have ended
 
 # Only a failure has to outlive a crash of the database server, not an attempt that was under way: its
@@ -33,6 +38,9 @@ RETRY_SOON = timedelta(seconds=1)  # until attempts that are under way have ende
 NO_SYNC = func.set_config("synchronous_commit", "off", true())
 # Always the name first: who holds the network waits for nobody, so there is no deadlock.
 LOCK = select(NO_SYNC, advisory_lock("name"), advisory_lock("network"))
+LOCK_NAME = select(advisory_lock("name"))
+# Each worker compares one password at a time from networks past their limit: the other cores are for others.
+FULL_NETWORKS = ConcurrencyLimit(1, waiting=3, wait=5)
 
 
 class TooManyAttempts(TooMany):
@@ -42,20 +50,28 @@ class TooManyAttempts(TooMany):
     message = "too many attempts"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Attempt:
     """An attempt that was admitted. Its result joins the transaction of `connection`."""
 
-    id: int
     name_key: bytes
     network: str
+    digests: Sequence[bytes]  # of the password, the first to be stored if it is wrong
+    id: int | None = None  # without a row nothing may be compared
+    refusal: TooManyAttempts | None = None  # what is answered unless the password is right
     has_failed: bool = False
     has_succeeded: bool = False
 
-    def failed(self, connection: Connection, *, now: datetime) -> None:
-        """Count the attempt as a failure."""
+    def failed(self, connection: Connection, *, now: datetime) -> bool:
+        """Record a wrong password; return whether it counts, which it does once in 15 minutes."""
         self.has_failed = True
-        connection.execute(attempts.MARK_FAILED, {"attempt_id": self.id, "now": now})
+        lock(connection, LOCK_NAME, name=f"attempts of {self.name_key.hex()}")
+        if connection.execute(attempts.REPEAT, _lately(now) | {"digests": self.digests}).first():
+            connection.execute(attempts.DELETE, {"attempt_id": self.id})
+            return False
+        failure = {"now": now, "wrong_password": self.digests[0] if self.digests else None}
+        connection.execute(attempts.MARK_FAILED, {"attempt_id": self.id, **failure})
+        return True
 
     def succeeded(self, connection: Connection, *, now: datetime) -> None:
         """Forget the failures of the name from the network, which is known from now on."""
@@ -72,6 +88,17 @@ def key_of(name: str) -> bytes:
     return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).digest()
 
 
+def digests_of(password: str, *, name: str, network: str, keys: KeySet) -> list[bytes]:
+    """Return keyed digests of a password of this name from the network, the one of today's key first.
+
+    One for each key that verifies, so that a rotation makes no password a new one; without the keys the
+    database tells nothing of it.
+    """
+    text = b"\0".join([b"attempt", key_of(name), f"{network}\0{password}".encode("utf-8", "surrogatepass")])
+    verifying = keys.verifying.values()
+    return [hmac.digest(key.secret, text, "sha256") for key in (keys.signing, *verifying)]
+
+
 def know_network(connection: Connection, name_key: bytes, network: str, *, now: datetime) -> None:
     """Record that the user of this name logged in from the network."""
     connection.execute(attempts.KNOW, {"name_key": name_key, "network": network, "last_login_at": now})
@@ -79,33 +106,45 @@ def know_network(connection: Connection, name_key: bytes, network: str, *, now: 
 
 
 @contextmanager
-def attempt(name: str, network: str, *, now: datetime) -> Iterator[Attempt]:
+def attempt(name: str, network: str, *, now: datetime, digests: Sequence[bytes] = ()) -> Iterator[Attempt]:
     """Admit the comparison of a password of this name in the block, or raise `TooManyAttempts`.
 
-    An attempt without a result at the end of the block (no core came free, or an error) counts as nothing: an
-    overloaded service locks nobody out. If the database failed, deleting it would only wait for the database
-    once more, and it counts as abandoned. At its end the block holds no connection.
+    `digests` are those of the password, as `digests_of` returns them. An attempt without a result at the end
+    of the block (no core came free, or an error) counts as nothing: an overloaded service locks nobody out.
+    If the database failed, deleting it would only wait for the database once more, and it counts as
+    abandoned. At its end the block holds no connection.
     """
-    name_key = key_of(name)
-    admitted = Attempt(_admit(name_key, network, now), name_key, network)
-    try:
-        yield admitted
-    except SQLAlchemyError:
-        raise
-    except BaseException:
-        if not admitted.has_failed:
+    waiting = Attempt(name_key=key_of(name), network=network, digests=digests)
+    with db.read() as connection:  # without a transaction: refusing many costs little
+        counts = _count(connection, waiting, now)
+    if refused := refusal(counts, now=now):
+        refuse(refused)
+    with FULL_NETWORKS.slot() if network_refusal(counts, now=now) else nullcontext():
+        admitted = _admit(waiting, now)
+        try:
+            yield admitted
+        except SQLAlchemyError:
+            raise
+        except BaseException:
+            if not admitted.has_failed:
+                _discard(admitted)
+            raise
+        if not (admitted.has_failed or admitted.has_succeeded):
             _discard(admitted)
-        raise
-    if not (admitted.has_failed or admitted.has_succeeded):
-        _discard(admitted)
 
 
 def refusal(counts: Counts, *, now: datetime) -> TooManyAttempts | None:
-    """Return why no attempt may be made now, by the limit that lasts longest, or None if one may."""
+    """Return why no attempt may be made now, by the limit that lasts longest, or None if one may.
+
+    From a network past its limit there is no refusal here, but `network_refusal` for all but a right password
+    of somebody known there: else the answer would tell who is.
+    """
+    if network_refusal(counts, now=now):
+        return None
     waits = {
         "pair": _pair_wait(counts, now),
         "name": None if counts.is_known else _name_wait(counts, now),
-        "network": _hour_wait(counts.network_attempts, MAX_PER_NETWORK, counts.network_oldest, now),
+        "repeats": _wait(counts.same_repeats, MAX_REPEATS, counts.same_since, SAME_PASSWORD, now),
     }
     refused = [(wait, limit) for limit, wait in waits.items() if wait is not None]
     if not refused:
@@ -114,51 +153,82 @@ def refusal(counts: Counts, *, now: datetime) -> TooManyAttempts | None:
     return TooManyAttempts(limit=limit, wait=wait)
 
 
+def network_refusal(counts: Counts, *, now: datetime) -> TooManyAttempts | None:
+    """Return what is answered if the network is past its limit, or None; it names no wait but this one."""
+    wait = _wait(counts.network_attempts, MAX_PER_NETWORK, counts.network_oldest, HOUR, now)
+    return TooManyAttempts(limit="network", wait=min(wait, KNOWN_EVERY)) if wait else None
+
+
+def may_compare(counts: Counts, *, now: datetime) -> bool:
+    """Return whether a password may be compared although the network is past its limit."""
+    is_early = counts.tried_at and now - KNOWN_EVERY < counts.tried_at <= now + CLOCK_SKEW
+    return counts.is_known and not is_early and _pair_wait(counts, now) is None
+
+
 def _pair_wait(counts: Counts, now: datetime) -> timedelta | None:
     if counts.failures < FREE_FAILURES or counts.last_failure is None:
-        return RETRY_SOON if counts.failures + counts.under_way >= MAX_UNDER_WAY else None
+        compared = counts.failures + counts.under_way + (counts.repeats if counts.under_way else 0)
+        return RETRY_SOON if compared >= MAX_UNDER_WAY else None
     doubled: timedelta = FIRST_WAIT * 2 ** min(counts.failures - FREE_FAILURES, 10)
-    left = counts.last_failure + min(doubled, LONGEST_WAIT) - now
-    if left > timedelta(0):
-        return left
-    return RETRY_SOON if counts.under_way else None
+    left = _left(counts.last_failure, min(doubled, LONGEST_WAIT), now)
+    return left or (RETRY_SOON if counts.under_way else None)
 
 
 def _name_wait(counts: Counts, now: datetime) -> timedelta | None:
-    wait = _hour_wait(counts.name_attempts, MAX_PER_NAME, counts.name_oldest, now)
+    wait = _wait(counts.name_attempts, MAX_PER_NAME, counts.name_oldest, HOUR, now)
     return RETRY_SOON if wait is None and counts.name_under_way >= MAX_UNDER_WAY else wait
 
 
-def _hour_wait(count: int, limit: int, oldest: datetime | None, now: datetime) -> timedelta | None:
-    return None if count < limit or oldest is None else oldest + HOUR - now
+def _wait(count: int, limit: int, since: datetime | None, rule: timedelta, now: datetime) -> timedelta | None:
+    return None if count < limit or since is None else _left(since, rule, now)
 
 
-def _admit(name_key: bytes, network: str, now: datetime) -> int:
-    """Return the id of a new attempt that is under way, or raise `TooManyAttempts`."""
-    row = {"name_key": name_key, "network": network, "at": now, "failed": False}
-    with db.read() as connection:  # without a transaction: refusing many costs little
-        _require_no_wait(connection, name_key, network, now)
+def _left(since: datetime, rule: timedelta, now: datetime) -> timedelta | None:
+    """Return what is left of a wait, never more than its rule says, or None."""
+    left = min(since, now) + rule - now
+    return left if left > timedelta(0) else None
+
+
+def _admit(waiting: Attempt, now: datetime) -> Attempt:
+    """Return the attempt with its row, or one that is not to be compared, or raise `TooManyAttempts`."""
+    key, network = waiting.name_key, waiting.network
     with db.write() as connection:
-        lock(connection, LOCK, name=f"attempts of {name_key.hex()}", network=f"attempts from {network}")
-        _require_no_wait(connection, name_key, network, now)
+        lock(connection, LOCK, name=f"attempts of {key.hex()}", network=f"attempts from {network}")
+        counts = _count(connection, waiting, now)
+        if refused := refusal(counts, now=now):
+            refuse(refused)
+        full = network_refusal(counts, now=now)
+        if full and not may_compare(counts, now=now):
+            return replace(waiting, refusal=full)
+        if full:
+            connection.execute(attempts.MARK_TRIED, {"of_name": key, "of_network": network, "now": now})
         connection.execute(attempts.DELETE_OLD, {"before": now - attempts.IN_A_ROW})
-        return connection.execute(attempts.INSERT, row).scalar_one()
+        connection.execute(attempts.FORGET_PASSWORDS, _lately(now))
+        row = {"name_key": key, "network": network, "at": now, "failed": False}
+        return replace(waiting, id=connection.execute(attempts.INSERT, row).scalar_one(), refusal=full)
 
 
-def _require_no_wait(connection: Connection, name_key: bytes, network: str, now: datetime) -> None:
+def _count(connection: Connection, waiting: Attempt, now: datetime) -> Counts:
     parameters = {
-        "name_key": name_key,
-        "network": network,
+        "name_key": waiting.name_key,
+        "network": waiting.network,
+        "digests": waiting.digests,
         "abandoned_before": now - attempts.ABANDONED_AFTER,
         "hour_ago": now - HOUR,
         "day_ago": now - attempts.IN_A_ROW,
         "month_ago": now - attempts.KNOWN_FOR,
+        **_lately(now),
     }
-    counts = Counts(**connection.execute(attempts.COUNT, parameters).mappings().one())
-    if refused := refusal(counts, now=now):
-        refuse(refused)
+    return Counts(**connection.execute(attempts.COUNT, parameters).mappings().one())
+
+
+def _lately(now: datetime) -> dict[str, object]:
+    """Return the parameters of what counts once in 15 minutes."""
+    return {"lately": now - SAME_PASSWORD, "soon": now + CLOCK_SKEW}
 
 
 def _discard(admitted: Attempt) -> None:
+    if admitted.id is None:
+        return
     with db.write() as connection:
         connection.execute(attempts.DELETE, {"attempt_id": admitted.id})

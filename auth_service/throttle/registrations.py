@@ -6,7 +6,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from auth_service.models import Registration
 from auth_service.retention import delete_old
-from auth_service.throttle.too_many import HOUR, TooMany, advisory_lock, lock, refuse
+from auth_service.throttle.too_many import CLOCK_SKEW, HOUR, TooMany, advisory_lock, lock, refuse
 
 PURGE_BATCH = 20  # rows; each registration makes one
 
@@ -14,7 +14,11 @@ LOCK = select(advisory_lock("network"))
 # The registration that filled the limit: the last but so many.
 FILLED_AT = (
     select(Registration.at)
-    .where(Registration.network == bindparam("network"), Registration.at > bindparam("hour_ago"))
+    .where(
+        Registration.network == bindparam("network"),
+        Registration.at > bindparam("hour_ago"),
+        Registration.at <= bindparam("soon"),
+    )
     .order_by(Registration.at.desc())
     .offset(bindparam("others"))
     .limit(1)
@@ -34,10 +38,10 @@ def check(connection: Connection, network: str, *, limit: int, now: datetime) ->
     """Raise `TooManyRegistrations` until the one that filled the limit is an hour old; 0 is no limit."""
     if not limit:
         return
-    parameters = {"network": network, "hour_ago": now - HOUR, "others": limit - 1}
-    filled_at = connection.execute(FILLED_AT, parameters).scalar()
+    times = {"hour_ago": now - HOUR, "soon": now + CLOCK_SKEW}
+    filled_at = connection.execute(FILLED_AT, {"network": network, "others": limit - 1, **times}).scalar()
     if filled_at is not None:
-        refuse(TooManyRegistrations(limit="registrations", wait=filled_at + HOUR - now))
+        refuse(TooManyRegistrations(limit="registrations", wait=min(filled_at, now) + HOUR - now))
 
 
 def admit(connection: Connection, network: str, *, limit: int, now: datetime) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func
 from common.errors import DomainError
 
 HOUR = timedelta(hours=1)
+CLOCK_SKEW = timedelta(seconds=1)  # what is later than that was written before the clock was set back
 
 _refusals = Counter(
     "limit_refusals_total", "Requests refused with 429, by the limit that was reached.", ["limit"]

@@ -13,11 +13,13 @@ from flask import g, request
 from auth_service import audit
 from auth_service.models import db
 from auth_service.sessions.lifecycle import find_live_user, record_use
-from auth_service.throttle.password_waits import Attempt, attempt
+from auth_service.throttle import too_many
+from auth_service.throttle.password_waits import Attempt, attempt, digests_of
 from auth_service.users.accounts import UserCredentials, WrongCredentials, check_password
 from auth_service.users.changes import AdminsOnly
 from common.client_address import parse_address
 from common.errors import TokenRevoked
+from common.web.guard import verifier
 
 Refuse = Callable[[str | None, str], Never]  # of a public id, if there is one, and a reason for the log
 
@@ -119,11 +121,17 @@ def checked_password(
     A wrong one is counted, with an entry `failure` in the audit log, and refused. The block has to call
     `succeeded` in the transaction of what the password was for; else the attempt counts as nothing.
     """
-    with attempt(name, client_network(), now=datetime.now(UTC)) as admitted:
-        user, refusal = check_password(name, password)
+    network, keys = client_network(), verifier().keys.current()
+    digests = digests_of(password, name=name, network=network, keys=keys)
+    with attempt(name, network, now=datetime.now(UTC), digests=digests) as admitted:
+        # One that may not be compared takes as long as if there were no such user.
+        user, refusal = check_password(name if admitted.id else "", password)
         if user is None or refusal:
             public_id = user.public_id if user else ""
-            _record_failure(admitted, public_id, refusal, failure)
+            if admitted.id:
+                _record_failure(admitted, public_id, refusal, failure)
+            if admitted.refusal:
+                too_many.refuse(admitted.refusal)
             refuse(public_id, refusal)
         yield user, admitted
 
@@ -132,5 +140,5 @@ def _record_failure(admitted: Attempt, public_id: str, reason: str, event: str) 
     session_id = g.identity.session_id if "identity" in g else None
     where = {"ip": request.remote_addr, "session_id": session_id}
     with db.write() as connection:
-        admitted.failed(connection, now=datetime.now(UTC))
-        audit.record(connection, event, public_id=public_id, detail=reason, **where)
+        if admitted.failed(connection, now=datetime.now(UTC)):
+            audit.record(connection, event, public_id=public_id, detail=reason, **where)

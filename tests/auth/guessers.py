@@ -50,13 +50,20 @@ class Guesser:
     def begin(self, *, at: datetime = NOW, times: int = 1) -> None:
         """Begin attempts whose process dies before they end."""
         for _ in range(times):
-            password_waits._admit(key_of(self.name), self.network, at)
+            waiting = Attempt(name_key=key_of(self.name), network=self.network, digests=())
+            password_waits._admit(waiting, at)
 
     def wait(self, *, at: datetime = NOW) -> int:
         """Try, which has to be refused; return the seconds after which one may try again."""
-        with pytest.raises(TooMany) as told, self.attempt(at):
-            pass
+        with pytest.raises(TooMany) as told:
+            self.look(at)
         return told.value.retry_after
+
+    def look(self, at: datetime) -> None:
+        """Try, and raise `TooMany` if nothing would be compared."""
+        with self.attempt(at) as attempt:
+            if attempt.refusal and not attempt.id:
+                raise attempt.refusal
 
     def attempt(self, at: datetime = NOW) -> AbstractContextManager[Attempt]:
         return password_waits.attempt(self.name, self.network, now=at)

@@ -69,7 +69,7 @@ def test_a_query_is_refused_before_a_password_is_compared_or_counted(person: Per
         assert complaints(delete_me(person, "/me?x=1", auth=(person.name, password))) == ["x"]
     assert count(person.pair, PasswordAttempt.name_key == key_of(person.name)) == 0
 
-    answers = [delete_me(person, auth=(person.name, "wrong")).status_code for _ in range(6)]
+    answers = [delete_me(person, auth=(person.name, f"wrong {each}")).status_code for each in range(6)]
 
     assert answers == [401] * 5 + [429]
     assert complaints(delete_me(person, "/me?x=1")) == ["x"]

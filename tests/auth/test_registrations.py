@@ -100,3 +100,17 @@ def test_a_place_is_free_an_hour_after_the_registration_that_took_it(app: Flask,
         admit(60)
         assert [waits(60), waits(60, limit=1)] == [10 * 60, 60 * 60]
         admit(60, limit=0)  # no limit
+
+
+def test_a_clock_that_was_ahead_keeps_nobody_out(app: Flask, address: str) -> None:
+    with app.app_context():
+        for days in (10, 0):
+            for _ in range(LIMIT):
+                with db.write() as connection:
+                    now = NOW + timedelta(days=days)
+                    registrations.admit(connection, address, limit=LIMIT, now=now)
+
+        with pytest.raises(TooMany) as told, db.read() as connection:
+            registrations.check(connection, address, limit=LIMIT, now=NOW - timedelta(seconds=1))
+
+    assert told.value.retry_after == 3600

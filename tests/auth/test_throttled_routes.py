@@ -1,5 +1,6 @@
 """The throttle as a client meets it: 429, on every route that compares a password, whoever answers."""
 
+import secrets
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,13 +24,17 @@ from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, new_name, register
 from tests.served import ServedPair
 
-WRONG = "not the password"
 HERE, ELSEWHERE = "192.0.2.1", "198.51.100.1"
 
 
-def fail(pair: Pair, name: str, password: str = WRONG, *, client: str = HERE) -> requests.Response:
+def wrong() -> str:
+    """Return another wrong password each time: the same one counts once."""
+    return f"not the password {secrets.token_hex(4)}"
+
+
+def fail(pair: Pair, name: str, password: str = "", *, client: str = HERE) -> requests.Response:
     """Log in from an address, which the service believes if it trusts this machine as a proxy."""
-    return try_password(pair, name, password, **{"X-Forwarded-For": client})
+    return try_password(pair, name, password or wrong(), **{"X-Forwarded-For": client})
 
 
 @pytest.fixture
@@ -60,9 +65,9 @@ def test_the_sixth_try_has_to_wait_and_the_right_password_ends_that(
 
 def test_every_route_that_compares_a_password_counts_for_the_others(person: Person) -> None:
     routes: list[Callable[[], requests.Response]] = [
-        lambda: try_password(person.pair, person.name, WRONG),
-        lambda: change_password(person, OTHER, WRONG),
-        lambda: delete_me(person, auth=(person.name, WRONG)),
+        lambda: try_password(person.pair, person.name, wrong()),
+        lambda: change_password(person, OTHER, wrong()),
+        lambda: delete_me(person, auth=(person.name, wrong())),
     ]
 
     statuses = [route().status_code for route in [*routes, *routes, *routes]]
@@ -100,7 +105,7 @@ def test_who_has_a_64_of_ipv6_is_one_client(app: Flask) -> None:
     client, name = app.test_client(), new_name()
 
     statuses = [
-        client.post("/login", auth=(name, WRONG), environ_base={"REMOTE_ADDR": address}).status_code
+        client.post("/login", auth=(name, wrong()), environ_base={"REMOTE_ADDR": address}).status_code
         for address in [*(f"2001:db8:7:7::{each}" for each in range(6)), "2001:db8:7:8::1"]
     ]
 
@@ -111,7 +116,7 @@ def test_what_finds_no_core_to_hash_on_is_given_back(pair: Pair, app: Flask) -> 
     name = new_name()
 
     with no_core(app):
-        answers = [try_password(pair, name, WRONG) for _ in range(12)]
+        answers = [try_password(pair, name, wrong()) for _ in range(12)]
 
     assert {(answer.status_code, answer.headers["Retry-After"]) for answer in answers} == {(503, "5")}
     assert count(pair, PasswordAttempt.name_key == key_of(name)) == 0
