@@ -131,7 +131,7 @@ def record_ends(connection: Connection, sessions: Sequence[str], *, why: str) ->
 def entries(*, name: str | None, since: datetime) -> Iterator[Entry]:
     """Yield the entries since then, oldest first; with a name, only those of its users, in any case."""
     statement = ENTRIES if name is None else ENTRIES_OF_NAME
-    behind = {"at": since, "id": 0, "folded_name": name and names.fold_name(names.normalise(name))}
+    behind = {"at": since, "id": 0, "folded_name": name and names.fold_typed(name, otherwise="")}
     while True:
         with db.read() as connection:
             page = connection.execute(statement, behind).all()

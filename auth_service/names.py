@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+import regex
+
 from common.errors import InvalidRequest
 
 MAX_LENGTH = 50  # code points of the normalised form
@@ -14,6 +16,21 @@ _MAX_RAW_LENGTH = 2 * 4 * MAX_LENGTH
 
 # U+0020 and every character that NFKC makes it.
 _SPACES = re.compile("[ \u00a0\u2000-\u200a\u202f\u205f\u3000]+")
+
+# The joiners of scripts in which they change how the letters beside them look (UAX 31 section 2.3).
+JOINERS = "\u200c\u200d"
+_LETTER = (
+    r"[\p{L}&&[\p{Arabic}\p{Syriac}\p{Nko}\p{Devanagari}\p{Bengali}\p{Gurmukhi}\p{Gujarati}\p{Oriya}\p{Tamil}"
+    r"\p{Telugu}\p{Kannada}\p{Malayalam}\p{Sinhala}\p{Khmer}]]"
+)
+_JOINED = regex.compile(
+    rf"(?:(?<={_LETTER}\p{{M}}*)[{JOINERS}](?=\p{{M}}*{_LETTER})|(?<=\p{{ccc=Virama}})[{JOINERS}])", regex.V1
+)
+# Beside what has the property, the blanks of braille, music, Khitan and hieroglyphs show nothing.
+_INVISIBLE = regex.compile(
+    r"[\p{Default_Ignorable_Code_Point}\u2800\U0001d159\U00016fe4\U00013441\U00013442]"
+)
+_MIXED_WORD = regex.compile(r"(?=\w*\p{Latin})\w*[\p{Cyrillic}\p{Greek}]")
 
 
 class InvalidName(InvalidRequest):
@@ -29,6 +46,13 @@ def normalise(name: str) -> str:
 
     Raise `InvalidName`. Normalising a normalised name changes nothing.
     """
+    name = _normal_form(name)
+    _refuse_characters(name)
+    return name
+
+
+def _normal_form(name: str) -> str:
+    """Return the normal form of a name, which may be older than today's rules, or raise `InvalidName`."""
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
         raise InvalidName("a name must not contain control characters")
     name = _single_spaces(name)
@@ -38,12 +62,12 @@ def normalise(name: str) -> str:
         raise InvalidName("a name must not be empty")
     if len(name) > MAX_LENGTH:
         raise InvalidName(f"a name must be at most {MAX_LENGTH} characters long")
-    _refuse_characters(name)
     return name
 
 
 def fold_name(name: str) -> str:
-    """Return the form of a normalised name that is equal for names that differ in case only."""
+    """Return the form of a normalised name that is equal for names that differ in case or joiners only."""
+    name = name.translate(dict.fromkeys(map(ord, JOINERS)))
     while (folded := unicodedata.normalize("NFKC", name.casefold())) != name:
         name = folded
     return name
@@ -52,7 +76,7 @@ def fold_name(name: str) -> str:
 def fold_typed(name: str, *, otherwise: str) -> str:
     """Return the folded form of a name as somebody typed it, or `otherwise` if no user can have it."""
     try:
-        return fold_name(normalise(name))
+        return fold_name(_normal_form(name))
     except InvalidName:
         return otherwise
 
@@ -64,8 +88,10 @@ def _single_spaces(text: str) -> str:
 def _refuse_characters(name: str) -> None:
     if ":" in name:
         raise InvalidName("a name must not contain a colon: HTTP Basic cannot carry it")
-    others = name.replace(" ", "")
+    others = _JOINED.sub("", name).replace(" ", "")
     if any(character.isspace() for character in others):
         raise InvalidName("a name must not contain white space other than spaces")
-    if any(unicodedata.category(character).startswith("C") for character in others):
+    if _INVISIBLE.search(others) or any(unicodedata.category(each).startswith("C") for each in others):
         raise InvalidName("a name must not contain invisible, private or unassigned characters")
+    if _MIXED_WORD.search(name):
+        raise InvalidName("a word of a name must not mix Latin with Cyrillic or Greek letters")

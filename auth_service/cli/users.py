@@ -72,7 +72,7 @@ def delete_by_name(name: str) -> None:
 @password_stdin
 def set_password(name: str, password_stdin: bool) -> None:
     """Give a user another password and log it out everywhere."""
-    _change_by_name(name, password_hash=_hash(names.normalise(name), password_stdin))
+    _change_by_name(name, password_hash=_hash(name, password_stdin))
 
 
 def _hash(name: str, from_stdin: bool) -> str:
@@ -99,7 +99,7 @@ def _change_by_name(name: str, **changes: object) -> None:
 
 
 def _find(name: str) -> UserCredentials:
-    user = find_credentials(names.normalise(name))
+    user = find_credentials(name)
     if user is None:
         raise click.ClickException("there is no user of this name")
     return user

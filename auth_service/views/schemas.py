@@ -31,7 +31,7 @@ UserName = Annotated[
     Field(
         description=(
             "The length counts after NFKC, trimming and making each run of spaces one; invisible, private"
-            " and unassigned characters are refused."
+            " and unassigned characters are refused, and words of Latin mixed with Cyrillic or Greek."
         ),
         json_schema_extra={"minLength": 1, "maxLength": names.MAX_LENGTH, "pattern": NAME_PATTERN},
     ),

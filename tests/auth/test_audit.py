@@ -181,7 +181,7 @@ def test_a_time_of_another_form_and_a_name_that_cannot_be_are_told(operator: Ope
     assert done.exit_code == 2
     assert "write it as 2026-01-31" in done.stderr
     assert operator.succeed("audit", "--user", "nobody at all") == ""
-    assert "colon" in operator.fail("audit", "--user", "a:b")
+    assert operator.succeed("audit", "--user", "a:b") == ""
 
 
 def test_many_entries_are_read_in_pages_and_each_once(

@@ -17,6 +17,10 @@ CASES = "\ufb03ßẞİiıςσΣ"
 TRICKY = st.sampled_from(SPACES_AND_COLONS + SPACED_MARKS + COMPOSING + CASES)
 TEXTS = st.text(max_size=70) | st.text(TRICKY, max_size=40) | st.text(TRICKY | st.characters(), max_size=40)
 LETTERS = st.sampled_from("abcxyzäöüéñžабвгдяёαβγδωάώ 0123456789_-.")
+ALPHABETS = ["abcxyzäöüéñž", "абвгдяё", "αβγδωάώ"]
+IN_ONE_ALPHABET = st.sampled_from(ALPHABETS).flatmap(
+    lambda letters: st.text(f"{letters} 0123456789_-.", min_size=1, max_size=MAX_LENGTH)
+)
 
 
 BAD = {
@@ -95,7 +99,7 @@ def test_names_that_differ_in_case_only_are_the_same(names: str) -> None:
 
 
 @every(
-    "one, other", [("alice", "alicе"), ("resume", "résumé"), ("ada king", "adaking"), ("İ", "I"), ("ı", "i")]
+    "one, other", [("Anna", "Анна"), ("resume", "résumé"), ("ada king", "adaking"), ("İ", "I"), ("ı", "i")]
 )
 def test_names_that_differ_in_more_than_case_are_not_the_same(one: str, other: str) -> None:
     assert fold_name(normalise(one)) != fold_name(normalise(other))
@@ -108,7 +112,7 @@ def test_folding_twice_changes_nothing(raw: str) -> None:
     assert fold_name(folded) == folded
 
 
-@given(st.text(LETTERS, min_size=1, max_size=MAX_LENGTH).filter(str.strip))
+@given(IN_ONE_ALPHABET.filter(str.strip))
 def test_a_name_folds_alike_in_every_case(raw: str) -> None:
     name = normalise(raw)
 

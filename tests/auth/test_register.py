@@ -39,7 +39,7 @@ def test_a_registration_answers_with_the_user_logged_in(pair: Pair, admin: Perso
     [
         ("  Ann   Lee {}", "Ann Lee {}"),
         ("Ame\u0301lie \uff21 {}", "Amélie A {}"),
-        *((kept, kept) for kept in ("ÀÉ ÖßẞİΣς {}", "李小龍 \U0001f600 {}", "'; DROP TABLE users; -- {}")),
+        *((kept, kept) for kept in ("ÀÉ Ößẞİ Σς {}", "李小龍 \U0001f600 {}", "'; DROP TABLE users; -- {}")),
         ("<b>&amp;%_\\ {}", "<b>&amp;%_\\ {}"),
     ],
 )
