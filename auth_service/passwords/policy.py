@@ -1,6 +1,7 @@
 """Passwords: which ones may be chosen, and which form of them is hashed."""
 
 import gzip
+import platform
 import unicodedata
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def complaint(password: str, *, name: str, min_length: int) -> str | None:
         return f"the password must have at least {min_length} characters"
     if _is_name(composed, name):
         return "the password must not be the name"
-    if _compose(composed.casefold()) in COMMON_PASSWORDS:
+    if _compose(composed.casefold()) in COMMON_PASSWORDS or _without_ornaments(composed) in OWN_NAMES:
         return "the password is too common: it is among the first that attackers try"
     return None
 
@@ -56,6 +57,14 @@ def _is_name(password: str, name: str) -> bool:
     return fold_typed(password, otherwise=password) == fold_typed(name, otherwise="")
 
 
+def _without_ornaments(text: str) -> str:
+    """Return what is left of "Bookstore-2026!": "bookstore"."""
+    return "".join(filter(str.isalnum, text.casefold())).rstrip("0123456789")
+
+
+# Of the product, of its services and of this machine.
+_own_names = ("bookstore", "auth_service", "books_service", "bookstore-auth", "bookstore-books", "localhost")
+OWN_NAMES = {*map(_without_ornaments, (*_own_names, platform.node()))} - {""}
 _packed = Path(__file__).parents[1] / "data" / "common_passwords.txt.gz"
 # Read with the module, so that workers forked from a loaded service share it. In the form that is compared.
 COMMON_PASSWORDS = frozenset(gzip.decompress(_packed.read_bytes()).decode().splitlines())

@@ -1,6 +1,7 @@
 """Signing keys: a JWK Set of `oct` keys (RFC 7517) in a file that is read again when it changes."""
 
 import base64
+import hashlib
 import hmac
 import json
 import os
@@ -25,7 +26,13 @@ RELOAD_EVERY = 1.0  # seconds between two looks because of a key that is unknown
 PLACEHOLDER = re.compile(
     rb"change.?(me|this)|place.?holder|replace.?(me|this)|your.?(own.?)?secret", re.IGNORECASE
 )
-MIN_DISTINCT_BYTES = 8  # fewer in 32 is no random secret
+MIN_DISTINCT_BYTES = 16  # fewer in 32 is no random secret
+HEX = re.compile(rb"(?:[0-9a-fA-F]{2})+")
+# Words of letters, and a number around them; a word of one or two letters ends at a sign.
+WORDS = re.compile(
+    rb"[0-9]{0,4}+(?:[A-Z]?[a-z]{2,}+|[A-Z]{2,}+|[A-Za-z]{1,2}(?![A-Za-z])|[ !',._-]{1,2}+)++[0-9]{0,4}+"
+)
+PUBLISHED = Path(__file__).parent / "data" / "published_secrets.bin"  # its README says what it is
 SECRETS = Path("/run/secrets")  # where Compose and Swarm mount secrets, readable by all in the container
 
 log = structlog.get_logger()
@@ -150,21 +157,30 @@ def read_jwks(path: Path) -> list[dict[str, Any]]:
 
 def _read_private(path: Path) -> bytes:
     try:
-        check_mode(path, stat.S_IMODE(path.stat().st_mode))
-        return path.read_bytes()
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a FIFO in its place keeps nobody waiting
+        try:
+            check_status(path, os.fstat(descriptor))
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read()
+        finally:
+            os.close(descriptor)
     except FileNotFoundError as error:
         raise BadKeys("the key file is missing; `flask --app auth_service keys init` makes one") from error
     except OSError as error:
         raise BadKeys("the key file cannot be read") from error
 
 
-def check_mode(path: Path, mode: int) -> None:
-    """Raise `BadKeys` if others than its owner can read the file, or for a mounted secret, write to it."""
+def check_status(path: Path, status: os.stat_result) -> None:
+    """Raise `BadKeys` for what is no file of ours, or one that others can read, or write if it is mounted."""
+    if not stat.S_ISREG(status.st_mode):
+        raise BadKeys("the key file is no regular file")
     if SECRETS in Path(os.path.normpath(path.absolute())).parents:  # by its path as it was given
-        if mode & 0o022:
+        if status.st_mode & 0o022:
             raise BadKeys("the key file can be written by others; chmod it to 0444")
-    elif mode & 0o077:
+    elif status.st_mode & 0o077:
         raise BadKeys("the key file can be read by others; chmod it to 0600")
+    elif status.st_uid not in (os.geteuid(), 0):
+        raise BadKeys("the key file belongs to another user")
 
 
 def parse(jwks: list[dict[str, Any]]) -> KeySet:
@@ -204,8 +220,17 @@ def check_secret(secret: bytes) -> None:
     """Raise `BadKeys` for a secret that is short or plainly not random."""
     if len(secret) < MIN_SECRET:
         raise BadKeys(f"a key is shorter than {MIN_SECRET} bytes")
-    if PLACEHOLDER.search(secret) or len(set(secret)) < MIN_DISTINCT_BYTES:
-        raise BadKeys("a key is a placeholder")
+    random = bytes.fromhex(secret.decode()) if HEX.fullmatch(secret) else secret
+    if PLACEHOLDER.search(secret) or WORDS.fullmatch(secret) or len(set(random)) < MIN_DISTINCT_BYTES:
+        raise BadKeys("a key is a placeholder, not random")
+    if is_published(secret):
+        raise BadKeys("a key was published: it is a known example, or somebody's whose source is public")
+
+
+def is_published(secret: bytes) -> bool:
+    """Return whether the secret is on the list of those that were found in public."""
+    digest, digests = hashlib.sha256(secret).digest()[:8], PUBLISHED.read_bytes()
+    return digest in {digests[at : at + 8] for at in range(0, len(digests), 8)}
 
 
 def _version(path: Path | None) -> tuple[int, ...] | None:

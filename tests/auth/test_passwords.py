@@ -180,3 +180,23 @@ def test_what_hashes_lets_everything_else_go_first() -> None:
 
     own = os.getpriority(os.PRIO_PROCESS, 0)
     assert {os.getpriority(os.PRIO_PROCESS, number) for number in hashing} == {min(19, own + NICENESS)}
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "bookstore",
+        "Bookstore-2026!",
+        "auth_service",
+        "books service 1",
+        "AUTH-SERVICE",
+        "localhost",
+        "Bookstore.Auth",
+    ],
+)
+def test_the_names_of_the_product_are_as_common(password: str) -> None:
+    assert "common" in (complain(password) or "")
+
+
+def test_a_sentence_about_the_product_is_not() -> None:
+    assert complain("a bookstore of mine") is None

@@ -1,13 +1,15 @@
 """The key file: which keys it gives, and what is refused."""
 
 import json
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from common.tokens import keys as key_files
-from common.tokens.keys import BadKeys, check_mode, read_keys, single_key
+from common.tokens.keys import BadKeys, check_status, read_keys, single_key
 from tests.cases import every
 from tests.common.jwks import Jwk, jwk, write, write_text
 
@@ -24,6 +26,12 @@ def refusal(path: Path) -> str:
     with pytest.raises(BadKeys) as refused:
         read_keys(path)
     return str(refused.value)
+
+
+def status(mode: int, *, owner: int | None = None, kind: int = stat.S_IFREG) -> os.stat_result:
+    """Return what is said of a file of this mode, ours unless it has another owner."""
+    owner = os.geteuid() if owner is None else owner
+    return os.stat_result((kind | mode, 0, 0, 1, owner, 0, 0, 0, 0, 0))
 
 
 def test_the_first_key_that_may_sign_signs_and_every_key_with_verify_verifies(path: Path) -> None:
@@ -141,12 +149,12 @@ def test_a_mounted_secret_may_be_readable_by_others(
 @every("mode", [0o620, 0o602, 0o664, 0o646, 0o666, 0o777])
 def test_a_mounted_secret_that_others_can_write_to_is_refused(mode: int) -> None:
     with pytest.raises(BadKeys, match="written by others"):
-        check_mode(Path("/run/secrets/keys.json"), mode)
+        check_status(Path("/run/secrets/keys.json"), status(mode))
 
 
 @every("name", ["keys", "a/b.json", "../secrets//keys", "a/../b", "../x/../secrets/k"])
 def test_a_mounted_secret_is_known_by_its_path(name: str) -> None:
-    check_mode(Path(f"/run/secrets/{name}"), 0o444)
+    check_status(Path(f"/run/secrets/{name}"), status(0o444, owner=os.geteuid() + 1))
 
 
 @every(
@@ -157,4 +165,20 @@ def test_a_mounted_secret_is_known_by_its_path(name: str) -> None:
 )
 def test_no_other_path_may_be_readable_by_others(name: str) -> None:
     with pytest.raises(BadKeys, match="0600"):
-        check_mode(Path(name), 0o444)
+        check_status(Path(name), status(0o444))
+
+
+@every("owner, is_ours", [(os.geteuid(), True), (0, True), (os.geteuid() + 1, False)])
+def test_the_file_is_ours_or_the_systems(owner: int, is_ours: bool) -> None:
+    if is_ours:
+        check_status(Path("keys.json"), status(0o600, owner=owner))
+    else:
+        with pytest.raises(BadKeys, match="another user"):
+            check_status(Path("keys.json"), status(0o600, owner=owner))
+
+
+@every("kind", [stat.S_IFIFO, stat.S_IFDIR, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK])
+@every("name", ["/run/secrets/keys.json", "keys.json"])
+def test_what_is_no_file_is_refused(name: str, kind: int) -> None:
+    with pytest.raises(BadKeys, match="no regular file"):
+        check_status(Path(name), status(0o600, kind=kind))
