@@ -1,5 +1,7 @@
 """Database connections: how they are made, and how long they may wait."""
 
+import os
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -58,12 +60,21 @@ def engine_options(url: str) -> dict[str, Any]:
     return {"poolclass": NullPool, "hide_parameters": True, "connect_args": arguments}
 
 
+def make_private(database: str) -> None:
+    """Make the file of a SQLite database, if there is none, for its owner alone; its journals follow it."""
+    if not database.startswith("file:"):
+        with suppress(OSError):  # SQLite says what is wrong
+            os.close(os.open(database, os.O_RDONLY | os.O_CREAT, 0o600))
+
+
 def watch_engine(engine: Engine, pool: ConnectionPool, *, schema_head: str) -> None:
     """Look after the connections of `engine`, which are in `pool`."""
     if engine.dialect.name == "postgresql":
         event.listen(engine, "do_connect", _connect_impatiently)
         event.listen(engine, "do_execute", _execute_unprepared)
         event.listen(engine, "handle_error", partial(_leave_standby, pool))
+    else:
+        event.listen(engine, "do_connect", lambda _, __, arguments, ___: make_private(arguments[0]))
     event.listen(engine, "engine_connect", partial(_prepare, schema_head))
 
 

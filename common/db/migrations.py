@@ -10,6 +10,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import SchemaItem
 
+from common.db.connections import make_private
+
 LOCK = 0x626F6F6B  # "book": the advisory lock that migrations of one database take
 WAIT = 60  # seconds for another migration to end
 
@@ -45,7 +47,9 @@ def _postgresql_engine(url: str) -> Engine:
 
 
 def _sqlite_engine(url: str) -> Engine:
-    Path(make_url(url).database or "").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = make_url(url).database or ""
+    Path(database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(database)
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": WAIT, "isolation_level": None})
     with engine.connect() as connection:
         _use_wal(connection)

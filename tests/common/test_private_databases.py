@@ -1,0 +1,47 @@
+"""Whatever makes a SQLite database or a journal makes it for its owner alone."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pair import SERVICES, Pair, run_flask
+
+
+@pytest.fixture(autouse=True)
+def open_umask() -> Iterator[None]:
+    """Let new files be readable by everybody unless their maker says otherwise."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.glob("*.db*")}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_migration_makes_the_database_private(tmp_path: Path, service: str) -> None:
+    pair = Pair(tmp_path)
+    run_flask("auth", "keys", "init", environment=pair.environment)
+
+    run_flask(service, "db", "upgrade", environment=pair.environment)
+
+    assert modes(tmp_path) == {f"{service}.db": 0o600}
+
+
+def test_a_service_that_comes_before_the_migration_makes_it_private_too(tmp_path: Path) -> None:
+    pair = Pair(tmp_path)
+    run_flask("auth", "keys", "init", environment=pair.environment)
+    with pair.start("auth"), pair.apps["auth"].test_client() as client:
+        assert client.get("/readyz").status_code == 503
+        before = modes(tmp_path)
+        run_flask("auth", "db", "upgrade", environment=pair.environment)
+        client.post("/register", json={"name": "Ann", "password": "the moon is made of paper"})
+        after = modes(tmp_path)
+
+    assert before == {"auth.db": 0o600}
+    assert after.keys() >= {"auth.db", "auth.db-wal", "auth.db-shm"}
+    assert set(after.values()) == {0o600}
