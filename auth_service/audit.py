@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, literal, or_, select
 
 from auth_service import names
 from auth_service.models import AuditEntry, Session, User, db
-from auth_service.retention import date_back, delete_old
+from auth_service.retention import date_back, date_rows_back, delete_old
 
 KEPT = timedelta(days=90)
 PURGE_EVERY = 50  # entries
@@ -118,7 +118,7 @@ def record(
     row |= {"ip": ip or None, "session_id": session_id, "detail": detail}
     entry_id = connection.execute(INSERT, row).scalar_one()
     if entry_id % PURGE_EVERY == 0:
-        connection.execute(DATE_BACK, {"latest": now})
+        date_rows_back(connection, DATE_BACK, latest=now)
         connection.execute(DELETE_OLD, {"before": now - KEPT})
 
 

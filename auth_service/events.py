@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, Row, bindparam, exists, insert, select, update
 
 from auth_service.models import Event, Feed, db
-from auth_service.retention import date_back, delete_old
+from auth_service.retention import date_back, date_rows_back, delete_old
 from common.errors import DomainError
 from common.tokens.access import ACCESS_LIFETIME, LEEWAY
 
@@ -88,7 +88,7 @@ def purge(connection: Connection) -> int:
     """Delete up to `PURGE_BATCH` events that are kept no longer; return how many there were."""
     connection.execute(LOCK_FEED).all()  # first, as whatever publishes an event does
     now = datetime.now(UTC)
-    connection.execute(DATE_BACK, {"latest": now})
+    date_rows_back(connection, DATE_BACK, latest=now)
     gone = connection.execute(DELETE_OLD, {"before": now - KEPT}).scalars().all()
     if gone:
         connection.execute(RECORD_PURGE, {"highest": max(gone)})

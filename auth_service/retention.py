@@ -1,10 +1,12 @@
 """Statements that keep no row past its retention: a few at a time, along with what is written anyway."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Delete, Update, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Delete, Update, bindparam, delete, select, update
 from sqlalchemy.orm import InstrumentedAttribute
+
+WRITTEN = datetime(2026, 11, 1, tzinfo=UTC)  # these rules: a clock that says an earlier time is wrong
 
 
 def delete_old(
@@ -22,6 +24,15 @@ def delete_old(
 
 
 def date_back(id_: InstrumentedAttribute[Any], at: InstrumentedAttribute[datetime], *, limit: int) -> Update:
-    """Return the statement that dates up to `limit` rows back to `latest`: a clock was ahead."""
+    """Return the statement, for `date_rows_back`, that dates up to `limit` rows back to `latest`."""
     ahead = select(id_).where(at > bindparam("latest")).limit(limit).with_for_update(skip_locked=True)
     return update(id_.class_).where(id_.in_(ahead)).values({at: bindparam("latest")})
+
+
+def date_rows_back(connection: Connection, statement: Update, **times: datetime) -> None:
+    """Date rows back that a clock has made which was ahead, unless it is the clock of now that is wrong.
+
+    A machine that starts without one says 1970, and all that there is would be over as soon as it is set.
+    """
+    if times["latest"] > WRITTEN:
+        connection.execute(statement, times)

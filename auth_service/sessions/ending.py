@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, case,
 
 from auth_service import audit, events
 from auth_service.models import Session, User
-from auth_service.retention import date_back, delete_old
+from auth_service.retention import date_back, date_rows_back, delete_old
 
 # A session that is over does nothing any more: its refresh tokens are refused as those that never were. It is
 # kept a day, much longer than its last access token lives, so that a late logout still ends that token.
@@ -76,7 +76,7 @@ def end_sessions(
 def purge_old_sessions(connection: Connection) -> int:
     """Delete some of what is over; return how many sessions. None stays that ends later than one can."""
     now = datetime.now(UTC)
-    connection.execute(SHORTEN, {"now": now, "latest": end_of(now, now=now)})
+    date_rows_back(connection, SHORTEN, now=now, latest=end_of(now, now=now))
     return connection.execute(DELETE_OLD, {"before": now - KEPT}).rowcount
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import time_machine
 from sqlalchemy import func, select, update
 
 from auth_service import audit, events
@@ -9,7 +10,7 @@ from auth_service.models import AuditEntry, Event, db
 from tests.auth.database import WEEK, execute, let_pass, rows, times_of
 from tests.auth.logins import DAY, Login, log_in, refresh
 from tests.pair import Pair
-from tests.people import Person
+from tests.people import Person, register
 
 AHEAD = timedelta(days=10)
 
@@ -52,3 +53,10 @@ def test_a_clock_that_was_ahead_lengthens_no_retention(pair: Pair, login: Login)
     for table in tables:
         latest = select(func.max(table.at)).where(table.session_id == login.session_id)
         assert rows(pair, latest) <= [(datetime.now(UTC),)]
+
+
+def test_a_clock_that_was_not_set_ends_nothing(pair: Pair, login: Login) -> None:
+    with time_machine.travel(datetime(1970, 1, 2, tzinfo=UTC)):
+        register(pair)
+
+    assert login.is_live
