@@ -45,4 +45,6 @@ def walk(*, auth: str, books: str) -> None:
     assert '"message":"registered successfully"' in done.stdout
     assert '"name":"Ann","admin":false' in done.stdout
     assert '"message":"new books created"' in done.stdout
-    assert re.search(r'\{"list_of_books":\[\{"id":1,"name":"Eric",[^\]]*\],"next":null\}$', done.stdout)
+    assert re.search(
+        r'\{"list_of_books":\[\{"id":1,"name":"Eric",[^\]]*\],"next":null,"total":2\}$', done.stdout
+    )

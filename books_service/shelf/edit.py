@@ -11,10 +11,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, update
 
 from books_service.models import Book, Shelf, db
-from books_service.shelf.find import MEMBERS, SELECT_BOOK, BookPayload, find_book, select_book
+from books_service.shelf.find import COUNT_BOOKS, MEMBERS, SELECT_BOOK, BookPayload, find_book, select_book
 from books_service.shelf.put import INSERT_COLUMNS, duplicates_refused, folded_columns
 from common.errors import DomainError
 
@@ -29,7 +29,7 @@ UPDATE = (
     .values({name: bindparam(name) for name in INSERT_COLUMNS if name not in ("owner", "created_at")})
 )
 DELETE = delete(Book).where(Book.owner == bindparam("owner"), Book.id == bindparam("book_id"))
-LOCK_SHELF = select(Shelf.books).where(Shelf.owner == bindparam("owner")).with_for_update()
+LOCK_SHELF = COUNT_BOOKS.with_for_update()
 LOCK_BOOK = SELECT_BOOK.with_for_update()
 GIVE_ROOM = update(Shelf).where(Shelf.owner == bindparam("shelf")).values(books=Shelf.books - 1)
 

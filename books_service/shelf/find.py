@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from sqlalchemy import Connection, Select, bindparam, select
 
-from books_service.models import Book, db
+from books_service.models import Book, Shelf, db
 from common.errors import NotFound
 from common.web.field_types import Timestamp
 
@@ -46,6 +46,7 @@ SELECT_BOOK = (
     .order_by(Book.id)
     .limit(1)
 )
+COUNT_BOOKS = select(Shelf.books).where(Shelf.owner == bindparam("owner"))
 
 
 class BookNotFound(NotFound):

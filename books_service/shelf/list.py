@@ -5,17 +5,16 @@ change is in exactly one of them, whatever is put on the shelf or deleted meanwh
 Missing prizes come last in both directions, which no index does: they are a range of their own.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum, auto
 from functools import lru_cache
 from operator import gt, lt
 from typing import Any, Literal, NamedTuple, get_args
 
-from sqlalchemy import ColumnElement, Select, bindparam, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, bindparam, literal_column, select, tuple_
 
 from books_service.models import Book, db
-from books_service.shelf.find import COLUMNS, BookPayload
+from books_service.shelf.find import COLUMNS, COUNT_BOOKS, BookPayload
 from books_service.shelf.search import FILTERED, INDEXED, Search, conditions, parameters
 from common.web.cursors import Position
 
@@ -40,6 +39,7 @@ Sort = Literal[
     "-created_at",
 ]
 SORTS = get_args(Sort)
+TOTAL = COUNT_BOOKS.scalar_subquery().label("total")
 STATEMENTS = 256  # kept, of as many shapes; a sort of the whole shelf has five at most
 
 
@@ -76,27 +76,34 @@ class QueryShape(NamedTuple):
         return self.sqlite and bool(self.members or self.words)
 
 
-def find_page(
-    owner: str, *, sort: str, search: Search, start: Position | None, limit: int
-) -> tuple[list[BookPayload], Position | None]:
-    """Return up to `limit` books of `owner` that `search` finds, by `sort`, from behind `start`.
+class Page(NamedTuple):
+    """A part of a listing."""
 
-    With them comes where the next page begins: None on the last.
-    """
+    books: list[BookPayload]
+    end: Position | None  # where the next page begins: None on the last
+    total: int | None  # books on the shelf, if that is what is listed
+
+
+def find_page(owner: str, *, sort: str, search: Search, start: Position | None, limit: int) -> Page:
+    """Return up to `limit` books of `owner` that `search` finds, by `sort`, from behind `start`."""
     values = {"owner": owner, **parameters(search, sqlite=db.is_sqlite), **_place(sort, start)}
     shape = QueryShape(sort, tuple(search.filters), len(search.words), db.is_sqlite)
-    rows: list[Sequence[Any]] = []  # the columns of a book, and the one it is sorted by
+    rows: list[Row[Any]] = []  # the columns of a book, the total, and the column it is sorted by
+    total = None
     with db.read() as connection:
         for part in ranges(shape, start):
             values["limit"] = limit + 1 - len(rows)
             rows += connection.execute(statement(shape, part), values).all()
             if len(rows) > limit:
                 break
+        if not any(search):
+            total = rows[0].total if rows else connection.execute(COUNT_BOOKS, values).scalar() or 0
     books = [BookPayload(*row[: len(COLUMNS)]) for row in rows[:limit]]
     if len(rows) <= limit:
-        return books, None
+        return Page(books, None, total)
     last = rows[limit - 1]  # which ends with the value that it is sorted by
-    return books, [books[-1].id] if shape.column is Book.id else [last[-1], books[-1].id]
+    end = [books[-1].id] if shape.column is Book.id else [last[-1], books[-1].id]
+    return Page(books, end, total)
 
 
 def cursor_scope(sort: str, search: Search) -> list[str | None]:
@@ -138,8 +145,9 @@ def statement(shape: QueryShape, part: Range) -> Select[Any]:
     # The plus keeps SQLite from an index that has the order: there it would read each book of the owner.
     plus = shape.sorts_results and column is not Book.id
     place = literal_column(f"+{column.key}", column.type) if plus else column
-    columns: tuple[Any, ...] = COLUMNS if column is Book.id else (*COLUMNS, column)
-    found: Select[Any] = select(*columns)
+    total = () if shape.members or shape.words else (TOTAL,)
+    columns: tuple[Any, ...] = total if column is Book.id else (*total, column)
+    found: Select[Any] = select(*COLUMNS, *columns)
     if shape.sorts_results and not INDEXED & set(shape.members):
         # The covering index holds all that is searched; the books themselves are read only for the page.
         ids = _narrow(select(Book.id), shape, part, place).correlate(None)

@@ -6,10 +6,11 @@ up what is there already, and inserts the rest.
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from books_service.models import Shelf, db
+from books_service.models import db
+from books_service.shelf.find import COUNT_BOOKS
 from books_service.shelf.put import ShelfFull, take_room
 from books_service.transfer import bulk
 from books_service.transfer.rows import Rows
@@ -19,8 +20,6 @@ from common.errors import InvalidRequest
 NO_LIMIT = 2**31 - 1  # books
 ATTEMPTS = 4  # each waits for the lock: another import may hold it for longer than one wait
 THERE = "is on the shelf already"
-
-SELECT_COUNT = select(Shelf.books).where(Shelf.owner == bindparam("owner"))
 
 
 @dataclass(slots=True)
@@ -34,7 +33,7 @@ class ImportResult:
 def most_rows(owner: str, capacity: int) -> int:
     """Return how many different books a file may have without being too many in any case."""
     with db.read() as connection:
-        return max(capacity, connection.execute(SELECT_COUNT, {"owner": owner}).scalar() or 0)
+        return max(capacity, connection.execute(COUNT_BOOKS, {"owner": owner}).scalar() or 0)
 
 
 def put_books(owner: str, rows: Rows, *, capacity: int, dry_run: bool) -> ImportResult:
@@ -66,7 +65,7 @@ def _put_books(owner: str, rows: Rows, *, capacity: int, dry_run: bool) -> Impor
 
 
 def _import(connection: Connection, owner: str, rows: Rows, *, capacity: int, dry_run: bool) -> ImportResult:
-    books = connection.execute(SELECT_COUNT, {"owner": owner}).scalar_one()
+    books = connection.execute(COUNT_BOOKS, {"owner": owner}).scalar_one()
     known = _known(connection, owner, rows) if books else frozenset[str]()
     if rows.error_count:
         raise InvalidRequest(rows.errors, rows.error_count)

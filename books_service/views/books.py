@@ -1,10 +1,10 @@
 """The routes of single books."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Response
-from pydantic import MISSING, Field
+from pydantic import MISSING, Field, JsonValue
 
 from books_service.shelf.edit import PreconditionFailed, remove_book, update_book
 from books_service.shelf.find import BookNotFound, BookPayload, find_book
@@ -32,6 +32,19 @@ class NewBook(Schema):
     Author: Annotated[BookText, Field(examples=["Terry Pratchett"])]
     Publisher: Annotated[BookText, Field(examples=["Gollancz"])]
     book_prize: Prize | None = None
+
+
+def _ignored(**schema: JsonValue) -> Any:
+    """Return the field of what GET shows like `schema`, and PUT takes in any form."""
+    return Field(None, exclude=True, json_schema_extra={"readOnly": True, "anyOf": [schema, {}]})
+
+
+class WholeBook(NewBook):
+    """A book as `GET` shows it; what the service sets may be there, and is ignored."""
+
+    id: Any = _ignored(type="integer", format="int64")
+    created_at: Any = _ignored(type="string", format="date-time")
+    updated_at: Any = _ignored(type="string", format="date-time")
 
 
 class BookChange(Schema):
@@ -121,7 +134,7 @@ def headers_of(book: BookPayload) -> dict[str, str]:
     headers=ETAG,
     errors=[BookNotFound, DuplicateBook, PreconditionFailed],
 )
-def replace_book(book_id: int, body: NewBook, headers: Preconditions) -> Response:
+def replace_book(book_id: int, body: WholeBook, headers: Preconditions) -> Response:
     """Give one book all its members anew; without a prize it has none."""
     return shown(update_book(owner(), book_id, body.model_dump(), headers.allow_change))
 

@@ -45,15 +45,19 @@ class ListQuery(Schema):
 
 @dataclass(slots=True)
 class BookList:
-    """A page of the shelf; `next` is the cursor of the page behind it, null on the last."""
+    """A page; `next` is the cursor of the page behind it, null on the last.
+
+    `total` is the number of books on the shelf; it is there if the query has no `q` and no filters.
+    """
 
     list_of_books: list[BookPayload]
     next: str | None
+    total: int | MISSING = MISSING
 
 
 @blueprint.operation(
     "GET /books",
-    responses={200: BookList([ERIC], None)},
+    responses={200: BookList([ERIC], None, 1)},
     headers={"Link": "The address of the next page, if there is one (RFC 8288)."},
 )
 def list_books(query: ListQuery) -> Response:
@@ -62,12 +66,13 @@ def list_books(query: ListQuery) -> Response:
     search = search_for(query.q, **query.model_dump(include=set(FILTERED)))
     listing = ["books", owner(), *cursor_scope(query.sort, search)]
     start = page_start(keys, listing, query.cursor)
-    books, end = find_page(owner(), sort=query.sort, search=search, start=start, limit=query.limit)
+    books, end, total = find_page(owner(), sort=query.sort, search=search, start=start, limit=query.limit)
+    page = BookList(books, None, MISSING if total is None else total)
     if end is None:
-        return json_response(BookList(books, None))
-    cursor = write_cursor(keys, listing, end)
-    link = _link(limit=str(query.limit), cursor=cursor)
-    return json_response(BookList(books, cursor), headers={"Link": link})
+        return json_response(page)
+    page.next = write_cursor(keys, listing, end)
+    link = _link(limit=str(query.limit), cursor=page.next)
+    return json_response(page, headers={"Link": link})
 
 
 def _link(**changed: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import Flask
-from pydantic import TypeAdapter
+from pydantic import MISSING, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from common.errors import BrokenBody, DomainError, TokenRejected, TokenRevoked
@@ -78,7 +78,9 @@ class PlainSchema(GenerateJsonSchema):
         return False
 
     def field_is_required(self, field: Any, total: bool) -> bool:
-        return self.mode == "serialization" or super().field_is_required(field, total)
+        if self.mode == "serialization":
+            return field["schema"].get("default") is not MISSING
+        return super().field_is_required(field, total)
 
 
 def init_app(app: Flask, *, version: str, blueprints: Sequence[ApiBlueprint]) -> None:

@@ -52,7 +52,7 @@ def test_a_shelf_is_listed_in_the_order_in_which_it_was_filled(person: Person) -
 
     answer = person.get("/books")
 
-    assert answer.json() == {"list_of_books": made, "next": None}
+    assert answer.json() == {"list_of_books": made, "next": None, "total": len(made)}
     assert answer.headers["Cache-Control"] == "no-store"
     assert "Link" not in answer.headers
 

@@ -112,8 +112,9 @@ def plan(connection: Connection, query: ClauseElement, mode: str, **values: obje
 
 
 def nodes(whole: Plan) -> list[Plan]:
-    """Return the nodes of a plan, from the outermost inwards."""
-    return [whole, *(node for inner in whole.get("Plans", []) for node in nodes(inner))]
+    """Return the nodes of a plan, from the outermost inwards; the shelf's count is read apart from it."""
+    inner = [plan for plan in whole.get("Plans", []) if plan["Parent Relationship"] != "InitPlan"]
+    return [whole, *(node for plan in inner for node in nodes(plan))]
 
 
 def page(sort: str, part: Range, *members: str, words: int = 0, is_sqlite: bool = False) -> ClauseElement:
@@ -216,11 +217,12 @@ def steps(file: sqlite3.Connection, query: ClauseElement, **values: object) -> l
 def test_sqlite_reads_a_sorted_page_from_where_it_begins(
     file: sqlite3.Connection, sort: str, part: Range
 ) -> None:
-    [step] = steps(file, page(sort, part, is_sqlite=True), key="x")
+    step, *count = steps(file, page(sort, part, is_sqlite=True), key="x")
 
     index = INDEX[sort.removeprefix("-")].replace("pk_books", "ix_books_owner_search")
     assert step.startswith(f"SEARCH books USING INDEX {index} (owner=?")
     assert (part in IDS) == ("id>?" in step or "id<?" in step)
+    assert count == ["SCALAR SUBQUERY 1", "SEARCH shelves USING INDEX sqlite_autoindex_shelves_1 (owner=?)"]
 
 
 @every("part", [Range.ALL, Range.NOT_NULL, Range.AFTER, Range.NULL])

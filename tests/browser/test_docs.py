@@ -54,7 +54,7 @@ def test_with_a_token_one_lists_ones_books(field: str, pair: Pair, person: Perso
     status, answer = docs.execute("list_books")
 
     assert status == 200
-    assert answer == {"list_of_books": [book], "next": None}
+    assert answer == {"list_of_books": [book], "next": None, "total": 1}
     assert docs.complaints() == []
 
 
