@@ -23,10 +23,12 @@ class Lines:
     """The lines of a text that was opened with `newline=""`: CR, LF and CRLF end one, and are kept."""
 
     def __init__(self, text: TextIO) -> None:
+        self.blank = " \t\r\n"  # what a record may hold that is skipped
         self.record: list[str] = []  # what was read of the current record
         self._text = text
         self._number = 0  # of the last line
         self._size = 0  # of the record, in characters
+        self._ahead = ""  # a line that was read, and is still the next
         self._is_torn = False  # the last piece that was read ended between CR and LF
 
     def records(self, read: Callable[[], Any]) -> Iterator[Record]:
@@ -40,8 +42,15 @@ class Lines:
                 return
             except BadRecord as error:
                 value, wrong = None, (("", str(error)),)
-            if wrong or any(line.strip(" \t\r\n") for line in self.record):
+            if wrong or any(line.strip(self.blank) for line in self.record):
                 yield Record(self._number - len(self.record) + 1, value, wrong)
+
+    def peek(self) -> str:
+        """Return the next line that is not blank, or a piece of an endless one, and leave it the next."""
+        while (line := self._read()).endswith(("\r", "\n")) and not line.strip(self.blank):
+            self._number += 1
+        self._ahead = line
+        return line
 
     def __iter__(self) -> Self:
         return self
@@ -63,6 +72,9 @@ class Lines:
 
     def _read(self) -> str:
         """Return the next line, or a piece of one that is longer than any record."""
+        if self._ahead:
+            line, self._ahead = self._ahead, ""
+            return line
         line = self._text.readline(MAX_RECORD + 1)
         if self._is_torn and line == "\n":
             line = self._text.readline(MAX_RECORD + 1)

@@ -2,7 +2,7 @@
 
 import ctypes
 import io
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from contextlib import ExitStack, suppress
 from itertools import chain
 from typing import Annotated, Literal
@@ -17,7 +17,7 @@ from books_service.shelf.find import MEMBERS
 from books_service.shelf.put import ShelfFull
 from books_service.transfer import importing
 from books_service.transfer.bulk import export
-from books_service.transfer.formats import BY_TYPE, CSV, FORMATS, Format
+from books_service.transfer.formats import BY_TYPE, CSV, FORMATS, IMPORTED, Format
 from books_service.transfer.lines import Lines
 from books_service.transfer.rows import Rows, TooManyRecords
 from books_service.views.blueprint import ERIC, capacity, owner, shelf_blueprint
@@ -33,7 +33,7 @@ MAX_FILE = 16 * 1024 * 1024  # bytes
 blueprint = shelf_blueprint("transfer", "The whole shelf as a file, out and in")
 
 BOOK = [getattr(ERIC, member) for member in MEMBERS]
-EXAMPLES = {name: (form.head + form.write([BOOK])).decode() for name, form in BY_TYPE.items()}
+EXAMPLES = {name: (form.head + form.write([BOOK])).decode() for name, form in IMPORTED.items()}
 
 
 def init_app(app: Flask, settings: BooksSettings) -> None:
@@ -53,6 +53,9 @@ class Export(Schema):
     format: Literal["csv", "ndjson"] | MISSING = Field(
         MISSING, description="Left out: what `Accept` prefers, else csv."
     )
+    bom: Annotated[
+        int, Field(ge=0, le=1, description="1: CSV begins with a byte order mark, for Excel."), Digits
+    ] = 0
 
 
 class Import(Schema):
@@ -69,7 +72,7 @@ class Import(Schema):
 
 @blueprint.operation(
     "GET /books/export",
-    responses={200: EXAMPLES},
+    responses={200: {name: EXAMPLES[name] for name in BY_TYPE}},
     headers={"Content-Disposition": "A name for the file (RFC 6266)."},
 )
 def export_books(query: Export) -> Response:
@@ -79,6 +82,8 @@ def export_books(query: Export) -> Response:
         held.enter_context(current_app.extensions["exports"].slot())
         pieces = export(owner(), form)
         first = next(pieces)  # what fails here still gets an answer of its own
+        if query.bom and form is CSV:
+            first = BOM_UTF8 + first
         response = Response(stream_with_context(chain([first], pieces)), content_type=form.content_type)
         response.call_on_close(held.pop_all().close)
     response.headers["Content-Disposition"] = f'attachment; filename="books.{form.name}"'
@@ -112,7 +117,7 @@ def import_books(query: Import | None, errors: list[FieldError]) -> Response:
         if is_long():
             held.enter_context(current_app.extensions["long_file_at_work"].slot())
         fail = query is not None and query.on_duplicate == "fail"
-        rows = read_rows(BY_TYPE[read_media_type(BY_TYPE)], body, fail=fail)
+        rows = read_rows(IMPORTED[read_media_type(IMPORTED)], body, fail=fail)
         if query is None or errors:
             raise InvalidRequest([*errors, *rows.errors], len(errors) + rows.error_count)
         dry_run = bool(query.dry_run)
@@ -129,7 +134,7 @@ def read_file() -> io.BytesIO:
     """Return the body of the request, or refuse with 411, 413 or 415."""
     if request.content_length is None and not request.environ.get("wsgi.input_terminated"):
         raise LengthRequired  # a file that was cut off would pass for a whole one
-    return io.BytesIO(read_body([*BY_TYPE], MAX_FILE).removeprefix(BOM_UTF8))
+    return io.BytesIO(read_body([*IMPORTED], MAX_FILE).removeprefix(BOM_UTF8))
 
 
 def trim_heap() -> None:
@@ -146,8 +151,15 @@ def read_rows(form: Format, body: io.BytesIO, *, fail: bool) -> Rows:
     """Return what is in a file, and what is wrong with it, or refuse one that is no text with 400."""
     rows = Rows(most=importing.most_rows(owner(), capacity()), fail=fail)
     try:
-        with io.TextIOWrapper(body, "utf-8", newline="") as text:
+        with io.TextIOWrapper(body, encoding_of(form, body), newline="") as text:
             rows.take(form.read(Lines(text)), NewBook.model_validate)
     except UnicodeDecodeError as error:
         raise NotUtf8 from error
     return rows
+
+
+def encoding_of(form: Format, body: io.BytesIO) -> str:
+    """Return the encoding of a file: UTF-8, or UTF-16 if a spreadsheet saved it so, with its mark."""
+    start = body.read(2)
+    body.seek(0)
+    return "utf-16" if form is CSV and start in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8"

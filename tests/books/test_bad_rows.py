@@ -11,7 +11,21 @@ from tests.people import Person
 pytestmark = on_sqlite
 
 LONG = "x" * 201
-BAD_PRIZES = ["x", "-1", "+1", "1.0", "1e3", " 1", "1 ", "2147483648", "9" * 5000, "null", "''1", "0x1"]
+BAD_PRIZES = [
+    "x",
+    "-1",
+    "+1",
+    "1.5",
+    "1.",
+    "1e3",
+    "1 2",
+    "'1",
+    "2147483648",
+    "9" * 5000,
+    "null",
+    "''1",
+    "0x1",
+]
 BAD_PRIZES += ["\u0661", "\uff11"]
 Place = tuple[int, str]
 
@@ -20,20 +34,20 @@ Place = tuple[int, str]
     "header, wrong",
     [
         *((empty, [""]) for empty in ("", "\n\n", "\ufeff")),
-        ('""', ["/name", "/Author", "/Publisher", "/"]),
+        ('""', [""]),
         ("name,Author", ["/Publisher"]),
         ("name,Author,Publisher,price", ["/price"]),
-        ("name,Author,publisher", ["/Publisher", "/publisher"]),
+        ("name,Author,'publisher", ["/Publisher", "/'publisher"]),
         ("name,Author,Publisher,id,a/b~", ["/id", "/a~1b~0"]),
-        ("name,name,Author,Publisher", ["/name"]),
-        ("name,Author,Publisher,", ["/"]),
-        (" name,Author,Publisher", ["/name", "/ name"]),
-        ("name;Author;Publisher", ["/name", "/Author", "/Publisher", "/name;Author;Publisher"]),
+        ("name, NAME,Author,Publisher", ["/name"]),
+        ("name,Author,,Publisher", ["/"]),
+        ("name;Author,Publisher", ["/name", "/Author", "/name;Author"]),
+        ("name|Author|Publisher", [""]),
         ("'name,Author,Publisher", ["/name", "/'name"]),
         ('name,Author,"Publisher', [""]),
         ('name,Au"thor,Publisher', [""]),
         ("name,Author,Publisher,\0", ["/\0"]),
-        ("a,b,c", ["/name", "/Author", "/Publisher", "/a", "/b", "/c"]),
+        ("a,b,c", [""]),
     ],
 )
 def test_a_wrong_header_is_told_and_nothing_else(person: Person, header: str, wrong: list[str]) -> None:
@@ -48,9 +62,8 @@ def test_a_wrong_header_is_told_and_nothing_else(person: Person, header: str, wr
     "rows, wrong",
     [
         ("a,b,c", [(2, "")]),
-        ("a,b,c,1,", [(2, "")]),
-        ('""', [(2, "")]),
-        ("',' ,'\u3000,", [(2, "/name"), (2, "/Author"), (2, "/Publisher")]),
+        ("a,b,c,1,x", [(2, "")]),
+        ("\u2003, ,\u3000,1", [(2, "/name"), (2, "/Author"), (2, "/Publisher")]),
         (f"{LONG},b,c,1", [(2, "/name")]),
         *((f"a,b,c,{prize}", [(2, "/book_prize")]) for prize in BAD_PRIZES),
         ("a\tb,b,c,1", [(2, "/name")]),

@@ -1,0 +1,202 @@
+"""CSV as spreadsheets write it, and cells that they would calculate."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from books_service.shelf.find import MEMBERS
+from books_service.transfer.csv_format import read_csv, write_csv
+from books_service.transfer.formats import CSV
+from books_service.transfer.lines import Lines
+from tests.books.files import HEADER, export, import_file, places, shelf_of
+from tests.cases import every, on_sqlite
+from tests.people import Person, assert_problem, complaints
+
+BOOKS: list[dict[str, Any]] = [
+    {"name": "Größe; 1, 2", "Author": "Ann", "Publisher": "Press", "book_prize": 12},
+    {"name": "'Tis", "Author": 'B "C"', "Publisher": "李\U0001f600", "book_prize": None},
+]
+ROWS = [[book[member] for member in MEMBERS] for book in BOOKS]
+
+
+def saved(delimiter: str = ",", end: list[str] | None = None) -> str:
+    """Return the books as a spreadsheet saves them, with cells at the end of each row."""
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter).writerows([*row, *(end or [])] for row in [MEMBERS, *ROWS])
+    return text.getvalue()
+
+
+FILES = {
+    "plain": saved().encode(),
+    "semicolons": saved(";").encode(),
+    "tabs": saved("\t").encode(),
+    "sep": b"sep=;\r\n" + saved(";").encode(),
+    "quoted sep": b'"SEP=\t"\n' + saved("\t").encode(),
+    "UTF-16, little end first": saved("\t").encode("utf-16"),
+    "UTF-16, big end first": b"\xfe\xff" + saved(";").encode("utf-16-be"),
+    "byte order mark": saved().encode("utf-8-sig"),
+    "byte order mark and sep": b"\xef\xbb\xbfsep=,\r\n" + saved().encode(),
+    "commas at the end": (saved(end=["", ""]) + ",,,,,\r\n" * 3).encode(),
+    "empty rows of less": (saved(";") + ";;;\r\n ; ;\r\n;\r\n").encode(),
+    "names in any case": saved().replace("name,Author", ' NAME ,"author "').encode(),
+    "prizes": saved().replace(",12\r", ", 12.0 \r").encode(),
+    "empty lines before": b"\r\n \t\r\n" + saved("\t").encode(),
+}
+
+
+@every("name, file", FILES.items())
+def test_files_of_spreadsheets_are_read_alike(person: Person, name: str, file: bytes) -> None:
+    answer = import_file(person, file)
+
+    assert answer.status_code == 200, (name, answer.text)
+    assert sum(answer.json().values()) == 2
+    assert shelf_of(person) == BOOKS
+
+
+@on_sqlite
+@pytest.mark.parametrize("kind", ["application/vnd.ms-excel", "Application/VND.MS-Excel; charset=utf-8"])
+def test_what_browsers_call_a_csv_file_is_one(person: Person, kind: str) -> None:
+    assert import_file(person, FILES["semicolons"], kind).json() == {"created": 2, "skipped": 0}
+
+
+@every(
+    "prize, read",
+    [("12", 12), ("12.0", 12), ("12.000", 12), (" 12 ", 12), (" 0012.00", 12), ("", None), (" ", None)],
+)
+def test_a_prize_may_look_like_a_spreadsheets_number(person: Person, prize: str, read: int | None) -> None:
+    assert import_file(person, f"{HEADER}{prize}!,b,c,{prize}").json() == {"created": 1, "skipped": 0}
+
+    assert shelf_of(person)[-1]["book_prize"] == read
+
+
+@on_sqlite
+@every(
+    "before, rows, line",
+    [
+        ("sep=;\n", "a;b;c;x", 3),
+        ("\n\nsep=;\n\n", "a;b;c;x", 6),
+        ("sep=;\n", '"a";"b\n\n";c;1\n;;;\na;b;c;x', 3),
+        ("", ";;;\n\n;;;\na;b;c;x\n;;;", 5),
+    ],
+)
+def test_lines_are_those_of_the_file(person: Person, before: str, rows: str, line: int) -> None:
+    answer = import_file(person, f"{before}name;Author;Publisher;book_prize\n{rows}")
+
+    assert places(answer)[-1][0] == (7 if line == 3 and "\n\n" in rows else line)
+
+
+@on_sqlite
+@every(
+    "header, found",
+    [
+        ("Titel;Autor", "Titel;Autor"),
+        ("Titel,Autor , ,Verlag,,", "Titel, Autor, , Verlag"),
+        ("sep=;\nTitel;Autor", "Titel, Autor"),
+        ("a\x07b,\x1b[31m\u202ec", "ab, [31mc"),
+        (",".join(map(str, range(30))), ", ".join(map(str, range(20)))),
+        ("x" * 60_000, "x" * 50),
+    ],
+)
+def test_a_header_that_fits_nothing_is_shown(person: Person, header: str, found: str) -> None:
+    answer = import_file(person, header + "\na,b,c")
+
+    [error] = assert_problem(answer, 422)["errors"]
+    assert error["detail"] == f"must be a header: name,Author,Publisher,book_prize; found: {found}"
+    assert (error["line"], error["pointer"]) == (2 if "sep" in header else 1, "")
+
+
+@on_sqlite
+@every("bad", [b"a", b"\x00\xd8", b"\x00\xdc\x00\x00", b"\x3d\xd8a\x00"])
+def test_broken_utf_16_is_400(person: Person, bad: bytes) -> None:
+    for file in (b"\xff\xfe" + bad, FILES["UTF-16, little end first"] * 2000 + bad):
+        assert_problem(import_file(person, file), 400, "the body is not UTF-8")
+    assert_problem(import_file(person, FILES["UTF-16, little end first"], "application/x-ndjson"), 400)
+
+
+def test_an_export_may_begin_with_a_byte_order_mark(person: Person) -> None:
+    person.add_book()
+
+    marked = person.get("/books/export?format=csv&bom=1")
+
+    assert marked.content == b"\xef\xbb\xbf" + export(person)
+    assert person.get("/books/export?format=csv&bom=0").content == export(person)
+    assert person.get("/books/export?format=ndjson&bom=1").content == export(person, "ndjson")
+    assert complaints(person.get("/books/export?bom=2")) == ["bom"]
+    assert import_file(person, marked.content).json() == {"created": 0, "skipped": 1}
+
+
+SIGNS = "=+-@'＝＋－＠＇﹦﹢﹣﹫"
+NOTHING = [
+    "",
+    " ",
+    "\u00a0",
+    "\u3000\u2003",
+    "\u200b",
+    "\ufeff",
+    "\u00ad",
+    "\u202e",
+    "\u2028\u2029",
+    "\ufe0f",
+]
+NOTHING += ["\u034f", "\u0301", "\u3164", "\u115f", "\u2800", "\U000e0100", "\u180e \u2063"]
+PLAIN = [
+    "a=1",
+    "1+1",
+    "(-1)",
+    "–1",
+    "\u200ba=",
+    ".=",
+    "",
+    " ",
+    "\u201c=\u201d",
+    "\u2019Tis",
+    "\\=",
+    "/=",
+    '"=',
+]
+
+
+def rows(*cells: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(write_csv([cells]).decode(), newline="")))
+
+
+@every("sign", SIGNS)
+@every("before", NOTHING)
+def test_a_cell_that_a_spreadsheet_would_calculate_is_guarded(sign: str, before: str) -> None:
+    assert rows(f"{before}{sign}1") == [[f"'{before}{sign}1"]]
+
+
+@every("cell", PLAIN)
+def test_no_other_cell_is(cell: str) -> None:
+    assert rows(cell, "x") == [[cell, "x"]]
+
+
+@every(
+    "cell, read", [("'Tis", "'Tis"), ("''", "'"), ("'=", "="), ("' =", " ="), ("''Tis", "'Tis"), ("'", "'")]
+)
+def test_one_apostrophe_is_taken_off_where_such_a_cell_follows(cell: str, read: str) -> None:
+    [record] = read_csv(Lines(io.StringIO(f"{HEADER}{cell},b,c,", newline="")))
+
+    assert record.value["name"] == read
+
+
+letters = st.sampled_from([*SIGNS, *"".join(NOTHING), *"aT1\"',;\t"])
+cells = st.text(letters, min_size=1, max_size=6) | st.text(
+    st.characters(exclude_categories=["Cc", "Cs"]), min_size=1
+)
+
+
+@given(cells=st.tuples(cells, cells, cells))
+@example(("'Tis", "''", "'="))
+@example((" ='", "'", "''Tis"))
+@example(("\u200b＝", "'\u00a0-", "' x"))
+def test_every_text_comes_back(cells: tuple[str, str, str]) -> None:
+    file = (CSV.head + write_csv([(*cells, None)])).decode()
+
+    [record] = read_csv(Lines(io.StringIO(file, newline="")))
+
+    assert tuple(record.value.values()) == (*cells, None)
