@@ -3,16 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Index, Integer, LargeBinary, String, Text, literal_column
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from common.db.columns import CodePointText, RowId, UtcDateTime
 from common.db.engine import Database
-
-# What words are looked for in on PostgreSQL. No word holds a line feed, so none is found across two texts.
-SEARCHED: ColumnElement[str] = literal_column(
-    "(folded_name || chr(10) || folded_author || chr(10) || folded_publisher)", Text
-)
 
 
 class BooksBase(DeclarativeBase):
@@ -36,6 +31,7 @@ class Book(BooksBase):
     folded_name: Mapped[str] = mapped_column(CodePointText)  # see shelf/put.py
     folded_author: Mapped[str] = mapped_column(CodePointText)
     folded_publisher: Mapped[str] = mapped_column(CodePointText)
+    search_text: Mapped[str] = mapped_column(CodePointText, server_default="")  # of all three
     title: Mapped[bytes] = mapped_column(LargeBinary)  # a digest of name and author, unique on a shelf
     version: Mapped[int] = mapped_column(BigInteger, default=1)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -43,12 +39,14 @@ class Book(BooksBase):
 
     # On PostgreSQL owner and id are the primary key: an index on `id` alone could be chosen for an owner of
     # few books, and then everybody's books are read (docs/design.md). SQLite searches a shelf in the first
-    # index alone, so it holds all that a book is found and sorted by. PostgreSQL may have one of SEARCHED.
+    # index alone, so it holds all that a book is found and sorted by. PostgreSQL searches in one of trigrams,
+    # which a server without that extension lacks.
     __table_args__: tuple[Any, ...] = (
         Index(
             "ix_books_owner_search",
             "owner",
             "id",
+            "search_text",
             "folded_name",
             "folded_author",
             "folded_publisher",
@@ -56,6 +54,7 @@ class Book(BooksBase):
             "created_at",
             info={"only": "sqlite"},
         ),
+        Index("ix_books_search_text", "search_text", postgresql_using="gin", info={"only": "postgresql"}),
         Index("uq_books_owner_title", "owner", "title", unique=True),
         Index("ix_books_owner_name", "owner", "folded_name", "id"),
         Index("ix_books_owner_author", "owner", "folded_author", "id"),

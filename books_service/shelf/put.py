@@ -20,6 +20,7 @@ from books_service.shelf.find import COLUMNS, MEMBERS, BookPayload
 from common.db.engine import is_duplicate
 from common.errors import DomainError, TokenRevoked
 
+QUOTES = dict.fromkeys(map(ord, "‘’‚‛"), "'") | dict.fromkeys(map(ord, "“”„‟"), '"')
 INSERT_COLUMNS = tuple(name for name in Book.__table__.c.keys() if name != "id")  # noqa: SIM118 - no mapping
 
 _owner = bindparam("owner", type_=Shelf.owner.type)
@@ -86,11 +87,13 @@ def new_row(owner: str, book: Mapping[str, Any], now: datetime) -> dict[str, Any
 
 def folded_columns(book: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns that a book is compared by."""
-    name, author = fold_text(book["name"]), fold_text(book["Author"])
+    name, author, publisher = (fold_text(book[member]) for member in ("name", "Author", "Publisher"))
     return {
         "folded_name": name,
         "folded_author": author,
-        "folded_publisher": fold_text(book["Publisher"]),
+        "folded_publisher": publisher,
+        # No word holds a line feed, so none is found across two texts.
+        "search_text": search_form(f"{name}\n{author}\n{publisher}"),
         # Together the texts can be longer than PostgreSQL takes into an index row (2,704 bytes).
         "title": hashlib.sha256(f"{name}\0{author}".encode()).digest(),
     }
@@ -101,6 +104,16 @@ def fold_text(text: str) -> str:
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def search_form(folded: str) -> str:
+    """Return a folded text as words are looked for in it: without accents and typographic quotes."""
+    if folded.isascii():
+        return folded
+    letters = unicodedata.normalize("NFD", folded.translate(QUOTES))
+    return unicodedata.normalize(
+        "NFC", "".join(each for each in letters if unicodedata.category(each) != "Mn")
+    )
 
 
 @contextmanager

@@ -23,7 +23,7 @@ SORT = (
 )
 WORDS = (
     "Words, separated by white space, all of which occur in the name, the author or the publisher, in any"
-    " case, also inside other words. Every other character stands for itself."
+    " case and with or without accents, also inside other words. Every other character stands for itself."
 )
 
 WHOLE = "The whole value, in any case."

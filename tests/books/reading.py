@@ -34,3 +34,14 @@ def ids(person: Person, **query: Any) -> list[int]:
 def folded(text: str) -> str:
     """Return the text as the contract says that texts are compared, written down apart from the service."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def searched(text: str) -> str:
+    """Return the text as the contract says that words are looked for in it, likewise."""
+    for quotes, plain in (("‘’‚‛", "'"), ("“”„‟", '"')):
+        for quote in quotes:
+            text = text.replace(quote, plain)
+    letters = unicodedata.normalize("NFD", folded(text))
+    return unicodedata.normalize(
+        "NFC", "".join(each for each in letters if unicodedata.category(each) != "Mn")
+    )

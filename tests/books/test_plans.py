@@ -177,7 +177,7 @@ def test_rare_words_and_publishers_are_found_in_the_trigram_index(
 ) -> None:
     whole = plan(table, shape, CUSTOM, word0="%zzyzx%", **words)
 
-    assert "ix_books_search" in {node.get("Index Name") for node in nodes(whole)}
+    assert "ix_books_search_text" in {node.get("Index Name") for node in nodes(whole)}
 
 
 @lopsided

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.books.conftest import somebody
-from tests.books.reading import folded, ids
+from tests.books.reading import ids, searched
 from tests.cases import every, on_sqlite
 from tests.pair import Pair
 from tests.people import Person, complaints
@@ -16,7 +16,7 @@ from tests.people import Person, complaints
 # What folding, LIKE, the words of a trigram index and SQLite each have views of their own about.
 LETTERS = "aAäÄbßẞſsSσςΣİıiI\u0307\u0301éеЕя李\U0001f600%_\\'\"*-.?[]^$\u0345ǅﬁ\u200d0"
 ABSENT = ["goodomens", "g%d", "g_od", "good_", "%%", "\\o", "good omens eric", "g*", '"good omens"']
-ABSENT += ["omens\\", "öod", "NOT", "name:good", "^good", "good\u200b", "omenspratchett", "s\u00a0p%"]
+ABSENT += ["omens\\", "øod", "NOT", "name:good", "^good", "good\u200b", "omenspratchett", "s\u00a0p%"]
 ABSENT += ["gollanczg", "gollancz OMENS terry gaiman"]
 SPACES = " \u00a0\u2003\u3000"
 
@@ -86,10 +86,10 @@ def strange_shelf(pair: Pair) -> tuple[Person, list[dict[str, Any]]]:
 @example(q="x %")
 def test_both_databases_find_what_folding_says(pair: Pair, q: str) -> None:
     person, books = strange_shelf(pair)
-    words = folded(q).split()
+    words = searched(q).split()
 
     def is_wanted(book: dict[str, Any]) -> bool:
-        texts = [folded(book[member]) for member in ("name", "Author", "Publisher")]
+        texts = [searched(book[member]) for member in ("name", "Author", "Publisher")]
         return all(any(word in text for text in texts) for word in words)
 
     assert ids(person, q=q) == [book["id"] for book in books if is_wanted(book)]

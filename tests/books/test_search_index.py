@@ -43,4 +43,4 @@ def test_who_owns_the_database_has_the_index_and_a_search_is_right_without(
         assert ids(person, Publisher="press", q="_") == made[2:]
     indexes = execute(url, "SELECT indexname FROM pg_indexes WHERE tablename = 'books'")
     assert indexes
-    assert (("ix_books_search",) in indexes) == has_index
+    assert (("ix_books_search_text",) in indexes) == has_index
