@@ -83,6 +83,8 @@ class IdempotencyKey(BooksBase):
     answer: Mapped[bytes] = mapped_column(LargeBinary)
     made_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
+    __table_args__: tuple[Any, ...] = (Index("ix_idempotency_keys_owner", "owner", "made_at"),)
+
 
 class FeedState(BooksBase):
     """The one row that says how far auth's feed is applied, and when auth last answered."""

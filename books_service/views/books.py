@@ -8,7 +8,7 @@ from pydantic import MISSING, Field, JsonValue
 
 from books_service.shelf.edit import PreconditionFailed, remove_book, update_book
 from books_service.shelf.find import BookNotFound, BookPayload, find_book
-from books_service.shelf.idempotency import KeyReused, RequestInProgress, put_book_once
+from books_service.shelf.idempotency import KeyReused, RequestInProgress, TooManyKeys, put_book_once
 from books_service.shelf.put import DuplicateBook, ShelfFull, put_book
 from books_service.views.blueprint import ERIC, capacity, owner, shelf_blueprint
 from books_service.views.etags import Preconditions
@@ -90,7 +90,7 @@ class BookDeleted:
     legacy="/book",  # where clients of the tutorial post
     responses={201: BookCreated("new books created", ERIC)},
     headers=ETAG | REPLAYED,
-    errors=[DuplicateBook, ShelfFull, RequestInProgress, KeyReused],
+    errors=[DuplicateBook, ShelfFull, RequestInProgress, KeyReused, TooManyKeys],
 )
 def create_book(body: NewBook, headers: Idempotency) -> Response:
     """Put a book on the shelf; name and author together are there once, in any case."""

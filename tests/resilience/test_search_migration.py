@@ -112,6 +112,7 @@ def test_the_database_makes_the_same_text_of_every_letter(migrated: str) -> None
 
 def test_a_migration_that_was_interrupted_is_run_again(migrated: str, tmp_path: Path) -> None:
     environment = ServedPair(tmp_path, databases={"books": migrated}).environment
+    flask_db("books", "downgrade", "0006", environment=environment)
     execute(migrated, INSERT, *map(row, range(20)))
     execute(migrated, "UPDATE books SET search_text = '' WHERE owner < 'owner 3' RETURNING 1")
     execute(migrated, "UPDATE alembic_version SET version_num = '0005' RETURNING 1")

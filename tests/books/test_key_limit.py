@@ -1,0 +1,128 @@
+"""Idempotency-Key: a user has a thousand at a time, and none for longer than a day."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+from sqlalchemy import insert
+
+from books_service.models import IdempotencyKey, db
+from books_service.shelf.idempotency import purge_keys
+from tests.at_once import at_once
+from tests.books.conftest import somebody
+from tests.books.database import age_keys, counted, keys_of, transaction
+from tests.pair import Pair
+from tests.people import Person, assert_problem, book, complaints
+
+DAY = timedelta(hours=24)
+MESSAGE = "too many idempotency keys"
+
+
+def post(person: Person, key: str, sent: object) -> requests.Response:
+    return person.post("/books", sent, headers=person.with_token(Idempotency_Key=key))
+
+
+def keep(person: Person, count: int, *, age: timedelta = timedelta()) -> None:
+    """Let the person have so many keys, each stored ten seconds after the one before."""
+    first = datetime.now(UTC) - age
+    row = {"owner": person.public_id, "fingerprint": b"", "answer": b""}
+    rows = [row | {"key": f"old-{n}", "made_at": first + n * timedelta(seconds=10)} for n in range(count)]
+    with transaction(person.pair) as connection:
+        connection.execute(insert(IdempotencyKey), rows)
+
+
+def refused(answer: requests.Response) -> int:
+    """Return after how many seconds a refused key may be sent again."""
+    assert_problem(answer, 429, MESSAGE)
+    return int(answer.headers["Retry-After"])
+
+
+def test_past_a_thousand_keys_a_new_one_is_refused_and_those_that_are_kept_replay(
+    pair: Pair, person: Person
+) -> None:
+    keep(person, 999, age=timedelta(hours=3))
+    sent = book()
+    first = post(person, "last", sent)
+
+    wait = refused(post(person, "one-more", book()))
+
+    assert first.status_code == 201
+    assert 20.9 * 3600 < wait <= 21 * 3600
+    again = post(person, "last", sent)
+    assert (again.status_code, again.content) == (201, first.content)
+    assert complaints(post(person, "last", book())) == ["Idempotency-Key"]
+    assert person.post("/books", book()).status_code == 201
+    assert post(somebody(pair), "one-more", book()).status_code == 201
+    assert counted(person) == (2, 2)
+    assert len(keys_of(person)) == 1000
+
+
+def test_there_is_room_again_when_the_oldest_ends(person: Person) -> None:
+    keep(person, 1000, age=DAY)  # to the first of them
+
+    answers = [post(person, key, book()) for key in ("new", "newer")]
+
+    assert [answer.status_code for answer in answers] == [201, 429]
+
+
+def test_an_expired_key_is_a_new_one(person: Person) -> None:
+    keep(person, 1001, age=DAY)  # all but the first are kept
+
+    refused(post(person, "old-0", book()))
+
+
+def test_deleted_books_leave_their_keys_and_no_more(person: Person) -> None:
+    keep(person, 998)
+    statuses = []
+    for number in range(4):
+        answer = post(person, f"key-{number}", book())
+        statuses.append(answer.status_code)
+        if answer.status_code == 201:
+            person.delete(answer.headers["Location"])
+
+    assert statuses == [201, 201, 429, 429]
+    assert counted(person) == (0, 0)
+    assert len(keys_of(person)) == 1000
+
+
+def test_this_refusal_comes_behind_422_and_before_409(person: Person) -> None:
+    taken = book()
+    person.add_book(**taken)
+    keep(person, 1000)
+
+    assert complaints(post(person, "new", {"name": "x"})) == ["/Author", "/Publisher"]
+    refused(post(person, "new", taken))
+
+
+def test_of_many_keys_at_once_no_more_are_kept(person: Person) -> None:
+    keep(person, 990)
+    url = person.pair.url("books")
+
+    def ask(session: requests.Session, number: int) -> requests.Response:
+        headers = person.with_token(Idempotency_Key=f"key-{number}")
+        return session.post(f"{url}/books", json=book(), headers=headers, timeout=30)
+
+    statuses = Counter(answer.status_code for answer in at_once(24, url, ask))
+
+    assert statuses == {201: 10, 429: 14}
+    assert len(keys_of(person)) == 1000
+    assert counted(person) == (10, 10)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=400)], ids=str)
+def test_keys_of_a_clock_that_was_ahead_live_no_longer_than_a_day(person: Person, ahead: timedelta) -> None:
+    keep(person, 1000, age=-ahead)
+
+    assert 0 < refused(post(person, "new", book())) <= DAY.total_seconds()
+    purge(person.pair, datetime.now(UTC))  # as the follower does every minute
+    assert len(keys_of(person)) == 1000
+    age_keys(person, DAY)
+    assert post(person, "new", book()).status_code == 201
+    purge(person.pair, datetime.now(UTC))
+    assert keys_of(person) == {"new"}
+
+
+def purge(pair: Pair, now: datetime) -> None:
+    with pair.apps["books"].app_context(), db.read() as connection:
+        purge_keys(connection, now=now)
