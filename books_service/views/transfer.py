@@ -4,6 +4,7 @@ import ctypes
 import io
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from contextlib import ExitStack, suppress
+from functools import lru_cache
 from itertools import chain
 from typing import Annotated, Literal
 
@@ -29,6 +30,8 @@ from common.web.parsing import MAX_BODY, FieldError, NotUtf8, read_body, read_me
 from common.web.responses import json_response
 
 MAX_FILE = 16 * 1024 * 1024  # bytes
+OF_ONE_USER = 2  # exports, and long files, at once in a worker: nobody takes all places
+USERS = 4096  # whose limits a worker remembers: more than it can have at work
 
 blueprint = shelf_blueprint("transfer", "The whole shelf as a file, out and in")
 
@@ -45,6 +48,12 @@ def init_app(app: Flask, settings: BooksSettings) -> None:
     app.extensions["exports"] = ConcurrencyLimit(quarter, waiting=quarter // 2, wait=5)
     app.extensions["long_files"] = ConcurrencyLimit(quarter, waiting=quarter // 2, wait=5)
     app.extensions["long_file_at_work"] = ConcurrencyLimit(1, waiting=quarter - 1, wait=30)
+
+
+@lru_cache(USERS)
+def limit_of(_user: str, _what: str) -> ConcurrencyLimit:
+    """Return what limits the exports, or the long files, of one user in this process."""
+    return ConcurrencyLimit(OF_ONE_USER)
 
 
 class Export(Schema):
@@ -79,6 +88,7 @@ def export_books(query: Export) -> Response:
     """Write the whole shelf into a file, by id."""
     form = preferred() if query.format is MISSING else FORMATS[query.format]
     with ExitStack() as held:
+        held.enter_context(limit_of(owner(), "exports").slot())
         held.enter_context(current_app.extensions["exports"].slot())
         pieces = export(owner(), form)
         first = next(pieces)  # what fails here still gets an answer of its own
@@ -111,6 +121,7 @@ def import_books(query: Import | None, errors: list[FieldError]) -> Response:
     """Put all books of a file on the shelf, or none."""
     with ExitStack() as held:
         if is_long():
+            held.enter_context(limit_of(owner(), "long_files").slot())
             held.enter_context(current_app.extensions["long_files"].slot())
             held.callback(trim_heap)
         body = read_file()

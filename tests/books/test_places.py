@@ -1,0 +1,59 @@
+"""Exports and long imports take a place in a worker, and nobody takes all of them."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from books_service.views.transfer import limit_of
+from tests.books.conftest import somebody
+from tests.books.files import as_csv, books, import_file
+from tests.cases import on_sqlite
+from tests.pair import Pair
+from tests.people import Person, assert_problem
+
+LONG, SHORT = as_csv(books(5000)), as_csv(books(10))
+
+pytestmark = on_sqlite
+
+
+def hold(held: ExitStack, what: str, person: Person, count: int) -> None:
+    """Let the person have so many places, as requests that have not ended."""
+    for _ in range(count):
+        held.enter_context(limit_of(person.public_id, what).slot())
+
+
+@pytest.mark.parametrize("what", ["exports", "long_files"])
+def test_a_third_at_once_of_one_user_is_refused_and_others_get_in(
+    pair: Pair, person: Person, what: str
+) -> None:
+    def ask(person: Person) -> int:
+        if what == "exports":
+            answer = person.get("/books/export")
+        else:
+            answer = import_file(person, LONG, query="?dry_run=1")
+        if answer.status_code == 503:
+            assert_problem(answer, 503)
+            assert answer.headers["Retry-After"] == "5"
+        return answer.status_code
+
+    with ExitStack() as held:
+        hold(held, what, person, 1)
+        assert ask(person) == 200
+        hold(held, what, person, 1)
+        assert [ask(person), ask(person), ask(somebody(pair))] == [503, 503, 200]
+        assert import_file(person, SHORT).status_code == 200
+    assert ask(person) == 200
+
+
+def test_one_of_another_kind_takes_none(person: Person) -> None:
+    with ExitStack() as held:
+        hold(held, "exports", person, 2)
+        assert import_file(person, LONG, query="?dry_run=1").status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"x"], ids=ascii)
+def test_what_is_refused_gives_its_place_back(person: Person, body: bytes) -> None:
+    for _ in range(3):
+        assert import_file(person, body + bytes(70_000)).status_code in (400, 422)
+        assert person.get("/books/export?format=xml").status_code == 422
+        assert person.get("/books/export").status_code == 200
