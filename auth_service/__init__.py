@@ -1,7 +1,5 @@
 """The auth service: users, and the tokens that other services verify."""
 
-from pathlib import Path
-
 from flask import Flask
 
 from auth_service import cli
@@ -22,7 +20,7 @@ def create_app(settings: AuthSettings | None = None) -> Flask:
     settings = settings or AuthSettings.read()
     app = Service(__name__, static_folder=None)
     add_common_parts(app, settings)
-    db.init_database(app, url=settings.database_url, migrations=Path(__file__).parent / "migrations")
+    db.init_database(app, url=settings.database_url)
     health.init_app(app, db)
     hashing.init_app(app, settings)
     event_views.init_app(app, settings)

@@ -1,7 +1,5 @@
 """The books service: each user keeps a shelf of their own."""
 
-from pathlib import Path
-
 from flask import Flask
 
 from books_service import cli
@@ -19,7 +17,7 @@ def create_app(settings: BooksSettings | None = None) -> Flask:
     settings = settings or BooksSettings.read()
     app = Service(__name__, static_folder=None)
     add_common_parts(app, settings)
-    db.init_database(app, url=settings.database_url, migrations=Path(__file__).parent / "migrations")
+    db.init_database(app, url=settings.database_url)
     cache = revocations.init_app(app, settings)
     health.init_app(app, db, checks={"feed": cache.state, "feed_age": cache.age})
     transfer.init_app(app, settings)

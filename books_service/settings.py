@@ -29,7 +29,7 @@ class BooksSettings(Settings):
         return cls(
             auth_url=auth_url(environment, common["host"]),
             feed_max_age=environment.integer("FEED_MAX_AGE", 0, low=0, high=DAY),
-            follower_heartbeat=Path(heartbeat).absolute() if heartbeat else None,
+            follower_heartbeat=environment.path("FOLLOWER_HEARTBEAT", heartbeat) if heartbeat else None,
             books_per_user=environment.integer("BOOKS_PER_USER", 100_000, low=1, high=2**31 - 1),
             **common,
         )

@@ -34,8 +34,8 @@ class Environment:
         if value and file:
             raise Misconfigured(f"{name} and {name}_FILE are both set; set one of them")
         try:
-            return (Path(file).read_text().strip() if file else value) or default
-        except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError
+            return (Path(file).expanduser().read_text().strip() if file else value) or default
+        except (OSError, RuntimeError, ValueError) as error:  # ~nobody, or UnicodeDecodeError
             raise Misconfigured(f"{name}_FILE does not name a readable text file") from error
 
     def secret(self, name: str) -> str:
@@ -44,6 +44,13 @@ class Environment:
         if not value and (name in os.environ or f"{name}_FILE" in os.environ):
             raise Misconfigured(f"{name} is empty")
         return value
+
+    def path(self, name: str, default: str) -> Path:
+        """Return an absolute path; `~` at its beginning is the user's home."""
+        try:
+            return Path(self.text(name, default)).expanduser().absolute()
+        except RuntimeError as error:
+            raise Misconfigured(f"{name} begins with ~ and names a user who has no home") from error
 
     def integer(self, name: str, default: int, *, low: int, high: int) -> int:
         value = self.text(name, str(default))
@@ -128,13 +135,14 @@ def common_settings(
 ) -> dict[str, object]:
     """Return the members of `Settings` for `service`, whose own names begin with its upper-case name."""
     prefix = service.upper()
-    data_dir = Path(environment.text("DATA_DIR", "instance")).absolute()
+    data_dir = environment.path("DATA_DIR", "instance")
+    sqlite = URL.create("sqlite", database=f"{data_dir / service}.db")  # quotes what means something in a URL
     return {
         "service": service,
         "data_dir": data_dir,
-        "keys_file": Path(environment.text("JWT_KEYS_FILE", str(data_dir / "keys.json"))).absolute(),
+        "keys_file": environment.path("JWT_KEYS_FILE", str(data_dir / "keys.json")),
         "secret": jwt_secret(environment),
-        "database_url": database_url(environment, prefix, f"sqlite:///{data_dir / service}.db"),
+        "database_url": database_url(environment, prefix, sqlite.render_as_string()),
         "host": environment.text("HOST", "127.0.0.1"),
         "port": environment.port(f"{prefix}_PORT", port),
         "metrics_host": environment.text("METRICS_HOST", "127.0.0.1"),

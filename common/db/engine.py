@@ -8,7 +8,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
 
 import psycopg
 import structlog
@@ -44,13 +43,14 @@ _writing = threading.Lock()
 class Database(SQLAlchemy):
     """Flask-SQLAlchemy, and the two ways to run a statement: `read()` and `write()`."""
 
-    def init_database(self, app: Flask, *, url: str, migrations: Path) -> None:
-        """Connect `app` to the database at `url`, whose schema `migrations` describes."""
+    def init_database(self, app: Flask, *, url: str) -> None:
+        """Connect `app` to the database at `url`, whose schema the `migrations` in its package describe."""
         app.config["SQLALCHEMY_DATABASE_URI"] = url
         app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
         self.init_app(app)
-        Migrate(app, self, directory=str(migrations))
-        app.extensions["schema_head"] = head = ScriptDirectory(str(migrations)).get_current_head()
+        Migrate(app, self, directory=f"{app.import_name}:migrations")  # a path's % would be Alembic's own
+        scripts = ScriptDirectory(f"{app.root_path}/migrations")
+        app.extensions["schema_head"] = head = scripts.get_current_head()
         with app.app_context():
             app.extensions["connection_pool"] = pool = ConnectionPool(self.engine, app.name)
             watch_engine(self.engine, pool, schema_head=str(head))

@@ -5,6 +5,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL, make_url
 
 from auth_service.settings import AuthSettings
 from books_service.settings import BooksSettings
@@ -36,6 +37,23 @@ def test_one_setting_moves_all_the_data() -> None:
 
     assert settings.keys_file == Path("/var/lib/bookstore/keys.json")
     assert settings.database_url == "sqlite:////var/lib/bookstore/auth.db"
+
+
+@every("folder", ["a%41b", "a?b", "a#b", "100%", "%(here)s", "a b&c", "~ann"])
+def test_a_folder_of_any_name_holds_the_databases(tmp_path: Path, folder: str) -> None:
+    settings = read(AuthSettings, DATA_DIR=str(tmp_path / folder))
+
+    database = URL.create("sqlite", database=str(tmp_path / folder / "auth.db"))
+    assert settings.keys_file == tmp_path / folder / "keys.json"
+    assert make_url(settings.database_url) == database
+
+
+@every("name", ["DATA_DIR", "JWT_KEYS_FILE", "FOLLOWER_HEARTBEAT"])
+def test_a_path_can_begin_with_the_home_of_a_user_who_has_one(name: str) -> None:
+    settings = read(BooksSettings, HOME="/home/ann", **{name: "~/books?"})
+
+    assert getattr(settings, name.lower().removeprefix("jwt_")) == Path("/home/ann/books?")
+    assert name in refusal(BooksSettings, **{name: "~nobody-of-this-name/books"})
 
 
 @every("name, value", [*product(NUMBERS, NO_NUMBERS), *WEAKER, ("AUTH_PORT", "65536")])

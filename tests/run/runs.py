@@ -26,6 +26,7 @@ class Run:
     """What `make run` starts, on free ports and a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
+        self.root = ROOT  # the checkout
         self.data = folder / "data"
         self.keys = self.data / "keys.json"
         self._errors = folder / "stderr"
@@ -57,7 +58,7 @@ class Run:
         with self._errors.open("w") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "tools/run.py"],
-                cwd=ROOT,
+                cwd=self.root,
                 env=self.environment,
                 stdout=subprocess.PIPE,
                 stderr=errors,
