@@ -20,7 +20,7 @@ def create_app(settings: AuthSettings | None = None) -> Flask:
     settings = settings or AuthSettings.read()
     app = Service(__name__, static_folder=None)
     add_common_parts(app, settings)
-    db.init_database(app, url=settings.database_url)
+    db.init_database(app, settings)
     health.init_app(app, db)
     hashing.init_app(app, settings)
     event_views.init_app(app, settings)

@@ -17,7 +17,7 @@ def create_app(settings: BooksSettings | None = None) -> Flask:
     settings = settings or BooksSettings.read()
     app = Service(__name__, static_folder=None)
     add_common_parts(app, settings)
-    db.init_database(app, url=settings.database_url)
+    db.init_database(app, settings)
     cache = revocations.init_app(app, settings)
     health.init_app(app, db, checks={"feed": cache.state, "feed_age": cache.age})
     transfer.init_app(app, settings)

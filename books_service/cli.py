@@ -22,6 +22,7 @@ def init_app(app: Flask) -> None:
 @click.command("follow")
 def follow() -> None:
     """Follow auth's feed until TERM; of several that run, one leads."""
+    db.refuse_wrong_database()
     follower.run(current_app.extensions["settings"])
 
 

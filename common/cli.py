@@ -15,7 +15,7 @@ class Command(click.Command):
         try:
             return super().invoke(context)
         except SchemaNotCurrent as error:
-            raise click.ClickException("the schema is not current; `db upgrade` makes it so") from error
+            raise click.ClickException(str(error)) from error
         except DomainError as error:
             raise click.ClickException(error.message) from error
         except OperationalError as error:

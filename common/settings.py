@@ -204,6 +204,8 @@ def database_url(environment: Environment, prefix: str, default: str) -> str:
     """
     name = f"{prefix}_DATABASE_URL"
     value = environment.text(name, default)
+    if value.startswith("postgres://"):  # as many platforms write it
+        value = value.replace("postgres", "postgresql", 1)
     try:
         url = make_url(value)
     except (ArgumentError, ValueError) as error:

@@ -27,7 +27,14 @@ def run_program(name: str, *arguments: str, cwd: Path) -> str:
     with (cwd / f"{name}.log").open("w+") as log:  # a pipe would stay open as long as the server runs
         try:
             subprocess.run(
-                command, cwd=cwd, env=environment, stdout=log, stderr=log, check=True, timeout=TIME, **_user()
+                command,
+                cwd=cwd,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                check=True,
+                timeout=TIME,
+                **ordinary_user(),
             )
         except (OSError, subprocess.SubprocessError) as error:
             log.seek(0)
@@ -38,11 +45,11 @@ def run_program(name: str, *arguments: str, cwd: Path) -> str:
 
 def hand_over(folder: Path) -> None:
     """Give a folder to the user who runs the server."""
-    if user := _user():
+    if user := ordinary_user():
         os.chown(folder, user["user"], user["group"])
 
 
-def _user() -> dict[str, Any]:
+def ordinary_user() -> dict[str, Any]:
     """Return who runs the programs, in the words of `subprocess`: nothing, unless the tests run as root."""
     if os.geteuid() != 0:
         return {}

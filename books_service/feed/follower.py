@@ -1,7 +1,7 @@
 """The process that follows auth's feed: it polls, applies the events, and polls again.
 
-All its work in the database is done on one connection, the one that holds the lock of the leader: a follower
-that loses the lock loses the connection, and with it the transaction.
+One connection does its work in the database, another holds the lock of the leader. If that is lost, two may
+work for a moment; one of them then finds that the cursor has moved.
 """
 
 import random
@@ -50,10 +50,11 @@ class Follower:
     def follow(self, connection: Connection) -> None:
         """Go on until the database fails."""
         self.touch_heartbeat()
-        with leader_lock.take(connection, self._stand_by):
+        with leader_lock.take(self._stand_by) as check_lock:
             log.info("feed_followed", cursor=connection.execute(SELECT_CURSOR).scalar_one())
             while True:
                 self.touch_heartbeat()
+                check_lock()
                 self._clean(connection)
                 self.poll(connection)
 

@@ -2,40 +2,50 @@
 
 import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-from sqlalchemy import Connection
+from books_service.models import db
 
 KEY = 0x66656564  # "feed": the advisory lock of PostgreSQL
-# A server that hears nothing from a follower's machine gives its lock to the next within half a minute.
-KEEPALIVE = ("tcp_keepalives_idle = 10", "tcp_keepalives_interval = 5", "tcp_keepalives_count = 3")
-# An index has the order of all that the follower reads; to sort would be to read a shelf for each batch.
-IN_ORDER = ("enable_sort = off",)
+TRY = f"SELECT pg_try_advisory_xact_lock({KEY})"
+SETTINGS = (
+    "idle_in_transaction_session_timeout = 0",
+    # A server that hears nothing from a follower's machine gives its lock to the next within half a minute.
+    *("tcp_keepalives_idle = 10", "tcp_keepalives_interval = 5", "tcp_keepalives_count = 3"),
+)
+
+Check = Callable[[], object]  # raises an exception if the lock is lost
+
+
+def take(pause: Callable[[], None]) -> AbstractContextManager[Check]:
+    """Wait until no other follower leads, and lead for the block; `pause` is called between two attempts."""
+    return _lock_file(pause) if db.is_sqlite else _lock_database(pause)
 
 
 @contextmanager
-def take(connection: Connection, pause: Callable[[], None]) -> Iterator[None]:
-    """Wait until no other follower leads, and lead for the block; `pause` is called between two attempts.
-
-    All work is done on `connection`: on PostgreSQL the lock ends with it. SQLite's is on a file beside the
-    database, and ends with the process at the latest.
-    """
-    if connection.dialect.name == "sqlite":
-        with Path(f"{connection.engine.url.database}.follower").open("a") as file:
-            while not _lock_file(file):
-                pause()
-            yield
-    else:
-        for setting in (*KEEPALIVE, *IN_ORDER):
-            connection.exec_driver_sql(f"SET {setting}")
-        while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({KEY})").scalar_one():
+def _lock_file(pause: Callable[[], None]) -> Iterator[Check]:
+    """Lock a file beside the database, which ends with the process at the latest."""
+    with Path(f"{db.engine.url.database}.follower").open("a") as file:
+        while not _is_ours(file):
             pause()
-        yield
+        yield lambda: None
 
 
-def _lock_file(file: TextIO) -> bool:
+@contextmanager
+def _lock_database(pause: Callable[[], None]) -> Iterator[Check]:
+    """Keep a transaction open, since its lock is ours even where a pooler shares the session with others."""
+    with db.write() as connection:
+        for setting in SETTINGS:
+            connection.exec_driver_sql(f"SET LOCAL {setting}")
+        while not connection.exec_driver_sql(TRY).scalar_one():
+            pause()
+        yield partial(connection.exec_driver_sql, "SELECT 1")
+
+
+def _is_ours(file: TextIO) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

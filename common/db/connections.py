@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, Engine, ExceptionContext, NullPool, event
+from sqlalchemy import Connection, Engine, ExceptionContext, MetaData, NullPool, event, inspect
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from common.db.pool import ConnectionPool
@@ -18,12 +18,12 @@ STATEMENT_LIMIT = 2500  # milliseconds, kept by the server
 LOCK_LIMIT = 2000  # milliseconds, kept by the server
 ANSWER_WAIT = 2.9  # seconds for a silent server: with a slow connect it stays under 5
 BUSY_WAIT = 3.0  # seconds for SQLite's one writer: with all other waits it stays under 5
-POSTGRESQL_SETTINGS = {
-    "TimeZone": "UTC",
+POSTGRESQL_LIMITS = {
     "statement_timeout": STATEMENT_LIMIT,
     "lock_timeout": LOCK_LIMIT,
     "idle_in_transaction_session_timeout": 10_000,  # milliseconds
 }
+SET_LIMITS = "".join(f"; SET LOCAL {name} = {value}" for name, value in POSTGRESQL_LIMITS.items())
 SQLITE_PRAGMAS = ("synchronous = FULL", "foreign_keys = ON")
 
 T = TypeVar("T")
@@ -31,6 +31,13 @@ T = TypeVar("T")
 
 class SchemaNotCurrent(Exception):
     """The database is not on the migration that this code was written for."""
+
+    def __init__(self, message: str = "the schema is not current; `db upgrade` makes it so") -> None:
+        super().__init__(message)
+
+
+class WrongDatabase(SchemaNotCurrent):
+    """The database is not for this service, whatever its schema; the message says why."""
 
 
 class ImpatientConnection(psycopg.Connection[Any]):
@@ -53,9 +60,9 @@ def engine_options(url: str) -> dict[str, Any]:
     else:
         arguments = {
             "autocommit": True,
+            "client_encoding": "utf8",  # whatever the database's is, or PGCLIENTENCODING
             "connect_timeout": CONNECT_WAIT,
             "tcp_user_timeout": STATEMENT_LIMIT,
-            "options": " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_SETTINGS.items()),
         }
     return {"poolclass": NullPool, "hide_parameters": True, "connect_args": arguments}
 
@@ -67,7 +74,7 @@ def make_private(database: str) -> None:
             os.close(os.open(database, os.O_RDONLY | os.O_CREAT, 0o600))
 
 
-def watch_engine(engine: Engine, pool: ConnectionPool, *, schema_head: str) -> None:
+def watch_engine(engine: Engine, pool: ConnectionPool, *, metadata: MetaData, schema_head: str) -> None:
     """Look after the connections of `engine`, which are in `pool`."""
     if engine.dialect.name == "postgresql":
         event.listen(engine, "do_connect", _connect_impatiently)
@@ -75,7 +82,7 @@ def watch_engine(engine: Engine, pool: ConnectionPool, *, schema_head: str) -> N
         event.listen(engine, "handle_error", partial(_leave_standby, pool))
     else:
         event.listen(engine, "do_connect", lambda _, __, arguments, ___: make_private(arguments[0]))
-    event.listen(engine, "engine_connect", partial(_prepare, schema_head))
+    event.listen(engine, "engine_connect", partial(_prepare, metadata, schema_head))
 
 
 def _connect_impatiently(_: object, __: object, ___: object, options: Any) -> ImpatientConnection:
@@ -97,15 +104,45 @@ def _leave_standby(pool: ConnectionPool, context: ExceptionContext) -> None:
         pool.clear()
 
 
-def _prepare(schema_head: str, connection: Connection) -> None:
+def _prepare(metadata: MetaData, schema_head: str, connection: Connection) -> None:
     try:
         for pragma in SQLITE_PRAGMAS if connection.dialect.name == "sqlite" else ():
             connection.exec_driver_sql(f"PRAGMA {pragma}")
+        if connection.dialect.name == "postgresql":
+            _set_limits(connection)
+        check_usable(connection, metadata)
         check_schema(connection, schema_head)
         connection.rollback()  # of what SQLAlchemy calls a transaction; the driver has begun none
     except BaseException:
         connection.close()
         raise
+
+
+def _set_limits(connection: Connection) -> None:
+    """Let the session have the limits, or each transaction if a pooler (PgBouncer) is in between.
+
+    A pooler may run the next transaction in another session, so nothing stays in one: no limits, and no
+    prepared statements. It is known by the process id that the client was told, which it makes up.
+    """
+    driver: Any = connection.connection.driver_connection
+    is_pooled = f"pg_backend_pid() <> {driver.info.backend_pid}"
+    limits = [f"set_config('{name}', '{value}', {is_pooled})" for name, value in POSTGRESQL_LIMITS.items()]
+    statement = f"SELECT {is_pooled}, set_config('TimeZone', 'UTC', false), {', '.join(limits)}"
+    if connection.exec_driver_sql(statement).scalar_one():
+        connection.info["limits"] = SET_LIMITS
+        driver.prepare_threshold = None
+
+
+def check_usable(connection: Connection, metadata: MetaData) -> None:
+    """Raise `WrongDatabase` if the tables of `metadata` cannot be in this database."""
+    name = connection.engine.url.database
+    if connection.dialect.name == "postgresql":
+        encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+        if encoding != "UTF8":
+            raise WrongDatabase(f"the database {name} has the encoding {encoding}, and must have UTF8")
+    tables = set(inspect(connection).get_table_names())
+    if {"alembic_version"} < tables and next(iter(metadata.tables)) not in tables:  # the first that is made
+        raise WrongDatabase(f"the database {name} is another service's; each needs a database of its own")
 
 
 def check_schema(connection: Connection, head: str) -> None:

@@ -22,12 +22,14 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, Intern
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import InternalServerError
 
-from common.db.connections import SchemaNotCurrent, engine_options, watch_engine
+from common.db.connections import SchemaNotCurrent, WrongDatabase, engine_options, watch_engine
 from common.db.pool import ConnectionPool
 from common.errors import Unavailable
+from common.settings import Misconfigured, Settings
 
 # To the letter: what is derived from them, such as IntegrityError, is a mistake of ours.
 NOT_SERVED = (DatabaseError, InternalError, OperationalError)
+FAILURES = (DatabaseError, InterfaceError, PoolTimeout, SchemaNotCurrent)
 
 TURN = 0.5  # seconds; after it SQLite is asked anyway, which refuses within 5 in all
 
@@ -43,19 +45,33 @@ _writing = threading.Lock()
 class Database(SQLAlchemy):
     """Flask-SQLAlchemy, and the two ways to run a statement: `read()` and `write()`."""
 
-    def init_database(self, app: Flask, *, url: str) -> None:
-        """Connect `app` to the database at `url`, whose schema the `migrations` in its package describe."""
-        app.config["SQLALCHEMY_DATABASE_URI"] = url
-        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
+    def init_database(self, app: Flask, settings: Settings) -> None:
+        """Connect `app` to its database, whose schema the `migrations` in its package describe."""
+        app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings.database_url)
         self.init_app(app)
         Migrate(app, self, directory=f"{app.import_name}:migrations")  # a path's % would be Alembic's own
         scripts = ScriptDirectory(f"{app.root_path}/migrations")
         app.extensions["schema_head"] = head = scripts.get_current_head()
         with app.app_context():
             app.extensions["connection_pool"] = pool = ConnectionPool(self.engine, app.name)
-            watch_engine(self.engine, pool, schema_head=str(head))
-        for error in (DatabaseError, InterfaceError, PoolTimeout, SchemaNotCurrent):
+            watch_engine(self.engine, pool, metadata=self.metadata, schema_head=str(head))
+            if not settings.is_command:
+                self.refuse_wrong_database()
+        for error in FAILURES:
             app.register_error_handler(error, answer_database_error)
+
+    def refuse_wrong_database(self) -> None:
+        """Exit if the database is there and not for this service."""
+        pool: ConnectionPool = current_app.extensions["connection_pool"]
+        try:
+            with pool.connection():
+                pass
+            pool.clear()  # no connection is open when the workers are forked
+        except WrongDatabase as error:
+            raise Misconfigured(str(error)) from error
+        except FAILURES:
+            return  # it may come back, and be the right one
 
     @property
     def is_sqlite(self) -> bool:
@@ -81,7 +97,8 @@ class Database(SQLAlchemy):
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """Commit what the block does on `connection`, or roll it back if the block raises."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.dialect.name == "sqlite" else "BEGIN")
+    begin = "BEGIN IMMEDIATE" if connection.dialect.name == "sqlite" else "BEGIN"
+    connection.exec_driver_sql(begin + connection.info.get("limits", ""))
     try:
         yield
     except BaseException:

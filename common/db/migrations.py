@@ -10,7 +10,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import SchemaItem
 
-from common.db.connections import make_private
+from common.db.connections import WrongDatabase, check_usable, make_private
+from common.settings import Misconfigured
 
 LOCK = 0x626F6F6B  # "book": the advisory lock that migrations of one database take
 WAIT = 60  # seconds for another migration to end
@@ -20,6 +21,10 @@ def migrate(metadata: MetaData, url: str) -> None:
     """Run the migrations that Alembic was asked for on the database at `url`."""
     engine = _sqlite_engine(url) if url.startswith("sqlite") else _postgresql_engine(url)
     with engine.begin() as connection:
+        try:
+            check_usable(connection, metadata)
+        except WrongDatabase as error:
+            raise Misconfigured(str(error)) from error
         only = meant_for(connection.dialect.name)
         context.configure(connection=connection, target_metadata=metadata, include_object=only)
         context.run_migrations()
@@ -40,9 +45,10 @@ def meant_for(dialect: str) -> Callable[..., bool]:
 
 
 def _postgresql_engine(url: str) -> Engine:
-    options = {"connect_timeout": 10, "options": f"-c lock_timeout={WAIT * 1000}"}
+    options = {"connect_timeout": 10, "client_encoding": "utf8"}
+    options |= {"prepare_threshold": None}  # nothing may stay in a pooler's session
     engine = create_engine(url, poolclass=NullPool, connect_args=options)
-    _begin_with(engine, f"SELECT pg_advisory_xact_lock({LOCK})")
+    _begin_with(engine, f"SET LOCAL lock_timeout = '{WAIT}s'; SELECT pg_advisory_xact_lock({LOCK})")
     return engine
 
 

@@ -12,7 +12,6 @@ from sqlalchemy import ClauseElement
 from sqlalchemy.dialects import postgresql, sqlite
 
 from books_service.feed import events as feed
-from books_service.feed import leader_lock
 from books_service.shelf import edit, find, put
 from books_service.shelf.list import BY_ID, SORTS, QueryShape, Range, statement
 from books_service.transfer import bulk
@@ -147,8 +146,7 @@ def test_books_are_looked_up_by_owner_and_id(table: Connection, hot: ClauseEleme
 @every("mode", [GENERIC, CUSTOM])
 def test_books_are_found_in_order_to_be_deleted(table: Connection, mode: str) -> None:
     with table.transaction():
-        for setting in leader_lock.IN_ORDER:
-            table.execute(f"SET LOCAL {setting}")
+        table.execute(str(feed.IN_ORDER))
         limit, scan = nodes(plan(table, feed.FIND_BOOKS, mode))
 
     assert limit["Node Type"] == "Limit"
