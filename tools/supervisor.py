@@ -3,6 +3,7 @@
 import ctypes
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -42,6 +43,8 @@ class Supervisor:
         os.close(write_end)
         self._relay = Thread(target=self._pass_on, args=[output], daemon=True)
         self._relay.start()
+        if os.isatty(STDOUT):
+            Thread(target=_end_with_terminal, daemon=True).start()
 
     def __enter__(self) -> Self:
         return self
@@ -84,6 +87,14 @@ class Supervisor:
 def say(line: bytes) -> None:
     with suppress(OSError):  # nobody has to be reading
         os.write(STDOUT, line)
+
+
+def _end_with_terminal() -> None:
+    """End this process when its terminal is closed: HUP does not reach it under setsid, or is ignored."""
+    terminal = select.poll()
+    terminal.register(STDOUT, 0)  # a hang-up is reported even so
+    terminal.poll()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _end_with_parent() -> None:

@@ -1,9 +1,12 @@
 """Owns a `tools/run.py` that was started for real, on free ports and a folder of its own."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +23,18 @@ def heed_signals() -> None:
     """Let what is started hear Ctrl-C and a closed terminal, wherever the tests run."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+
+
+def own_terminal() -> None:
+    """Make what standard output is the terminal whose end is told by HUP."""
+    heed_signals()
+    fcntl.ioctl(1, termios.TIOCSCTTY, 0)
+
+
+def ignore_hang_ups() -> None:
+    """Do as nohup does, but keep the terminal."""
+    own_terminal()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 class Run:
@@ -53,18 +68,18 @@ class Run:
     def url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.environment[f'{service}_PORT']}"
 
-    def start(self) -> None:
+    def start(self, output: int = subprocess.PIPE, prepare: Callable[[], None] = heed_signals) -> None:
         """Start it in a session of its own, as a terminal would."""
         with self._errors.open("w") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "tools/run.py"],
                 cwd=self.root,
                 env=self.environment,
-                stdout=subprocess.PIPE,
+                stdout=output,
                 stderr=errors,
                 text=True,
                 start_new_session=True,
-                preexec_fn=heed_signals,  # noqa: PLW1509 - it forks before the test has threads
+                preexec_fn=prepare,  # noqa: PLW1509 - it forks before the test has threads
             )
 
     def wait_ready(self) -> str:

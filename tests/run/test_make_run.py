@@ -14,7 +14,7 @@ import pytest
 
 from tests import api
 from tests.ports import is_open
-from tests.run.runs import WAIT, Run
+from tests.run.runs import PORTS, WAIT, Run, heed_signals, ignore_hang_ups, own_terminal
 from tests.waiting import wait_until
 
 BODY = b'{"name": "Ann", "password": "the moon is made of paper"}'
@@ -99,6 +99,22 @@ def test_stopping_finishes_what_is_under_way_and_ends_every_process(
     assert run.wait_end() == 0
     assert run.errors == []
     assert run.processes() == []
+
+
+@pytest.mark.parametrize("begin", [own_terminal, heed_signals, ignore_hang_ups])
+def test_closing_the_terminal_ends_every_process_whether_or_not_it_hears_of_it(
+    prepared: Run, begin: Callable[[], None]
+) -> None:
+    terminal, output = os.openpty()
+    prepared.start(output, begin)
+    os.close(output)
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        shown = b""
+        while b"Ready:" not in shown:
+            shown += screen.read(1000)
+
+    wait_until(lambda: prepared.processes() == [], "every process ends")
+    assert not any(is_open(int(prepared.environment[name])) for name in PORTS)
 
 
 def test_stopping_while_it_starts_ends_every_process(run: Run) -> None:
