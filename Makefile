@@ -61,7 +61,7 @@ admin: ## make an admin: NAME=...; the password is asked for, or read from a pip
 		else $(COMPOSE) exec -T auth flask --app auth_service users create --admin --password-stdin "$(NAME)"; fi
 
 rotate-keys: ## let a new key sign the tokens; the old ones go on verifying
-	@$(COMPOSE) run --rm --no-deps -T keys flask --app auth_service keys rotate
+	@$(COMPOSE) run --rm --no-deps -T operator flask --app auth_service keys rotate
 
 rolling-restart: ## replace the containers of both services one by one
 	@deploy/rolling-restart

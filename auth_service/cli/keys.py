@@ -36,7 +36,7 @@ def make_keys(passwords: tuple[Path, ...]) -> None:
         with _key_file() as path:
             is_new = key_file.make_key_file(path)
             kid = parse(read_jwks(path)).signing.id
-        if is_new:
+        if is_new and _has_database():  # as it has none at the very first start
             _record("key.made", kid)
         click.echo(f"{'made' if is_new else 'kept'} {path}")
     for password in passwords:
@@ -102,12 +102,16 @@ def _make_password(path: Path) -> bool:
     return is_new
 
 
+def _has_database() -> bool:
+    """Return False if SQLite's file has yet to be made, by `db upgrade`."""
+    return not db.is_sqlite or Path(db.engine.url.database or "").exists()
+
+
 def _record(event: str, kid: str) -> None:
     """Add an entry to the audit log, if there is a database: the keys have changed by now."""
-    url = db.engine.url
     try:
-        if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-            raise SchemaNotCurrent  # `db upgrade` makes the file
+        if not _has_database():
+            raise SchemaNotCurrent
         with db.write() as connection:
             audit.record(connection, event, detail=kid)
     except (SQLAlchemyError, SchemaNotCurrent):

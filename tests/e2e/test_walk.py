@@ -47,6 +47,15 @@ def test_a_fresh_clone_takes_the_walk_outlives_down_and_up_and_leaves_nothing(ma
     assert stack.left_behind() == []
 
 
+def test_the_first_start_says_nothing_odd_of_the_keys_and_their_rotation_is_audited(stack: Stack) -> None:
+    said = [line.partition("| ")[2].split()[0] for line in stack.logs("keys").splitlines()]
+    new = stack.run("operator", "flask", "--app=auth_service", "keys", "rotate")
+    entries = stack.execute("auth", "flask", "--app=auth_service", "audit")
+
+    assert said == ["made"] * 4
+    assert f'key.rotated detail="{new}"' in entries
+
+
 def test_what_a_container_keeps_is_in_a_volume_with_a_name(stack: Stack) -> None:
     mounts = [
         mount
