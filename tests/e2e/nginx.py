@@ -2,6 +2,7 @@
 
 import json
 import socket
+from email.message import Message
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,19 @@ def problem_for(port: int, request: bytes) -> dict[str, Any]:
     """Send bytes, and return the problem document of the answer."""
     with socket.create_connection(("127.0.0.1", port), TIME) as sock:
         sock.sendall(request)
-        with HTTPResponse(sock) as response:
-            response.begin()
-            problem: dict[str, Any] = json.loads(response.read())
+        return read_problem(sock)[1]
+
+
+def read_problem(sock: socket.socket) -> tuple[Message, dict[str, Any]]:
+    """Return the headers and the problem document of the answer that comes next."""
+    with HTTPResponse(sock) as response:
+        response.begin()
+        problem: dict[str, Any] = json.loads(response.read())
     assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert problem.keys() == EVERY_PROBLEM
     assert problem["status"] == response.status
-    return problem
+    return response.headers, problem
 
 
 def make_certificate(stack: Stack, folder: Path) -> Path:

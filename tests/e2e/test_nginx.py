@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests import api
 from tests.cases import every
 from tests.e2e.nginx import make_certificate, problem_for, speaks_tls
 from tests.e2e.replicas import log_lines
 from tests.e2e.slow_clients import SLOW, finish, slow_clients
 from tests.e2e.stack import Stack
 from tests.people import Person, assert_problem
-from tests.waiting import wait_until
+from tests.waiting import TIME, wait_until
 
 pytestmark = pytest.mark.compose
 
@@ -120,6 +121,9 @@ def test_with_a_certificate_both_ports_speak_tls(stack: Stack, tls_folder: Path)
     wait_until(lambda: speaks_tls(stack, renewed), "the new certificate is not used")
 
     assert problem_for(stack.ports["auth"], b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")["status"] == 400
+    for path in ("/healthz", "/.problem"):
+        answer = api.get(f"https://127.0.0.1:{stack.ports['auth']}{path}", verify=str(renewed), timeout=TIME)
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
 def test_a_certificate_that_is_asked_for_and_cannot_be_used_is_no_start(

@@ -1,0 +1,64 @@
+"""Imports that come slowly, or never: without a token they have no place, and with one not all places."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.books.files import HEADER, import_file
+from tests.e2e.nginx import read_problem
+from tests.e2e.slow_clients import SlowClient, connect, slow_clients
+from tests.e2e.stack import Stack
+from tests.people import Person
+
+pytestmark = pytest.mark.compose
+
+PLACES = 12  # at nginx, for all imports
+UPLOADS, READERS, TIMES = 300, 160, 50
+LENGTH = 1_000_000  # bytes that are announced
+ROWS = HEADER + "".join(f"Book {number},Ann,Press,\r\n" for number in range(10_000))
+
+
+@contextmanager
+def slow_imports(person: Person, count: int, token: str) -> Iterator[list[SlowClient]]:
+    """Begin so many imports with a token, and send next to nothing of them."""
+    port = urlsplit(person.pair.url("books")).port or 0
+    head = f"POST /books/import HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: {LENGTH}\r\n"
+    head += f"x-access-tokens: {token}\r\n" if token else ""
+    with ExitStack() as stack:
+        clients = [SlowClient(stack.enter_context(connect(port))) for _ in range(count)]
+        for client in clients:
+            client.sock.sendall(f"{head}\r\nname".encode())
+        yield clients
+
+
+@pytest.mark.parametrize(
+    ("token", "message"), [("", "a valid token is missing"), ("a.b.c", "token is invalid")]
+)
+def test_an_import_without_a_good_token_is_refused_before_its_body_and_keeps_nobody_out(
+    stack: Stack, token: str, message: str
+) -> None:
+    person = stack.register()
+    with slow_imports(person, 2 * PLACES, token) as clients:
+        imported = import_file(person, HEADER + "Eric,Terry Pratchett,Gollancz,12\r\n")
+        refused = [read_problem(client.sock) for client in clients]
+
+    assert imported.status_code == 200
+    assert {(problem["status"], problem["message"]) for _, problem in refused} == {(401, message)}
+    assert {"error=" in headers["WWW-Authenticate"] for headers, _ in refused} == {bool(token)}
+
+
+def test_slow_imports_and_readers_keep_nobody_from_reading_and_importing(stack: Stack) -> None:
+    slow, reader, other = stack.register(), stack.register(), stack.register()
+    assert import_file(reader, ROWS).status_code == 200
+    with ExitStack() as holding:
+        holding.enter_context(slow_clients(reader, reads=["/books?limit=200"] * READERS))
+        holding.enter_context(slow_imports(slow, PLACES, ""))
+        holding.enter_context(slow_imports(slow, UPLOADS, slow.token))
+        answers = Counter(reader.get("/books").status_code for _ in range(TIMES))
+        imported = import_file(other, ROWS)
+
+    assert answers == {200: TIMES}
+    assert imported.json() == {"created": 10_000, "skipped": 0}
