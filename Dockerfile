@@ -29,6 +29,10 @@ LABEL org.opencontainers.image.title="bookstore-${SERVICE}" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}" \
     org.opencontainers.image.licenses="MIT"
+# A service installs nothing and becomes nobody else.
+RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
+    && find / -xdev \( -name pip -o -name "pip[3-]*" -o -name ensurepip -o -name apt -o -name "apt-*" \) -prune \
+        -exec rm -rf {} +
 # The folders of the secrets are the user's, and so are the volumes that are made from them.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin bookstore \
     && install -d -o 10001 -g 10001 -m 0755 /run/bookstore /run/bookstore/keys /run/bookstore/postgres \

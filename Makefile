@@ -23,7 +23,7 @@ CODE := auth_service books_service common tests benchmarks tools
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run migrate up down logs ps admin rotate-keys rolling-restart backup restore check lint format types test \
+.PHONY: help run migrate up down logs ps admin rotate-keys rolling-restart pin backup restore check lint format types test \
 	test-system coverage bench bench-compose bench-revocation bench-shelf bench-compare bench-peers lock clean
 
 help:
@@ -65,6 +65,9 @@ rotate-keys: ## let a new key sign the tokens; the old ones go on verifying
 
 rolling-restart: ## replace the containers of both services one by one
 	@deploy/rolling-restart
+
+pin: ## write the base images with their digests into .env
+	@deploy/pin
 
 backup: ## copy both databases and the keys into FOLDER=backups/<now>
 	@deploy/backup "$(FOLDER)"

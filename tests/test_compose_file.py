@@ -45,6 +45,7 @@ def test_no_container_can_do_more_than_it_has_to(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["init"] is True
+    assert service["ulimits"] == {"core": 0, "nofile": 16384}
     assert not {"privileged", "cap_add"} & service.keys()
     assert {"mem_limit", "cpu_quota", "pids_limit", "restart"} <= service.keys()
     assert mebibytes(default_of(service["mem_limit"])) <= 1024

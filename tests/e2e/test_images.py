@@ -11,7 +11,8 @@ pytestmark = pytest.mark.compose
 BASE = "python:3.13-slim-trixie"
 LABEL = "org.opencontainers.image"
 ABOVE_BASE = 120 * 1024 * 1024  # bytes that an image may add to its base
-TOOLS = ["gcc", "cc", "make", "git", "pytest", "ruff", "mypy", "Makefile", "Dockerfile", "pyproject.toml"]
+TOOLS = ["apt", "apt-get", "pip", "pip3", "gcc", "cc", "make", "git", "pytest", "ruff", "mypy"]
+TOOLS += ["Makefile", "Dockerfile", "pyproject.toml"]
 
 of_each_service = every("service", SERVICES)
 
@@ -43,6 +44,11 @@ def test_an_image_has_nothing_to_build_or_test_with(stack: Stack, service: str) 
 
     assert find(stack, service, "/srv", "/opt", "/usr/bin", "/usr/local/bin", "(", *names, ")") == []
     assert "No module named pip" in pip.stderr
+
+
+@of_each_service
+def test_nothing_in_an_image_makes_its_user_another(stack: Stack, service: str) -> None:
+    assert find(stack, service, "/", "-xdev", "-type", "f", "-perm", "/6000") == []
 
 
 def test_an_image_runs_that_was_built_from_a_clone_only_its_owner_can_read(
