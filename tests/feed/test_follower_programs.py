@@ -88,3 +88,20 @@ def test_a_follower_ahead_of_a_restored_feed_goes_on_after_a_reset_and_ends_at_t
     followers.kill(follower, signal.SIGTERM)
     assert follower.returncode == 0
     assert "Traceback" not in followers.events()
+
+
+@pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
+def test_a_leader_that_loses_its_lock_notices_and_asks_for_it_again(
+    pair: ServedPair, shelves: Shelves, followers: Followers
+) -> None:
+    pair.start("auth")
+    followers.start()
+    wait_until(lambda: "feed_followed" in followers.events(), "it leads")
+
+    shelves.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON oid = database"
+        " WHERE locktype = 'advisory' AND datname = current_database()"
+    )
+
+    wait_until(lambda: followers.events().count("feed_followed") == 2, "it leads again")
+    assert "feed_database_away" in followers.events()
