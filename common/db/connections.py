@@ -68,10 +68,14 @@ def engine_options(url: str) -> dict[str, Any]:
 
 
 def make_private(database: str) -> None:
-    """Make the file of a SQLite database, if there is none, for its owner alone; its journals follow it."""
+    """Make the file of a SQLite database, if there is none, for its owner alone; its journals follow it.
+
+    One that is there is not opened: closing it would drop every lock that this process has on it (fcntl), and
+    another process could then take away the journal that is in use.
+    """
     if not database.startswith("file:"):
-        with suppress(OSError):  # SQLite says what is wrong
-            os.close(os.open(database, os.O_RDONLY | os.O_CREAT, 0o600))
+        with suppress(OSError):  # it is there, or SQLite says what is wrong
+            os.close(os.open(database, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def watch_engine(engine: Engine, pool: ConnectionPool, *, metadata: MetaData, schema_head: str) -> None:

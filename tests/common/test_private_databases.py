@@ -2,11 +2,15 @@
 
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from auth_service.models import db
 from tests.pair import SERVICES, Pair, run_flask
 
 
@@ -45,3 +49,19 @@ def test_a_service_that_comes_before_the_migration_makes_it_private_too(tmp_path
     assert before == {"auth.db": 0o600}
     assert after.keys() >= {"auth.db", "auth.db-wal", "auth.db-shm"}
     assert set(after.values()) == {0o600}
+
+
+def test_a_new_connection_keeps_the_locks_of_those_before_it(tmp_path: Path) -> None:
+    look = (
+        "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM users').fetchone()"
+    )
+    journal = tmp_path / "auth.db-wal"
+    with Pair(tmp_path).prepare() as pair, pair.start("auth").apps["auth"].app_context():
+        with db.read() as first, db.read() as second:
+            for connection in (first, second):
+                connection.execute(text("SELECT count(*) FROM users"))
+            before = journal.stat().st_ino
+            subprocess.run([sys.executable, "-c", look, str(tmp_path / "auth.db")], check=True)
+
+            # Whoever believes to be the last to close the database takes its journal away.
+            assert journal.stat().st_ino == before

@@ -18,12 +18,13 @@ from schemathesis import Case, HookContext
 from schemathesis.core import NOT_SET
 
 from auth_service.passwords.policy import COMMON_PASSWORDS
-from books_service.transfer.formats import BY_TYPE
+from books_service.transfer.formats import IMPORTED
 
 OF_ONESELF = {"DELETE /sessions", "DELETE /sessions/{session_id}", "PUT /me/password"}
 # The members of bodies that hold a new password.
 PASSWORD_OF = {
     "POST /register": "password",
+    "POST /users": "password",
     "PUT /me/password": "new_password",
     "PATCH /users/{public_id}": "password",
 }
@@ -121,11 +122,11 @@ def write_as_book(case: Case[Any]) -> None:
     """A schema cannot tell which text is a file of books: let it be in the name of one that is new."""
     name = "".join(each for each in str(case.body) if unicodedata.category(each) not in ("Cc", "Cs"))[:190]
     book = (f"{secrets.token_hex(4)} {name}", "Ann", "Press", 12)
-    form = BY_TYPE[str(case.media_type)]
+    form = IMPORTED[str(case.media_type)]
     case.body = (form.head + form.write([book])).decode()
 
 
-@schemathesis.serializer(*BY_TYPE)
+@schemathesis.serializer(*IMPORTED)
 def write_file(_context: Any, value: Any) -> bytes:
     """A text is sent as it is, anything else as JSON, which is no file of books."""
     return (value if isinstance(value, str) else json.dumps(value)).encode(errors="replace")

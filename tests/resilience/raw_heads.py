@@ -40,7 +40,8 @@ HEADS: dict[str, list[Vector]] = {
         line(b"G" * 21 + b" /healthz HTTP/1.1", 400),
         line(b"G" * 9000 + b" /healthz HTTP/1.1", 414),
         *each(line, 200, b"HEAD /healthz HTTP/1.1", b"OPTIONS /healthz HTTP/1.1"),
-        *each(line, 404, b"HEAD /nowhere HTTP/1.1", b"OPTIONS * HTTP/1.1", b"CONNECT x:80 HTTP/1.1"),
+        *each(line, 404, b"HEAD /nowhere HTTP/1.1", b"CONNECT x:80 HTTP/1.1"),
+        line(b"OPTIONS * HTTP/1.1", 204),
         *each(line, 405, b"TRACE /healthz HTTP/1.1", b"POST /healthz HTTP/1.1"),
     ],
     "target": [

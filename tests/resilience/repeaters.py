@@ -11,6 +11,8 @@ from tests.people import Person, book
 from tests.threads import Threads
 
 WRITERS = 8
+EACH = 120  # requests of a writer: a thousand keys are kept of one user
+PAUSE = 0.05  # seconds between two of them
 BROKEN = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)  # before, and within an answer
 
 
@@ -28,7 +30,9 @@ class Repeaters(Threads):
         return api.post(self.person.pair.url("books") + "/books", json=sent, headers=headers)
 
     def _write(self) -> None:
-        while not self._stopping.is_set():
+        for _ in range(EACH):
+            if self._stopping.wait(PAUSE):
+                return
             key, sent = str(uuid.uuid4()), book()
             self.answers.append((key, sent, self._answer(key, sent)))
 
