@@ -1,5 +1,7 @@
 """Imports that come slowly, or never: without a token they have no place, and with one not all places."""
 
+import select
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +18,7 @@ from tests.people import Person
 pytestmark = pytest.mark.compose
 
 PLACES = 12  # at nginx, for all imports
+OF_A_TOKEN = 2
 UPLOADS, READERS, TIMES = 300, 160, 50
 LENGTH = 1_000_000  # bytes that are announced
 ROWS = HEADER + "".join(f"Book {number},Ann,Press,\r\n" for number in range(10_000))
@@ -48,6 +51,23 @@ def test_an_import_without_a_good_token_is_refused_before_its_body_and_keeps_nob
     assert imported.status_code == 200
     assert {(problem["status"], problem["message"]) for _, problem in refused} == {(401, message)}
     assert {"error=" in headers["WWW-Authenticate"] for headers, _ in refused} == {bool(token)}
+
+
+def test_one_token_has_two_places_at_nginx(stack: Stack) -> None:
+    slow = stack.register()
+    with slow_imports(slow, PLACES, slow.token) as clients:
+        refused = [read_problem(sock)[1]["code"] for sock in answered(clients, PLACES - OF_A_TOKEN)]
+
+    assert refused == ["too-many-requests"] * (PLACES - OF_A_TOKEN)
+
+
+def answered(clients: list[SlowClient], count: int) -> list[socket.socket]:
+    """Return the first connections on which an answer comes, once there are so many, and no more come."""
+    waiting, found = [client.sock for client in clients], list[socket.socket]()
+    while ready := select.select(waiting, [], [], 30 if len(found) < count else 1)[0]:
+        found += ready
+        waiting = [sock for sock in waiting if sock not in ready]
+    return found
 
 
 def test_slow_imports_and_readers_keep_nobody_from_reading_and_importing(stack: Stack) -> None:
