@@ -19,7 +19,7 @@ from auth_service.sessions.ending import END_ONE, end_of, end_sessions
 from auth_service.sessions.refresh_tokens import compute_token, digest_of, has_mark
 from common.errors import TokenRejected
 from common.tokens.access import CANONICAL_UUID4
-from common.tokens.keys import KeySet
+from common.tokens.keys import Keys
 
 _FORM = re.compile(rf"({CANONICAL_UUID4.pattern})\.([A-Za-z0-9_-]{{43}})")
 
@@ -59,7 +59,7 @@ class Grant:
     expires_in: timedelta
 
 
-def use_refresh_token(text: str, *, client: Client, keys: KeySet) -> Grant:
+def use_refresh_token(text: str, *, client: Client, keys: Keys) -> Grant:
     """Use a refresh token; return its successor, or raise `TokenRejected`.
 
     The lock of the session decides which use comes first; use and successor are one transaction.
@@ -79,7 +79,7 @@ def use_refresh_token(text: str, *, client: Client, keys: KeySet) -> Grant:
 
 
 def _renew(
-    connection: Connection, token: IssuedToken, session: LockedSession, client: Client, keys: KeySet
+    connection: Connection, token: IssuedToken, session: LockedSession, client: Client, keys: Keys
 ) -> Grant:
     now = datetime.now(UTC)
     created_at = min(session.created_at, now)  # a clock may have been ahead
@@ -92,19 +92,17 @@ def _renew(
     return Grant(token.public_id, session.id, f"{session.id}.{successor}", expires_at - now)
 
 
-def _successor_of(
-    token: IssuedToken, session: LockedSession, keys: KeySet
-) -> tuple[str, Mapping[str, object]]:
+def _successor_of(token: IssuedToken, session: LockedSession, keys: Keys) -> tuple[str, Mapping[str, object]]:
     """Return the successor, and what changes in the session's row.
 
     One that was issued and not used yet is computed again, as long as its key verifies.
     """
     of_it = {"session_id": session.id, "seed": session.seed}
-    if token.digest == session.previous_digest and (key := keys.verifying.get(session.key_id)):
+    if token.digest == session.previous_digest and session.key_id and (key := keys.find(session.key_id)):
         successor = compute_token(key, number=session.token_number, **of_it)
         if digest_of(successor) == session.token_digest:
             return successor, {}
-    number, key = session.token_number + 1, keys.signing
+    number, key = session.token_number + 1, keys.current().signing
     successor = compute_token(key, number=number, **of_it)
     chain = {"token_number": number, "token_digest": digest_of(successor), "key_id": key.id}
     return successor, {**chain, "previous_digest": token.digest}

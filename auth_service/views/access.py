@@ -148,7 +148,7 @@ def refresh(body: RefreshRequest) -> Response:
 
     Reusing an older token revokes the session (possible theft).
     """
-    grant = use_refresh_token(body.refresh_token, client=client(), keys=verifier().keys.current())
+    grant = use_refresh_token(body.refresh_token, client=client(), keys=verifier().keys)
     audit.log_event("refresh", public_id=grant.public_id)
     return json_response(issue_tokens(grant))
 

@@ -26,10 +26,11 @@ RELOAD_EVERY = 1.0  # seconds between two looks because of a key that is unknown
 PLACEHOLDER = re.compile(
     rb"change.?(me|this)|place.?holder|replace.?(me|this)|your.?(own.?)?secret", re.IGNORECASE
 )
-MIN_DISTINCT_BYTES = 16  # fewer in 32 is no random secret
+MIN_DISTINCT_BYTES = 16  # fewer in 32 is no random secret; 12 in 16, as hexadecimal digits write them
 HEX = re.compile(rb"(?:[0-9a-fA-F]{2})+")
-# Words of letters, and a number around them; a word of one or two letters ends at a sign.
+# Words of letters, none with six consonants in a row, and a number around them; a short one ends at a sign.
 WORDS = re.compile(
+    rb"(?!.*(?i:[b-df-hj-np-tv-xz]{6}))"
     rb"[0-9]{0,4}+(?:[A-Z]?[a-z]{2,}+|[A-Z]{2,}+|[A-Za-z]{1,2}(?![A-Za-z])|[ !',._-]{1,2}+)++[0-9]{0,4}+"
 )
 PUBLISHED = Path(__file__).parent / "data" / "published_secrets.bin"  # its README says what it is
@@ -90,6 +91,12 @@ class Keys:
     def current(self) -> KeySet:
         """Return the keys in use, at most a second older than the file while it is watched."""
         return self._keys
+
+    def find(self, kid: str) -> Key | None:
+        """Return the key that verifies by this id; the file may have it already where we do not."""
+        if kid not in self._keys.verifying:
+            self.reload()
+        return self._keys.verifying.get(kid)
 
     def reload(self) -> bool:
         """Look for a change now, at most once a second; return whether there was one."""
@@ -221,7 +228,8 @@ def check_secret(secret: bytes) -> None:
     if len(secret) < MIN_SECRET:
         raise BadKeys(f"a key is shorter than {MIN_SECRET} bytes")
     random = bytes.fromhex(secret.decode()) if HEX.fullmatch(secret) else secret
-    if PLACEHOLDER.search(secret) or WORDS.fullmatch(secret) or len(set(random)) < MIN_DISTINCT_BYTES:
+    is_repeated = len(set(random)) < min(MIN_DISTINCT_BYTES, len(random) * 3 // 4)
+    if PLACEHOLDER.search(secret) or WORDS.fullmatch(secret) or is_repeated:
         raise BadKeys("a key is a placeholder, not random")
     if is_published(secret):
         raise BadKeys("a key was published: it is a known example, or somebody's whose source is public")

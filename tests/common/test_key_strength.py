@@ -95,3 +95,11 @@ def test_an_attempt_with_a_long_text_takes_no_time() -> None:
     with pytest.raises(BadKeys, match="not random"):
         check_secret(b"Abc" * 50_000 + b"defghijklmnopqrst")
     check_secret(b"abcdefghijklmnopqrstuvwx " * 4_000 + b"\xff")
+
+
+def test_a_secret_of_32_random_digits_passes() -> None:
+    assert [each for each in (secrets.token_hex(16) for _ in range(200)) if refusal(each.encode())] == []
+
+
+def test_random_letters_are_no_words() -> None:
+    assert not refusal(b"xkqzvwbnmtrplhgfdsajyeiouxcvbnmqwz")
