@@ -24,12 +24,15 @@ _LETTER = (
     r"\p{Telugu}\p{Kannada}\p{Malayalam}\p{Sinhala}\p{Khmer}]]"
 )
 _JOINED = regex.compile(
-    rf"(?:(?<={_LETTER}\p{{M}}*)[{JOINERS}](?=\p{{M}}*{_LETTER})|(?<=\p{{ccc=Virama}})[{JOINERS}])", regex.V1
+    rf"(?:(?<={_LETTER}\p{{M}}*)[{JOINERS}](?=\p{{M}}*{_LETTER})"
+    rf"|(?<={_LETTER}\p{{M}}*\p{{ccc=Virama}})[{JOINERS}])",
+    regex.V1,
 )
 # Beside what has the property, the blanks of braille, music, Khitan and hieroglyphs show nothing.
 _INVISIBLE = regex.compile(
     r"[\p{Default_Ignorable_Code_Point}\u2800\U0001d159\U00016fe4\U00013441\U00013442]"
 )
+_VISIBLE = regex.compile(r"[\p{L}\p{N}\p{P}\p{S}]")  # marks alone draw over what stands beside them
 _MIXED_WORD = regex.compile(r"(?=\w*\p{Latin})\w*[\p{Cyrillic}\p{Greek}]")
 
 
@@ -93,5 +96,7 @@ def _refuse_characters(name: str) -> None:
         raise InvalidName("a name must not contain white space other than spaces")
     if _INVISIBLE.search(others) or any(unicodedata.category(each).startswith("C") for each in others):
         raise InvalidName("a name must not contain invisible, private or unassigned characters")
+    if not _VISIBLE.search(name):
+        raise InvalidName("a name must have a letter, a digit or a sign")
     if _MIXED_WORD.search(name):
         raise InvalidName("a word of a name must not mix Latin with Cyrillic or Greek letters")

@@ -29,7 +29,8 @@ BAD = {
     "control": ["a\tb", "a\x00b", "a\u0085b", "a\ud800b"],
     "colon": ["a:b", "a\u2a74b"],
     "white space": ["a\u1680b", "a\u2028b"],
-    "invisible": ["a\u200bb", "a\u00adb", "a\U000e0041b"],
+    "invisible": ["a\u200bb", "a\u00adb", "a\U000e0041b", "a\u094d\u200db"],
+    "a letter": ["\u0301", "\u0345\u0301", "\u094d"],
     "private": ["a\ue000b"],
     "unassigned": ["a\uffffb"],
 }
