@@ -1,12 +1,12 @@
 """Statements that keep no row past its retention: a few at a time, along with what is written anyway."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Delete, Update, bindparam, delete, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
-WRITTEN = datetime(2026, 11, 1, tzinfo=UTC)  # these rules: a clock that says an earlier time is wrong
+from common.db.columns import is_plausible
 
 
 def delete_old(
@@ -34,5 +34,5 @@ def date_rows_back(connection: Connection, statement: Update, **times: datetime)
 
     A machine that starts without one says 1970, and all that there is would be over as soon as it is set.
     """
-    if times["latest"] > WRITTEN:
+    if is_plausible(times["latest"]):
         connection.execute(statement, times)

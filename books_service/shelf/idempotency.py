@@ -22,6 +22,7 @@ from sqlalchemy.exc import OperationalError
 from books_service.models import IdempotencyKey, db
 from books_service.shelf.find import MEMBERS, BookPayload
 from books_service.shelf.put import duplicates_refused, insert_book, new_row
+from common.db.columns import is_plausible
 from common.db.engine import is_locked
 from common.errors import DomainError, InvalidRequest
 
@@ -130,7 +131,8 @@ def put_book_once(owner: str, key: str, book: Mapping[str, Any], *, capacity: in
 
 def purge_keys(connection: Connection, *, now: datetime) -> None:
     """Delete, for the follower, the keys that no request has purged."""
-    connection.execute(REDATE, {"now": now})
+    if is_plausible(now):
+        connection.execute(REDATE, {"now": now})
     while connection.execute(PURGE, {"expired": now - KEPT, "limit": BATCH}).rowcount == BATCH:
         pass
 

@@ -123,6 +123,15 @@ def test_keys_of_a_clock_that_was_ahead_live_no_longer_than_a_day(person: Person
     assert keys_of(person) == {"new"}
 
 
+def test_a_clock_that_was_not_set_forgets_no_key(person: Person) -> None:
+    assert post(person, "kept", book()).status_code == 201
+
+    purge(person.pair, datetime(1970, 1, 2, tzinfo=UTC))
+    purge(person.pair, datetime.now(UTC))
+
+    assert "kept" in keys_of(person)
+
+
 def purge(pair: Pair, now: datetime) -> None:
     with pair.apps["books"].app_context(), db.read() as connection:
         purge_keys(connection, now=now)
