@@ -41,6 +41,7 @@ FILES = {
     "byte order mark": saved().encode("utf-8-sig"),
     "byte order mark and sep": b"\xef\xbb\xbfsep=,\r\n" + saved().encode(),
     "commas at the end": (saved(end=["", ""]) + ",,,,,\r\n" * 3).encode(),
+    "rows of quoted nothing": (saved() + '"","","",""\r\n').encode(),
     "empty rows of less": (saved(";") + ";;;\r\n ; ;\r\n;\r\n").encode(),
     "names in any case": saved().replace("name,Author", ' NAME ,"author "').encode(),
     "prizes": saved().replace(",12\r", ", 12.0 \r").encode(),

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -52,16 +53,15 @@ def test_a_service_that_comes_before_the_migration_makes_it_private_too(tmp_path
 
 
 def test_a_new_connection_keeps_the_locks_of_those_before_it(tmp_path: Path) -> None:
-    look = (
-        "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM users').fetchone()"
-    )
+    look = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT 1 FROM users').fetchone()"
     journal = tmp_path / "auth.db-wal"
-    with Pair(tmp_path).prepare() as pair, pair.start("auth").apps["auth"].app_context():
-        with db.read() as first, db.read() as second:
-            for connection in (first, second):
-                connection.execute(text("SELECT count(*) FROM users"))
-            before = journal.stat().st_ino
-            subprocess.run([sys.executable, "-c", look, str(tmp_path / "auth.db")], check=True)
+    with ExitStack() as held:
+        pair = held.enter_context(Pair(tmp_path).prepare())
+        held.enter_context(pair.start("auth").apps["auth"].app_context())
+        for _ in range(2):
+            held.enter_context(db.read()).execute(text("SELECT 1 FROM users"))
+        before = journal.stat().st_ino
+        subprocess.run([sys.executable, "-c", look, str(tmp_path / "auth.db")], check=True)
 
-            # Whoever believes to be the last to close the database takes its journal away.
-            assert journal.stat().st_ino == before
+        # Whoever believes to be the last to close the database takes its journal away.
+        assert journal.stat().st_ino == before
