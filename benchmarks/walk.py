@@ -28,7 +28,7 @@ NAME = "Ann"
 # They see every request, whatever its route.
 AROUND = (
     "common/app.py",
-    "common/client_address.py",
+    "common/proxies.py",
     "common/ops/",
     "common/server/",
     "common/web/headers.py",

@@ -6,11 +6,10 @@ from typing import Any
 from flask import Flask, Request
 from werkzeug.routing import MapAdapter
 
-from common.client_address import ClientAddress
 from common.ops import logs, metrics
+from common.proxies import TrustedProxies
 from common.server.body_errors import BodyErrors
 from common.settings import Settings
-from common.url_prefix import UrlPrefix
 from common.web import docs, guard, headers, openapi, problems
 from common.web.routes import ApiBlueprint
 
@@ -34,12 +33,9 @@ def add_common_parts(app: Flask, settings: Settings) -> None:
     """Prepare what stands around the routes; the first hook registered sees a request first."""
     app.config["TITLE"] = f"Bookstore {settings.service} service"
     app.extensions["settings"] = settings
-    if settings.trusted_proxies:
-        client_address = ClientAddress(app.wsgi_app, settings.trusted_proxies)
-        app.wsgi_app = client_address  # type: ignore[method-assign] # the way Flask documents
-    if settings.trusted_proxies or settings.url_prefix:  # around it: this looks at the peer's address, too
-        url_prefix = UrlPrefix(app.wsgi_app, settings.url_prefix, settings.trusted_proxies)
-        app.wsgi_app = url_prefix  # type: ignore[method-assign] # the way Flask documents
+    if settings.trusted_proxies or settings.url_prefix:
+        proxies = TrustedProxies(app.wsgi_app, settings.trusted_proxies, settings.url_prefix)
+        app.wsgi_app = proxies  # type: ignore[method-assign] # the way Flask documents
     # What runs after a request runs in the opposite order: the log line is written last.
     logs.init_app(app)
     metrics.init_app(app)

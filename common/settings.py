@@ -9,8 +9,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from common.client_address import Network, parse_network
-from common.url_prefix import parse_prefix
+from common.proxies import Network, parse_network, parse_prefix
 
 DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
 CPU_MAX = Path("/sys/fs/cgroup/cpu.max")  # microseconds of each period, or "max"

@@ -43,7 +43,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("web", "server"),
         ("db", "tokens"),
         ("ops",),
-        ("settings", "errors", "client_address", "url_prefix", "healthcheck"),
+        ("settings", "errors", "proxies", "healthcheck"),
     ),
 }
 BESIDE = {
@@ -52,16 +52,13 @@ BESIDE = {
     ("users", "throttle"),
     ("feed", "shelf"),
     ("transfer", "shelf"),
-    ("settings", "client_address"),
-    ("settings", "url_prefix"),
-    ("url_prefix", "client_address"),
+    ("settings", "proxies"),
     ("other", "other"),
 }
 SERVERS = {"gunicorn", "granian", "common.server"}
 WITHOUT_FLASK = (
     "common.tokens",
-    "common.client_address",
-    "common.url_prefix",
+    "common.proxies",
     "auth_service.passwords.policy",
 )
 

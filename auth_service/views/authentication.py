@@ -17,8 +17,8 @@ from auth_service.throttle import too_many
 from auth_service.throttle.password_waits import Attempt, attempt, digests_of
 from auth_service.users.accounts import UserCredentials, WrongCredentials, check_password
 from auth_service.users.changes import AdminsOnly
-from common.client_address import parse_address
 from common.errors import TokenRevoked
+from common.proxies import parse_address
 from common.web.guard import verifier
 
 Refuse = Callable[[str | None, str], Never]  # of a public id, if there is one, and a reason for the log

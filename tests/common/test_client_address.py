@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.client_address import MAX_HOPS, client_address, parse_network
+from common.proxies import MAX_HOPS, client_address, parse_network
 from tests.cases import every
 
 PROXY = "10.0.0.1"  # the peer of the tests, and trusted

@@ -9,7 +9,7 @@ import requests
 
 from auth_service.settings import AuthSettings
 from books_service.settings import BooksSettings
-from common.url_prefix import parse_prefix
+from common.proxies import parse_prefix
 from tests import api
 from tests.cases import every
 from tests.common.bare import refusal

@@ -1,4 +1,4 @@
-"""The address of a client: the peer's, or the one that trusted proxies report."""
+"""What trusted proxies report of a request: its client's address, and the path that they take off."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,24 +13,40 @@ Network = IPv4Network | IPv6Network
 
 MAX_HOPS = 20  # of X-Forwarded-For, from the right; further ones are ignored
 
+# Nothing that could lead to another host or out of the prefix, or that would have to be escaped.
+PREFIX = re.compile(r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._~-]{1,100}){0,10}")
+
 # What a proxy may write: an address, alone or with a port (RFC 7239 section 6). A zone (fe80::1%eth0) means
 # nothing on another machine.
 _PORT, _IPV6 = r"(?::[0-9]{1,5})?", r"([0-9a-f]{0,4}:[0-9a-f:.]{1,44})"
 _HOP = re.compile(rf"\[{_IPV6}\]{_PORT}|{_IPV6}|([0-9.]{{7,15}}){_PORT}", re.IGNORECASE)
 
 
-class ClientAddress:
-    """WSGI middleware: the REMOTE_ADDR of a request is its client's address, not that of a trusted proxy."""
+class TrustedProxies:
+    """WSGI middleware: REMOTE_ADDR is the client, and SCRIPT_NAME what a proxy takes off every address.
 
-    def __init__(self, app: "WSGIApplication", trusted: Sequence[Network]) -> None:
+    That is what a trusted proxy says, or else the peer, and the `prefix` of the setting.
+    """
+
+    def __init__(self, app: "WSGIApplication", trusted: Sequence[Network], prefix: str) -> None:
         self.app = app
         self.trusted = trusted
+        self.prefix = prefix
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         # Several lines of the header are one list, in their order: WSGI joins them with commas.
         peer, forwarded = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")
+        reported = environ.get("HTTP_X_FORWARDED_PREFIX")
+        prefix = parse_prefix(reported) if reported and _is_in(parse_address(peer), self.trusted) else None
+        environ["SCRIPT_NAME"] = self.prefix if prefix is None else prefix
         environ["REMOTE_ADDR"] = client_address(peer, forwarded, self.trusted)
         return self.app(environ, start_response)
+
+
+def parse_prefix(text: str) -> str | None:
+    """Return the prefix without a slash at its end, or None if `text` is none; `/` is no prefix."""
+    prefix = text.removesuffix("/")
+    return prefix if PREFIX.fullmatch(prefix) else None
 
 
 def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
@@ -44,11 +60,15 @@ def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str
     if client is None:
         return peer
     for entry in reversed(forwarded.rsplit(",", MAX_HOPS)[-MAX_HOPS:]):
-        hop = _parse_hop(entry) if any(client in network for network in trusted) else None
+        hop = _parse_hop(entry) if _is_in(client, trusted) else None
         if hop is None:
             break
         client = hop
     return str(client)
+
+
+def _is_in(address: Address | None, networks: Sequence[Network]) -> bool:
+    return address is not None and any(address in network for network in networks)
 
 
 def parse_address(text: str) -> Address | None:
