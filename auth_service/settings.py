@@ -8,8 +8,6 @@ from common.settings import Environment, Settings, common_settings
 
 @dataclass(frozen=True, kw_only=True)
 class AuthSettings(Settings):
-    """The settings of the auth service."""
-
     password_min_length: int  # characters
     argon2_memory: int  # KiB
     argon2_time_cost: int  # passes

@@ -14,7 +14,6 @@ feed_commands = Commands("feed", help="Show how far auth's feed is applied, or s
 
 
 def init_app(app: Flask) -> None:
-    """Add the commands to `app`."""
     app.cli.add_command(follow)
     app.cli.add_command(feed_commands)
 

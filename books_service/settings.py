@@ -13,8 +13,6 @@ DAY = 24 * 3600  # seconds
 
 @dataclass(frozen=True, kw_only=True)
 class BooksSettings(Settings):
-    """The settings of the books service."""
-
     auth_url: str  # without a slash at its end
     feed_max_age: int  # seconds; 0 for no limit
     follower_heartbeat: Path | None

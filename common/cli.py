@@ -9,8 +9,6 @@ from common.errors import DomainError
 
 
 class Command(click.Command):
-    """A command that needs the database."""
-
     def invoke(self, context: click.Context) -> object:
         try:
             return super().invoke(context)

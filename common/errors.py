@@ -76,8 +76,6 @@ class BrokenBody(DomainError):
 
 
 class Unavailable(DomainError):
-    """What the request needs cannot be had right now."""
-
     status = 503
     code = "unavailable"
     message = "the service cannot answer right now"

@@ -16,7 +16,6 @@ events = Commands("events", help="Look after the feed for other services.")
 
 
 def init_app(app: Flask) -> None:
-    """Add the commands to `app`."""
     for command in (users, sessions, keys, events, show_audit):
         app.cli.add_command(command)
 

@@ -44,8 +44,6 @@ def show_users() -> None:
 
 
 def add_change(command: str, description: str, **changes: bool) -> None:
-    """Add the command that makes these changes to a user."""
-
     @users.command(command, help=description)
     @click.argument("name")
     def change(name: str) -> None:

@@ -43,7 +43,6 @@ def init_app(app: Flask, settings: AuthSettings) -> None:
 
 
 def current_hasher() -> "Hasher":
-    """Return the hasher of the current application."""
     hasher: Hasher = current_app.extensions["hasher"]
     return hasher
 

@@ -44,8 +44,6 @@ FULL_NETWORKS = ConcurrencyLimit(1, waiting=3, wait=5)
 
 
 class TooManyAttempts(TooMany):
-    """No password may be compared now."""
-
     code = "too-many-attempts"
     message = "too many attempts"
 
@@ -100,7 +98,6 @@ def digests_of(password: str, *, name: str, network: str, keys: KeySet) -> list[
 
 
 def know_network(connection: Connection, name_key: bytes, network: str, *, now: datetime) -> None:
-    """Record that the user of this name logged in from the network."""
     connection.execute(attempts.KNOW, {"name_key": name_key, "network": network, "last_login_at": now})
     connection.execute(attempts.DELETE_OLD_NETWORKS, {"before": now - attempts.KNOWN_FOR})
 

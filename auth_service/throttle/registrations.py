@@ -28,8 +28,6 @@ DELETE_OLD = delete_old(Registration.id, Registration.at, limit=PURGE_BATCH)
 
 
 class TooManyRegistrations(TooMany):
-    """As many people have registered from the network as may in an hour."""
-
     code = "too-many-registrations"
     message = "too many registrations from this network"
 

@@ -33,8 +33,6 @@ UserCredentials = Row[int, str, str, bool]  # of `CREDENTIALS`
 
 
 class UserNotFound(NotFound):
-    """There is no such user."""
-
     message = "user does not exist"
 
 
@@ -48,16 +46,12 @@ class WrongCredentials(DomainError):
 
 
 class WrongPassword(DomainError):
-    """The current password of the user is another one."""
-
     status = 403
     code = "wrong-password"
     message = "could not verify"
 
 
 class NameTaken(DomainError):
-    """Another user has this name, in any case."""
-
     status = 409
     code = "name-taken"
     message = "name is already taken"

@@ -51,16 +51,12 @@ log = structlog.get_logger()
 
 
 class LastAdmin(DomainError):
-    """Without this user there would be no admin who can log in."""
-
     status = 409
     code = "last-admin"
     message = "the last admin stays"
 
 
 class AdminsOnly(DomainError):
-    """The user who acts is not, or no longer, an admin."""
-
     status = 403
     code = "admins-only"
     message = "only an admin may do this"

@@ -39,15 +39,12 @@ MAX_USER_AGENT = 200  # characters kept
 
 
 class RegistrationClosed(DomainError):
-    """Only admins and operators make users (`REGISTRATION`)."""
-
     status = 403
     code = "registration-closed"
     message = "registration is closed"
 
 
 def require_open_registration() -> None:
-    """Refuse with 403 where only admins and operators make users."""
     if current_app.extensions["settings"].registration == "closed":
         raise RegistrationClosed
 
@@ -74,7 +71,6 @@ class NewUser(Schema):
     @field_validator("password")
     @classmethod
     def check_password(cls, password: str, info: ValidationInfo) -> str:
-        """Refuse a password that may not be chosen."""
         return schemas.check_new_password(password, name=info.data.get("name", ""))
 
 

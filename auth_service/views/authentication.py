@@ -97,7 +97,6 @@ def refuse_login(public_id: str | None, reason: str) -> Never:
 
 
 def client_network() -> str:
-    """Return the network that the request came from."""
     return network_of(request.remote_addr or "")
 
 

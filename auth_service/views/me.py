@@ -51,7 +51,6 @@ class PasswordChange(Schema):
     @field_validator("new_password")
     @classmethod
     def check_password(cls, password: str, info: ValidationInfo) -> str:
-        """Refuse a password that may not be chosen."""
         current = info.data.get("current_password")
         return schemas.check_new_password(password, name=g.user.name, current=current)
 

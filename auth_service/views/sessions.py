@@ -24,8 +24,6 @@ blueprint = ApiBlueprint(
 
 
 class SessionNotFound(NotFound):
-    """The user has no such live session."""
-
     message = "session does not exist"
 
 

@@ -31,8 +31,6 @@ class ResetNeeded(AuthUnavailable):
 
 @dataclass(slots=True)
 class FeedPage:
-    """A page of the feed."""
-
     events: list[FeedEvent]
     last: int
 

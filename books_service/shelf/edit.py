@@ -35,8 +35,6 @@ GIVE_ROOM = update(Shelf).where(Shelf.owner == bindparam("shelf")).values(books=
 
 
 class PreconditionFailed(DomainError):
-    """The book is in another version than the one that the client expects."""
-
     status = 412
     code = "precondition-failed"
     message = "precondition failed"

@@ -50,8 +50,6 @@ COUNT_BOOKS = select(Shelf.books).where(Shelf.owner == bindparam("owner"))
 
 
 class BookNotFound(NotFound):
-    """The owner has no such book."""
-
     message = "book does not exist"
 
 

@@ -36,15 +36,11 @@ Result = tuple[BookPayload, bool]  # the book, and whether an earlier request wi
 
 
 class KeyReused(InvalidRequest):
-    """The key came with another body before."""
-
     code = "key-reused"
     errors = ({"header": "Idempotency-Key", "detail": "came with another body before"},)
 
 
 class RequestInProgress(DomainError):
-    """The first request with this key has not ended."""
-
     status = 409
     code = "request-in-progress"
     message = "a request with this key is still running"

@@ -67,7 +67,6 @@ class QueryShape(NamedTuple):
 
     @property
     def column(self) -> Any:
-        """Return the column that is sorted by."""
         return SORTED[self.sort.removeprefix("-")]
 
     @property

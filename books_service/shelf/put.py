@@ -44,16 +44,12 @@ INSERT_WITH_ROOM = INSERT.from_select(  # both in one statement, which SQLite ca
 
 
 class DuplicateBook(DomainError):
-    """The shelf holds a book of this name and author."""
-
     status = 409
     code = "book-exists"
     message = "book already exists"
 
 
 class ShelfFull(DomainError):
-    """The shelf holds as many books as it may."""
-
     status = 409
     code = "shelf-full"
     message = "shelf is full"

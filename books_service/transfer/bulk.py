@@ -79,7 +79,6 @@ def prepared(connection: Connection) -> Iterator[None]:
 
 
 def known_titles(connection: Connection, owner: str, titles: Sequence[str]) -> set[str]:
-    """Return those of a batch of titles that the owner has."""
     if db.is_sqlite:
         given = {"owner": owner, "titles": [bytes.fromhex(title) for title in titles]}
         return {title.hex() for title in connection.execute(SELECT_TITLES, given).scalars()}

@@ -34,7 +34,6 @@ Book = Sequence[str | int | None]  # its members, in the order of `MEMBERS`
 
 
 def write_csv(books: Iterable[Book]) -> bytes:
-    """Return books as records."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\r\n").writerows(map(_guarded, book) for book in books)
     return text.getvalue().encode()

@@ -12,7 +12,6 @@ from common.web.parsing import NotJson, parse_deep_json
 
 
 def write_ndjson(books: Iterable[Book]) -> bytes:
-    """Return books as lines."""
     return b"".join(to_json(dict(zip(MEMBERS, book, strict=True))) + b"\n" for book in books)
 
 

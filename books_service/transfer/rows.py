@@ -24,8 +24,6 @@ TWICE = "is in the file twice"
 
 
 class TooManyRecords(DomainError):
-    """The file has more records than are read."""
-
     status = 413
     code = "too-many-records"
     message = f"a file has at most {MAX_RECORDS} records"

@@ -75,7 +75,6 @@ class Database(SQLAlchemy):
 
     @property
     def is_sqlite(self) -> bool:
-        """Return whether the database is SQLite, not PostgreSQL."""
         return self.engine.dialect.name == "sqlite"
 
     def read(self) -> AbstractContextManager[Connection]:

@@ -35,7 +35,6 @@ class ConcurrencyLimit:
             raise Busy
 
     def release(self) -> None:
-        """Give the slot back."""
         self._free.release()
         self._entered.release()
 

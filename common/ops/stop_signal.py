@@ -24,7 +24,6 @@ def watch_for_stop() -> None:
 
 
 def is_stopping() -> bool:
-    """Return whether this process was asked to stop."""
     global _is_stopping  # noqa: PLW0603 - a process ends once
     with suppress(BlockingIOError):  # no signal came
         if _reader is not None and signal.SIGTERM in os.read(_reader, 1024):

@@ -35,8 +35,6 @@ def forget_the_dead() -> None:
 
 
 class MetricsServer(ThreadingHTTPServer):
-    """Serves each scrape in a thread."""
-
     def handle_error(self, *_: object) -> None:
         """Log what went wrong with one scrape, such as a client that went away; the next may be right."""
         log.warning("metrics_not_answered", error=repr(sys.exception()))

@@ -45,8 +45,6 @@ class BadKeys(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One `oct` key."""
-
     id: str
     secret: bytes = field(repr=False)
 

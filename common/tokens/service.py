@@ -26,7 +26,6 @@ _claims = TypeAdapter(ServiceClaims)
 
 
 def issue_service_token(key: Key, *, now: float) -> str:
-    """Return a new token with which books asks auth."""
     claims = {"iss": "bookstore-books", "sub": "bookstore-books", "aud": AUDIENCE}
     return sign_token(claims, key, TYPE, lifetime=LIFETIME, now=now)
 

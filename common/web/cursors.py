@@ -23,8 +23,6 @@ Listing = Sequence[str | None]
 
 
 class BadCursor(InvalidRequest):
-    """A cursor that this listing did not give out."""
-
     errors = ({"parameter": "cursor", "detail": NO_CURSOR},)
 
 

@@ -33,8 +33,6 @@ log = structlog.get_logger()
 
 
 class TokenMissing(TokenRejected):
-    """The request carries no token."""
-
     code = "token-missing"
     message = MESSAGES[401]
     headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="bookstore"'}
@@ -80,7 +78,6 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def verifier() -> Verifier:
-    """Return the verifier of the current application."""
     found: Verifier = current_app.extensions["verifier"]
     return found
 

@@ -183,7 +183,6 @@ def _describe(status: int, content: Json, headers: Mapping[str, str]) -> Json:
 
 
 def _content(example: Example, references: References) -> Json:
-    """Return the content of an answer like `example`."""
     if example is None or isinstance(example, Mapping):
         return _files(example or {})
     kind: Any = type(example)

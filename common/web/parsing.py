@@ -53,16 +53,12 @@ BEYOND_PYDANTIC = ("recursion limit exceeded", "number out of range")
 
 
 class NotJson(DomainError):
-    """A text that is no JSON."""
-
     status = 400
     code = "not-json"
     message = "the body is not JSON"
 
 
 class NotUtf8(DomainError):
-    """A file that is no text."""
-
     status = 400
     code = "not-utf-8"
     message = "the body is not UTF-8"
@@ -185,7 +181,6 @@ def _query_pairs() -> list[tuple[str, str]]:
 
 
 def read_headers(model: type[Schema], errors: list[FieldError]) -> Any:
-    """Return the headers that a model declares."""
     environ = request.environ
     sent = {name: environ[variable] for name, variable in _wsgi_names(model) if variable in environ}
     return _validate(model.model_validate_strings, sent, "header", errors)

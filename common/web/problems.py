@@ -51,7 +51,6 @@ def answer_http_exception(error: HTTPException) -> Response:
 
 
 def answer_domain_error(error: DomainError) -> Response:
-    """Answer as the error's class says."""
     document = problem(error.status, error.code, error.message, error.detail)
     if error.errors is not None:
         listed = error.errors[:MAX_ERRORS]
@@ -73,7 +72,6 @@ def _response(document: dict[str, Any], headers: Iterable[tuple[str, str]]) -> R
 
 
 def title(status: int) -> str:
-    """Return the name of an HTTP status."""
     return TITLES.get(status) or HTTPStatus(status).phrase
 
 
