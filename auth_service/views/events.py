@@ -13,9 +13,10 @@ from auth_service import events
 from auth_service.events import SESSION_ENDED, EventRow, EventsPurged
 from auth_service.settings import AuthSettings
 from auth_service.views.schemas import AN_ID, MADE_AT, PublicId
+from common.errors import TokenRejected
 from common.ops import stop_signal
 from common.ops.limits import Busy, ConcurrencyLimit
-from common.tokens.access import InvalidToken, TokenExpired
+from common.tokens.access import TokenExpired
 from common.tokens.service import verify_service_token
 from common.web.field_types import Digits, Schema, Timestamp
 from common.web.guard import JWT_SCHEME, TokenMissing, bearer_token, verifier
@@ -107,7 +108,7 @@ def init_app(app: Flask, settings: AuthSettings) -> None:
     "GET /events",
     responses={200: EXAMPLE},
     headers={"Feed-End": FEED_END},
-    errors=[EventsPurged, TokenMissing, InvalidToken, TokenExpired],
+    errors=[EventsPurged, TokenMissing, TokenRejected, TokenExpired],
 )
 def list_events(query: EventQuery) -> Response:
     """List the events behind `after`; if there is none, wait for one, but no longer than `wait`."""

@@ -45,18 +45,14 @@ CLAIMS = frozenset({"iss", "aud", "sub", "public_id", "sid", "jti", "iat", "exp"
 _jws = jwt.PyJWS(algorithms=["HS256"], options={"verify_signature": True, "enforce_minimum_key_length": True})
 
 
-class InvalidToken(TokenRejected):
-    """A token that breaks a rule; `reason` is one word for it."""
-
-
-class TokenExpired(InvalidToken):
+class TokenExpired(TokenRejected):
     """A token that keeps every other rule."""
 
     code = "token-expired"
     headers: Mapping[str, str] = {"WWW-Authenticate": f'{CHALLENGE}, error_description="{code}"'}
 
 
-class UnknownKey(InvalidToken):
+class UnknownKey(TokenRejected):
     """A token whose `kid` is in no key: a reason to look at the key file again."""
 
 
@@ -101,10 +97,10 @@ def sign_token(claims: dict[str, str], key: Key, kind: str, *, lifetime: timedel
 
 
 def verify(token: str, keys: KeySet, *, now: float) -> Claims:
-    """Return the claims of the access token, or raise `InvalidToken`; `now` is in seconds since the epoch."""
+    """Return the claims of the access token, or raise `TokenRejected`; `now` is in seconds since 1970."""
     claims = read_token(token, keys, TYPE, _claims, audience=AUDIENCE)
     if claims.subject != claims.public_id:
-        raise InvalidToken("claim_sub")
+        raise TokenRejected("claim_sub")
     check_times(claims, now=now)
     return claims
 
@@ -116,19 +112,19 @@ def read_token(token: str, keys: KeySet, kind: str, rules: TypeAdapter[C], *, au
         # All others are ignored, even where their name is none that pydantic takes.
         claims = rules.validate_python({name: members[name] for name in CLAIMS & members.keys()})
     except ValidationError as error:
-        raise InvalidToken(f"claim_{error.errors()[0]['loc'][0]}") from error
+        raise TokenRejected(f"claim_{error.errors()[0]['loc'][0]}") from error
     if audience not in ([claims.audience] if isinstance(claims.audience, str) else claims.audience):
-        raise InvalidToken("claim_aud")
+        raise TokenRejected("claim_aud")
     return claims
 
 
 def check_times(claims: TokenClaims, *, now: float) -> None:
-    """Raise `InvalidToken` unless `now` lies within the token's times, give or take `LEEWAY`.
+    """Raise `TokenRejected` unless `now` lies within the token's times, give or take `LEEWAY`.
 
     Call it last: what has expired, and breaks no other rule, is `TokenExpired`.
     """
     if now < claims.not_before - LEEWAY or now < claims.issued_at - LEEWAY:
-        raise InvalidToken("not_yet_valid")
+        raise TokenRejected("not_yet_valid")
     if now >= claims.expires_at + LEEWAY:
         raise TokenExpired("expired")
 
@@ -136,18 +132,18 @@ def check_times(claims: TokenClaims, *, now: float) -> None:
 def _open(token: str, keys: KeySet, kind: str) -> Mapping[str, Any]:
     for start, detail in WRAPPINGS.items():
         if token.lower().startswith(start):
-            raise InvalidToken("malformed", detail)
+            raise TokenRejected("malformed", detail)
     if len(token) > MAX_LENGTH:
-        raise InvalidToken("size")
+        raise TokenRejected("size")
     try:
         if not token.isascii() or "=" in token or token.count(".") != 2:
             raise ValueError("no three segments of base64url")
         key = _find_key(_parse_object(base64url_decode(token.partition(".")[0])), keys, kind)
         return _parse_object(_jws.decode(token, key.secret, algorithms=["HS256"]))
     except jwt.InvalidSignatureError as error:
-        raise InvalidToken("signature") from error
+        raise TokenRejected("signature") from error
     except (jwt.InvalidTokenError, jwt.InvalidKeyError, ValueError, RecursionError) as error:
-        raise InvalidToken("malformed") from error
+        raise TokenRejected("malformed") from error
 
 
 def _parse_object(data: bytes) -> Mapping[str, Any]:
@@ -171,14 +167,14 @@ def _refuse_not_finite(name: str) -> Never:
 
 def _find_key(header: Mapping[str, Any], keys: KeySet, kind: str) -> Key:
     if header.get("alg") != "HS256":
-        raise InvalidToken("algorithm")
+        raise TokenRejected("algorithm")
     if header.get("typ") != kind:
-        raise InvalidToken("type")
+        raise TokenRejected("type")
     if any(name in FORBIDDEN_PARAMETERS or name.startswith("x5") for name in header):
-        raise InvalidToken("header")
+        raise TokenRejected("header")
     kid = header.get("kid")
     if not isinstance(kid, str):
-        raise InvalidToken("key")
+        raise TokenRejected("key")
     if kid not in keys.verifying:
         raise UnknownKey("key")
     return keys.verifying[kid]

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from common.tokens.access import InvalidToken, TokenClaims, check_times, read_token, sign_token
+from common.errors import TokenRejected
+from common.tokens.access import TokenClaims, check_times, read_token, sign_token
 from common.tokens.keys import Key, KeySet
 
 TYPE = "svc+jwt"
@@ -31,8 +32,8 @@ def issue_service_token(key: Key, *, now: float) -> str:
 
 
 def verify_service_token(token: str, keys: KeySet, *, now: float) -> None:
-    """Raise `InvalidToken` unless the service token is good; an access token is none."""
+    """Raise `TokenRejected` unless the service token is good; an access token is none."""
     claims = read_token(token, keys, TYPE, _claims, audience=AUDIENCE)
     if claims.expires_at - claims.issued_at > LIFETIME.total_seconds():
-        raise InvalidToken("claim_exp")
+        raise TokenRejected("claim_exp")
     check_times(claims, now=now)

@@ -51,13 +51,13 @@ class Verifier:
         self.keys = keys
 
     def verify(self, token: str) -> Claims:
-        """Return the claims of `token`, or raise `InvalidToken`; its times are checked each time."""
+        """Return the claims of `token`, or raise `TokenRejected`; its times are checked each time."""
         claims = self.verify_by(_claims, token)
         check_times(claims, now=time.time())
         return claims
 
     def verify_by(self, rules: Callable[[str, KeySet], T], token: str) -> T:
-        """Return what `rules` say of a token under the keys in use, or raise `InvalidToken`."""
+        """Return what `rules` say of a token under the keys in use, or raise `TokenRejected`."""
         keys = self.keys.current()
         try:
             return rules(token, keys)
