@@ -19,6 +19,7 @@ ORIGIN = re.compile(
     r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?"
 )
 HTTP_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")  # RFC 9110 section 5.6.2
+HEADER_NAME = re.compile(rf"(?!\*$){HTTP_TOKEN.pattern}")  # `*` would not let a page send `Authorization`
 
 
 class Misconfigured(SystemExit):
@@ -66,23 +67,10 @@ class Environment:
             raise Misconfigured(f"{name} must be {default} or {other}")
         return value
 
-    def items(self, name: str) -> tuple[str, ...]:
-        return tuple(item.strip() for item in self.text(name).split(",") if item.strip())
-
-    def origins(self, name: str) -> tuple[str, ...]:
-        """Return the origins of a list; what no browser would send is a mistake."""
-        items = self.items(name)
-        if not all(map(ORIGIN.fullmatch, items)):
-            raise Misconfigured(
-                f"{name} must hold origins as browsers send them (https://shop.example), separated by commas"
-            )
-        return items
-
-    def header_names(self, name: str) -> tuple[str, ...]:
-        """Return the header names of a list; `*` would not let a page send `Authorization`."""
-        items = self.items(name)
-        if "*" in items or not all(map(HTTP_TOKEN.fullmatch, items)):
-            raise Misconfigured(f"{name} must hold names of headers, separated by commas")
+    def items(self, name: str, pattern: re.Pattern[str], what: str) -> tuple[str, ...]:
+        items = tuple(item.strip() for item in self.text(name).split(",") if item.strip())
+        if not all(map(pattern.fullmatch, items)):
+            raise Misconfigured(f"{name} must hold {what}, separated by commas")
         return items
 
     def url_prefix(self, name: str) -> str:
@@ -93,13 +81,11 @@ class Environment:
 
     def networks(self, name: str) -> tuple[Network, ...]:
         """Return the networks of a list, in which an address is a network of one."""
-        items = self.items(name)
+        what = "addresses and networks (10.0.0.0/8, not 10.0.0.1/8)"
         try:
-            return tuple(map(parse_network, items))
+            return tuple(map(parse_network, self.items(name, re.compile(".*"), what)))
         except ValueError as error:
-            raise Misconfigured(
-                f"{name} must hold addresses and networks (10.0.0.0/8, not 10.0.0.1/8), separated by commas"
-            ) from error
+            raise Misconfigured(f"{name} must hold {what}, separated by commas") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,8 +134,10 @@ def common_settings(
         "metrics_port": environment.port(f"{prefix}_METRICS_PORT", metrics_port),
         "workers": workers(environment),
         "threads": environment.integer("THREADS", 16, low=1, high=1024),
-        "cors_origins": environment.origins("CORS_ORIGINS"),
-        "cors_headers": environment.header_names("CORS_HEADERS"),
+        "cors_origins": environment.items(
+            "CORS_ORIGINS", ORIGIN, "origins as browsers send them (https://shop.example)"
+        ),
+        "cors_headers": environment.items("CORS_HEADERS", HEADER_NAME, "names of headers"),
         "trusted_proxies": environment.networks("TRUSTED_PROXIES"),
         "url_prefix": environment.url_prefix(f"{prefix}_URL_PREFIX"),
         "is_command": os.environ.get("FLASK_RUN_FROM_CLI") == "true" and "run" not in sys.argv,

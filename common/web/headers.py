@@ -29,10 +29,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.after_request(protect)
     app.after_request(add_prefix)
     if settings.cors_origins:
-        origins, headers = (
-            frozenset(settings.cors_origins),
-            ", ".join([ALLOWED_HEADERS, *settings.cors_headers]),
-        )
+        origins = frozenset(settings.cors_origins)
+        headers = ", ".join([ALLOWED_HEADERS, *settings.cors_headers])
         app.after_request(lambda response: allow_origin(response, origins, headers))
 
 
