@@ -56,23 +56,22 @@ def limit_of(_user: str, _what: str) -> ConcurrencyLimit:
     return ConcurrencyLimit(OF_ONE_USER)
 
 
+Flag = Annotated[int, Field(ge=0, le=1), Digits]
+
+
 class Export(Schema):
     """How to write a shelf."""
 
     format: Literal["csv", "ndjson"] | MISSING = Field(
         MISSING, description="Left out: what `Accept` prefers, else csv."
     )
-    bom: Annotated[
-        int, Field(ge=0, le=1, description="1: CSV begins with a byte order mark, for Excel."), Digits
-    ] = 0
+    bom: Annotated[Flag, Field(description="1: CSV begins with a byte order mark, for Excel.")] = 0
 
 
 class Import(Schema):
     """What to do with a file."""
 
-    dry_run: Annotated[
-        int, Field(ge=0, le=1, description="1: answer as the import would, and store nothing."), Digits
-    ] = 0
+    dry_run: Annotated[Flag, Field(description="1: answer as the import would, and store nothing.")] = 0
     on_duplicate: Annotated[
         Literal["skip", "fail"],
         Field(description="What to do with a book that the shelf has, or the file twice."),
