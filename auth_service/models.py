@@ -138,8 +138,6 @@ class PasswordAttempt(AuthBase):
 
 
 class KnownNetwork(AuthBase):
-    """A network from which a user logged in."""
-
     __tablename__ = "known_networks"
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
@@ -154,8 +152,6 @@ class KnownNetwork(AuthBase):
 
 
 class Registration(AuthBase):
-    """When a user registered from a network."""
-
     __tablename__ = "registrations"
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)

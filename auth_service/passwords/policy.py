@@ -45,7 +45,6 @@ def to_bytes(password: str) -> bytes:
 
 
 def is_same(one: str, other: str) -> bool:
-    """Return whether the two are one password."""
     if max(len(one), len(other)) > MAX_RAW_LENGTH:
         return one == other
     return _compose(one) == _compose(other)

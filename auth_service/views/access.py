@@ -161,13 +161,11 @@ def log_out(body: RefreshRequest) -> Response:
 
 
 def client() -> Client:
-    """Return where the request came from."""
     user_agent = request.environ.get("HTTP_USER_AGENT", "")[:MAX_USER_AGENT]
     return {"user_agent": user_agent, "ip": request.remote_addr or ""}
 
 
 def issue_tokens(grant: Grant) -> schemas.Tokens:
-    """Return the tokens of a session that was started or refreshed now."""
     key, now = verifier().keys.current().signing, time.time()
     return schemas.Tokens(
         token=issue(key, public_id=grant.public_id, session_id=grant.session_id, now=now),

@@ -55,8 +55,6 @@ blueprint = ApiBlueprint(
 
 
 class EventQuery(Schema):
-    """Which events to list, and how long to wait for one."""
-
     after: Annotated[int, Field(ge=0, le=MAX_ID, description="`last` of the answer before."), Digits] = 0
     wait: Annotated[int, Field(ge=0, le=30, description="Seconds to wait if there is no event."), Digits] = 0
     limit: Annotated[int, Field(ge=1, le=MAX_EVENTS, description="Events in the answer."), Digits] = 100

@@ -35,8 +35,6 @@ blueprint = ApiBlueprint(
 
 
 class UserQuery(Schema):
-    """Which users to list."""
-
     limit: Annotated[PageSize, Field(description="Users a page.")] = 50
     cursor: PageCursor | MISSING = MISSING
     name: Annotated[PlainText, Field(description="The start of the name, in any case.")] = ""

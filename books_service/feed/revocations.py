@@ -87,7 +87,6 @@ class RevocationCache:
         return (datetime.now(UTC) - self._heard_at).total_seconds()
 
     def state(self) -> State:
-        """Return how the feed is, for /readyz."""
         age = self.age()
         if self._max_age and age > self._max_age:
             return "failing"

@@ -76,8 +76,6 @@ class QueryShape(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A part of a listing."""
-
     books: list[BookPayload]
     end: Position | None  # where the next page begins: None on the last
     total: int | None  # books on the shelf, if that is what is listed
@@ -113,7 +111,6 @@ def cursor_scope(sort: str, search: Search) -> list[str | None]:
 
 
 def _place(sort: str, start: Position | None) -> dict[str, Any]:
-    """Return the parameters that stand for the place `start`."""
     if start is None:
         return {}
     key = datetime.fromisoformat(str(start[0])) if sort.endswith("created_at") else start[0]

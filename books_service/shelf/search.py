@@ -19,8 +19,6 @@ SPECIAL, ESCAPED = re.compile(r"[\\%_]"), r"\\\g<0>"  # to LIKE
 
 
 class Search(NamedTuple):
-    """Which books a listing shows."""
-
     filters: dict[str, str]  # whole values by member, folded
     words: tuple[str, ...]  # in the form of `search_text`, in which each occurs
 

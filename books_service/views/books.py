@@ -57,8 +57,6 @@ class BookChange(Schema):
 
 
 class Idempotency(Schema):
-    """The key of a request that may be repeated."""
-
     key: str | MISSING = Field(
         default=MISSING,
         alias="Idempotency-Key",
@@ -119,7 +117,6 @@ def show_book(book_id: int, headers: Preconditions) -> Response:
 
 
 def shown(book: BookPayload) -> Response:
-    """Return the answer that shows the book."""
     return json_response(book, headers=headers_of(book))
 
 

@@ -17,8 +17,6 @@ LIST = re.compile(rf"[ \t,]*{TAG}(?:[ \t]*,[ \t,]*{TAG})*[ \t,]*")
 
 
 class Preconditions(Schema):
-    """The preconditions of a request."""
-
     if_match: str | MISSING = Field(
         default=MISSING,
         alias="If-Match",

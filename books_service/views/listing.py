@@ -32,8 +32,6 @@ blueprint = shelf_blueprint("shelf", "All books of the user, a page at a time")
 
 
 class ListQuery(Schema):
-    """Which part of a shelf to list."""
-
     limit: Annotated[PageSize, Field(description="Books a page.")] = 50
     cursor: PageCursor | MISSING = MISSING
     sort: Annotated[Sort, Field(description=SORT)] = "id"
@@ -76,6 +74,5 @@ def list_books(query: ListQuery) -> Response:
 
 
 def _link(**changed: str) -> str:
-    """Return the `Link` header that leads from this page to the next."""
     query = urlencode(request.args.to_dict() | changed, quote_via=quote, safe="")
     return f'</books?{query}>; rel="next"'

@@ -60,8 +60,6 @@ Flag = Annotated[int, Field(ge=0, le=1), Digits]
 
 
 class Export(Schema):
-    """How to write a shelf."""
-
     format: Literal["csv", "ndjson"] | MISSING = Field(
         MISSING, description="Left out: what `Accept` prefers, else csv."
     )
@@ -69,8 +67,6 @@ class Export(Schema):
 
 
 class Import(Schema):
-    """What to do with a file."""
-
     dry_run: Annotated[Flag, Field(description="1: answer as the import would, and store nothing.")] = 0
     on_duplicate: Annotated[
         Literal["skip", "fail"],

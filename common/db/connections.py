@@ -30,8 +30,6 @@ T = TypeVar("T")
 
 
 class SchemaNotCurrent(Exception):
-    """The database is not on the migration that this code was written for."""
-
     def __init__(self, message: str = "the schema is not current; `db upgrade` makes it so") -> None:
         super().__init__(message)
 

@@ -69,8 +69,6 @@ class TokenClaims:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims(TokenClaims):
-    """What a verified access token says."""
-
     issuer: Annotated[Issuer, Field(alias="iss")]
     public_id: Annotated[str, Field(pattern=f"^{CANONICAL_UUID4.pattern}$")]
     session_id: Annotated[Text, Field(alias="sid")]
@@ -90,7 +88,6 @@ def issue(key: Key, *, public_id: str, session_id: str, now: float) -> str:
 
 
 def sign_token(claims: dict[str, str], key: Key, kind: str, *, lifetime: timedelta, now: float) -> str:
-    """Return a token of the type `kind` with these claims, for a time that begins `now`."""
     times = {"iat": int(now), "exp": int(now) + int(lifetime.total_seconds())}
     headers = {"typ": kind, "kid": key.id}
     return jwt.encode(claims | times, key.secret, algorithm="HS256", headers=headers)

@@ -17,8 +17,6 @@ LIFETIME = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceClaims(TokenClaims):
-    """What a token of the books service says."""
-
     issuer: Annotated[Literal["bookstore-books"], Field(alias="iss")]
     subject: Annotated[Literal["bookstore-books"], Field(alias="sub")]
 

@@ -28,7 +28,6 @@ blueprint = Blueprint("docs", __name__, template_folder="templates")
 @blueprint.get("/openapi.json")
 @reading
 def show_document() -> Response:
-    """Show the OpenAPI document."""
     document = current_app.extensions["openapi"] | {"servers": [{"url": request.root_path or "/"}]}
     return Response(to_json(document), mimetype="application/json")
 
@@ -36,7 +35,6 @@ def show_document() -> Response:
 @blueprint.get("/docs")
 @reading
 def show_page() -> Response:
-    """Show the page, on which a person can call each route."""
     page = render_template("docs.html", title=current_app.config["TITLE"])
     return Response(page, headers={"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"})
 
@@ -44,5 +42,4 @@ def show_page() -> Response:
 @blueprint.get(f"/docs/<any({','.join(map(repr, FILES))}):name>")
 @reading
 def send_file(name: str) -> Response:
-    """Send a file that the page loads."""
     return send_from_directory(FILES[name], name)

@@ -65,8 +65,6 @@ class NotUtf8(DomainError):
 
 
 class UnsupportedMediaType(DomainError):
-    """The body is of another media type than the route takes, or not in UTF-8."""
-
     status = 415
     code = "unsupported-media-type"
 
