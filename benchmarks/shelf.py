@@ -10,13 +10,13 @@ import time
 import uuid
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from benchmarks.books import Stage, staged
 from benchmarks.people import Person, register
 from benchmarks.services import DATABASES
 from benchmarks.shelf_rows import RARE, make_rows, store
-from books_service.shelf.list import SORTS
+from books_service.shelf.list import Sort
 
 SMALL = 1_000  # rows of the table at first
 PAGE = 50  # books
@@ -74,7 +74,7 @@ def print_pages(many: Person, options: Namespace) -> None:
         f"{'many: GET /books?sort=':24}{'page 1':>9}{f'page {middle:,}':>12}{'last':>9}{'last to first':>15}",
         flush=True,
     )
-    for sort in SORTS:
+    for sort in get_args(Sort):
         places = [{}, place(many, sort, (middle - 1) * PAGE, {})]
         places.append(place(many, sort, options.books // 10 - PAGE - (middle - 1) * PAGE, places[1]))
         queries = [{"sort": sort, "limit": PAGE, **at} for at in places]

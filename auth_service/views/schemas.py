@@ -142,7 +142,6 @@ def user_payload(user: UserRow) -> UserPayload:
 A_TOKEN = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImsxIiwidHlwIjoiYXQrand0In0.e30.c2lnbmF0dXJl"  # noqa: S105 - an example
 A_REFRESH_TOKEN = "3f1c8a52-7d0e-4b9a-8c61-5e2f4a7b9d03." + "c2VjcmV0" * 5 + "c2U"
 A_PASSWORD = "a long and private phrase"  # noqa: S105 - an example
-A_WEEK = 7 * 24 * 60 * 60  # seconds
 AN_ID = "0b7f9d1e-3c5a-4e2b-9f60-1a2b3c4d5e6f"
 MADE_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 A_SESSION = SessionPayload(
@@ -155,4 +154,4 @@ A_SESSION = SessionPayload(
     ip="203.0.113.9",
 )
 ANN = UserPayload(AN_ID, "Ann", False, False, MADE_AT, None)
-SOME_TOKENS = Tokens(token=A_TOKEN, refresh_token=A_REFRESH_TOKEN, refresh_expires_in=A_WEEK)
+SOME_TOKENS = Tokens(token=A_TOKEN, refresh_token=A_REFRESH_TOKEN, refresh_expires_in=7 * 24 * 3600)

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import Enum, auto
 from functools import lru_cache
 from operator import gt, lt
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Select, bindparam, literal_column, select, tuple_
 
@@ -38,7 +38,6 @@ Sort = Literal[
     "created_at",
     "-created_at",
 ]
-SORTS = get_args(Sort)
 TOTAL = COUNT_BOOKS.scalar_subquery().label("total")
 STATEMENTS = 256  # kept, of as many shapes; a sort of the whole shelf has five at most
 

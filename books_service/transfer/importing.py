@@ -19,7 +19,6 @@ from common.errors import InvalidRequest
 
 NO_LIMIT = 2**31 - 1  # books
 ATTEMPTS = 4  # each waits for the lock: another import may hold it for longer than one wait
-THERE = "is on the shelf already"
 
 
 @dataclass(slots=True)
@@ -86,6 +85,6 @@ def _known(connection: Connection, owner: str, rows: Rows) -> frozenset[str]:
         found = bulk.known_titles(connection, owner, [row["title"] for _, row in batch])
         for line, row in batch if rows.fail and found else ():
             if row["title"] in found:
-                rows.add_error(line, "", THERE)
+                rows.add_error(line, "", "is on the shelf already")
         known |= found
     return frozenset(known)

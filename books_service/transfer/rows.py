@@ -20,7 +20,6 @@ from common.web.problems import MAX_ERRORS
 
 MAX_RECORDS = 1_000_000  # in a file: more of them could keep a core busy for minutes
 MAX_BEYOND = 100_000  # books more than a shelf takes among which duplicates are looked for
-TWICE = "is in the file twice"
 
 
 class TooManyRecords(DomainError):
@@ -89,7 +88,7 @@ class Rows:
         if title in self._titles:
             self.repeated += 1
             if self.fail:
-                self.add_error(line, "", TWICE)
+                self.add_error(line, "", "is in the file twice")
             return
         self.count += 1
         if self.count <= self._kept:

@@ -29,7 +29,6 @@ MAX_LENGTH = 4096  # bytes
 FORBIDDEN_PARAMETERS = frozenset({"crit", "jku", "jwk", "zip", "b64"})
 CANONICAL_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
-Issuer = Literal["bookstore-auth"]
 Text = Annotated[str, Field(min_length=1)]
 Time = Annotated[float, Strict(), Field(allow_inf_nan=False)]  # RFC 7519 section 2, NumericDate
 
@@ -69,7 +68,7 @@ class TokenClaims:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims(TokenClaims):
-    issuer: Annotated[Issuer, Field(alias="iss")]
+    issuer: Annotated[Literal["bookstore-auth"], Field(alias="iss")]
     public_id: Annotated[str, Field(pattern=f"^{CANONICAL_UUID4.pattern}$")]
     session_id: Annotated[Text, Field(alias="sid")]
     token_id: Annotated[Text, Field(alias="jti")]

@@ -20,8 +20,6 @@ from common.web.routes import ApiBlueprint, Example, Operation
 Json = dict[str, Any]
 References = Mapping[tuple[Any, JsonSchemaMode], Json]
 
-TOKEN_ERRORS = (TokenMissing, TokenRejected, TokenExpired, TokenRevoked)
-
 REFERENCE = "#/components/schemas/"
 VARIABLE = re.compile(r"<(?:(\w+):)?(\w+)>")
 DESCRIPTION = (
@@ -153,7 +151,7 @@ def _errors(operation: Operation) -> Mapping[int, Mapping[str, str]]:
     if operation.security:
         statuses.append(503)
         if 401 not in [error.status for error in errors]:
-            errors += TOKEN_ERRORS
+            errors += (TokenMissing, TokenRejected, TokenExpired, TokenRevoked)
     if "body" in operation.models or operation.files:
         statuses += [408, 413, 503]
         errors += [BrokenBody, UnsupportedMediaType(operation.files or operation.body_types)]

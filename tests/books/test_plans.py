@@ -13,8 +13,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from books_service.feed import events as feed
 from books_service.shelf import edit, find, put
-from books_service.shelf.list import BY_ID, SORTS, QueryShape, Range, statement
+from books_service.shelf.list import BY_ID, QueryShape, Range, statement
 from books_service.transfer import bulk
+from tests.books.reading import SORTS
 from tests.cases import every
 from tests.conftest import migrated_database
 from tests.postgres_server import PostgresServer
