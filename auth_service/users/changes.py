@@ -110,9 +110,8 @@ def erase_user(public_id: str, *, by: Actor, password_hash: str | None = None) -
             purge_user(connection, user.id)
             end_sessions(connection, END_ALL, of_user=user.id, why=str(by))
         if by.who == public_id:
-            by = replace(
-                by, session_id=None
-            )  # it has just ended: an admin deletes itself, as it had the right to
+            # It has just ended: an admin deletes itself, as it had the right to.
+            by = replace(by, session_id=None)
 
 
 def _delete(connection: Connection, user: LockedUser, *, by: Actor) -> None:

@@ -32,9 +32,8 @@ def list_sessions() -> Response:
     """List the live sessions of the user."""
     current = g.identity.session_id
     found = find_live_sessions(g.user.id)
-    return json_response(
-        SessionList([SessionPayload(current=each["id"] == current, **each) for each in found])
-    )
+    shown = [SessionPayload(current=each["id"] == current, **each) for each in found]
+    return json_response(SessionList(shown))
 
 
 @blueprint.operation("DELETE /sessions", responses={204: None})

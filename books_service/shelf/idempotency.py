@@ -111,17 +111,11 @@ def put_book_once(owner: str, key: str, book: Mapping[str, Any], *, capacity: in
         if not _claim(connection, owner, key, fingerprint, now=now):
             return _replay(connection, owner, key, fingerprint, now=now)
         created = insert_book(connection, row, capacity)
-        expired = now - KEPT
-        response = {
-            "shelf": owner,
-            "request_key": key,
-            "expired": expired,
-            "response": BOOK.dump_json(created),
-        }
-        if not connection.execute(STORE_RESPONSE, response).rowcount:
+        place = {"shelf": owner, "request_key": key, "expired": now - KEPT}
+        if not connection.execute(STORE_RESPONSE, {**place, "response": BOOK.dump_json(created)}).rowcount:
             raise _no_room(connection, owner, now=now)
         # Last, for it never waits: a wait for a key while rows of others are held could be a deadlock.
-        connection.execute(PURGE, {"expired": expired, "limit": PURGED})
+        connection.execute(PURGE, {"expired": now - KEPT, "limit": PURGED})
     return created, False
 
 

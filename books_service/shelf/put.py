@@ -107,9 +107,8 @@ def search_form(folded: str) -> str:
     if folded.isascii():
         return folded
     letters = unicodedata.normalize("NFD", folded.translate(QUOTES))
-    return unicodedata.normalize(
-        "NFC", "".join(each for each in letters if unicodedata.category(each) != "Mn")
-    )
+    plain = "".join(each for each in letters if unicodedata.category(each) != "Mn")
+    return unicodedata.normalize("NFC", plain)
 
 
 @contextmanager

@@ -51,6 +51,5 @@ CSV = Format("csv", "text/csv; charset=utf-8; header=present", HEAD, write_csv, 
 NDJSON = Format("ndjson", "application/x-ndjson", b"", write_ndjson, read_ndjson)
 FORMATS = {each.name: each for each in (CSV, NDJSON)}
 BY_TYPE = {each.content_type.partition(";")[0]: each for each in (CSV, NDJSON)}
-IMPORTED = BY_TYPE | {
-    "application/vnd.ms-excel": CSV
-}  # what browsers call a CSV file where Excel is installed
+# What browsers call a CSV file where Excel is installed.
+IMPORTED = BY_TYPE | {"application/vnd.ms-excel": CSV}
