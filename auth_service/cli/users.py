@@ -14,7 +14,7 @@ from common.cli import Commands
 
 PAGE = 500  # users read at a time
 
-users = Commands("users", help="Make, list and change users.")
+users = Commands("users", help="Make, list, change and delete users.")
 
 password_stdin = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input, instead of asking."

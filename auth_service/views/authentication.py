@@ -24,7 +24,7 @@ from common.web.guard import verifier
 Refuse = Callable[[str | None, str], Never]  # of a public id, if there is one, and a reason for the log
 
 BASIC = {  # OpenAPI's security scheme
-    "basic": {"type": "http", "scheme": "basic", "description": "Name and password (RFC 7617, UTF-8)."}
+    "basic": {"type": "http", "scheme": "basic", "description": "Name and password (RFC 7617)."}
 }
 
 # The challenge to a page's script, and after a body: at `Basic` a browser opens a dialog of its own.

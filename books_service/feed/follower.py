@@ -72,7 +72,8 @@ class Follower:
             self._backoff = LONGEST_BACKOFF
             self.back_off()
         except AuthUnavailable as error:
-            log.error("feed_away", cursor=cursor, reason=str(error))
+            write = log.warning if self._contact_at < 0 else log.error  # at a start auth starts, too
+            write("feed_away", cursor=cursor, reason=str(error))
             self.back_off()
         else:
             self._backoff, self._wait = FIRST_BACKOFF, WAIT
