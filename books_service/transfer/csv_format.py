@@ -67,8 +67,9 @@ def read_csv(lines: Lines) -> Iterator[Record]:
         yield Record(line, None, wrong)
     for record in records:
         if wrong or not (record.wrong or any(record.value)):
-            continue  # after a wrong header too, for a text that is not UTF-8 is reported first
-        yield record if record.wrong else _book(header, record)
+            lines.skip()  # after a wrong header too, for a text that is not UTF-8 is reported first
+        else:
+            yield record if record.wrong else _book(header, record)
 
 
 def _delimiter(lines: Lines) -> str:

@@ -3,12 +3,23 @@
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Self, TextIO
 
+from common.errors import DomainError
+
 MAX_RECORD = 64 * 1024  # characters; the longest book takes a tenth of it, however it is written
+MAX_RECORDS = 1_000_000  # in a file: more of them could keep a core busy for minutes
 EMPTY = frozenset({"\n", "\r\n", "\r"})
 
 
 class BadRecord(Exception):
     """A record that cannot be read; the message says why."""
+
+
+class TooManyRecords(DomainError):
+    """The file has more records than are read."""
+
+    status = 413
+    code = "too-many-records"
+    message = f"a file has at most {MAX_RECORDS} records"
 
 
 class Record(NamedTuple):
@@ -27,6 +38,7 @@ class Lines:
         self.record: list[str] = []  # what was read of the current record
         self._text = text
         self._number = 0  # of the last line
+        self._skipped = 0  # records
         self._size = 0  # of the record, in characters
         self._ahead = ""  # a line that was read, and is still the next
         self._is_torn = False  # the last piece that was read ended between CR and LF
@@ -44,6 +56,14 @@ class Lines:
                 value, wrong = None, (("", str(error)),)
             if wrong or any(line.strip(self.blank) for line in self.record):
                 yield Record(self._number - len(self.record) + 1, value, wrong)
+            else:
+                self.skip()
+
+    def skip(self) -> None:
+        """Count a record that is skipped, or raise `TooManyRecords`: it takes as long to read as any."""
+        self._skipped += 1
+        if self._skipped > MAX_RECORDS:
+            raise TooManyRecords
 
     def peek(self) -> str:
         """Return the next line that is not blank, or a piece of an endless one, and leave it the next."""

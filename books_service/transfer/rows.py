@@ -13,19 +13,11 @@ from pydantic_core import from_json, to_json
 
 from books_service.shelf.put import new_row
 from books_service.transfer import bulk
-from books_service.transfer.lines import Record
-from common.errors import DomainError
+from books_service.transfer.lines import MAX_RECORDS, Record, TooManyRecords
 from common.web.parsing import field_errors
 from common.web.problems import MAX_ERRORS
 
-MAX_RECORDS = 1_000_000  # in a file: more of them could keep a core busy for minutes
 MAX_BEYOND = 100_000  # books more than a shelf takes among which duplicates are looked for
-
-
-class TooManyRecords(DomainError):
-    status = 413
-    code = "too-many-records"
-    message = f"a file has at most {MAX_RECORDS} records"
 
 
 class Rows:

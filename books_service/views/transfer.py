@@ -19,8 +19,8 @@ from books_service.shelf.put import ShelfFull
 from books_service.transfer import importing
 from books_service.transfer.bulk import export
 from books_service.transfer.formats import BY_TYPE, CSV, FORMATS, IMPORTED, Format
-from books_service.transfer.lines import Lines
-from books_service.transfer.rows import Rows, TooManyRecords
+from books_service.transfer.lines import Lines, TooManyRecords
+from books_service.transfer.rows import Rows
 from books_service.views.blueprint import ERIC, capacity, owner, shelf_blueprint
 from books_service.views.books import NewBook
 from common.errors import InvalidRequest

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from books_service.shelf.find import MEMBERS
 from books_service.transfer.formats import CSV, FORMATS, NDJSON, Format
-from books_service.transfer.lines import MAX_RECORD, Lines, Record
-from books_service.transfer.rows import Rows, TooManyRecords
+from books_service.transfer.lines import MAX_RECORD, Lines, Record, TooManyRecords
+from books_service.transfer.rows import Rows
 
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=200)
 guarded = st.tuples(st.sampled_from(["", "=", "+", "-", "@", "'", "''", '"', ","]), texts).map("".join)
@@ -81,3 +81,25 @@ def test_a_file_of_more_than_a_million_records_is_413() -> None:
         Rows(most=10, fail=False).take(endless, vars)
 
     assert (refused.value.status, refused.value.message) == (413, "a file has at most 1000000 records")
+
+
+class Endless(io.StringIO):
+    """A file that begins with one line, and goes on with another for ever."""
+
+    def __init__(self, first: str, then: str) -> None:
+        super().__init__()
+        self._lines = chain([first], repeat(then))
+
+    def readline(self, _: int | None = -1, /) -> str:  # type: ignore[override] # of typeshed's io.StringIO
+        return next(self._lines)
+
+
+HEADER = f"{','.join(MEMBERS)}\n"
+
+
+@pytest.mark.parametrize(
+    ("form", "first", "then"), [(CSV, HEADER, ",,,\n"), (CSV, HEADER, '"",,,\n'), (NDJSON, "\n", " \n")]
+)
+def test_a_million_of_blank_ones_are_too_many_too(form: Format, first: str, then: str) -> None:
+    with pytest.raises(TooManyRecords):
+        list(form.read(Lines(Endless(first, then))))
