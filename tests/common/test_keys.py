@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from common.tokens import keys as key_files
-from common.tokens.keys import BadKeys, check_status, read_keys, single_key
+from common.tokens.keys import BadKeys, Keys, check_status, read_keys, single_key
 from tests.cases import every
 from tests.common.jwks import Jwk, jwk, write, write_text
 
@@ -32,6 +32,17 @@ def status(mode: int, *, owner: int | None = None, kind: int = stat.S_IFREG) -> 
     """Return what is said of a file of this mode, ours unless it has another owner."""
     owner = os.geteuid() if owner is None else owner
     return os.stat_result((kind | mode, 0, 0, 1, owner, 0, 0, 0, 0, 0))
+
+
+def test_a_key_that_is_not_known_yet_is_looked_for(path: Path) -> None:
+    write(path, jwk())
+    keys = Keys(path)
+    write(path, jwk(kid="new"), *json.loads(path.read_text())["keys"])
+
+    found = keys.find("new")
+
+    assert found == read_keys(path).signing
+    assert keys.find("nobody's") is None
 
 
 def test_the_first_key_that_may_sign_signs_and_every_key_with_verify_verifies(path: Path) -> None:
