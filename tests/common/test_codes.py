@@ -32,7 +32,7 @@ def codes_of_ours() -> set[tuple[str, int]]:
 
 
 def codes_of_nginx() -> set[tuple[str, int]]:
-    """Return what nginx says by itself."""
+    """Return what nginx says by itself; those of tokens it repeats as books has said them."""
     _, _, text = (ROOT / "deploy/nginx/nginx.conf").read_text().partition("map $status $problem_code {")
     return {(code, int(status or 500)) for status, code in OF_NGINX.findall(text)}
 
