@@ -23,7 +23,7 @@ from tests.auth.database import execute, rows
 from tests.auth.hashers import make_hasher, patient
 from tests.auth.logins import log_in, try_password
 from tests.cases import every
-from tests.people import PASSWORD, Person
+from tests.people import PASSWORD, Person, new_name
 from tests.waiting import wait_until
 
 WEAK = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1)
@@ -69,6 +69,15 @@ def test_every_wait_and_every_hash_is_counted() -> None:
         hasher.hash("correct horse")
 
     assert [new - old for new, old in zip(counts(), before, strict=True)] == [1, 2]
+
+
+def test_an_unknown_name_costs_the_hash_that_a_known_one_does(person: Person) -> None:
+    before = counts()[0]
+
+    for name in (person.name, new_name()):
+        assert try_password(person.pair, name, "a wrong password").status_code == 401
+
+    assert counts()[0] - before == 2
 
 
 def counts() -> list[float]:

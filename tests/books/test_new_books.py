@@ -34,6 +34,13 @@ def test_a_text_has_up_to_200_characters(person: Person, member: str, character:
 
 
 @on_sqlite
+@every("member", ["name", "Author", "Publisher"])
+@every("text", ["", " ", "\u3000\u00a0", "a\tb", "\x7f"])
+def test_a_text_is_not_blank_and_holds_no_control_character(person: Person, member: str, text: str) -> None:
+    assert complaints(person.post("/books", book(**{member: text}))) == [f"/{member}"]
+
+
+@on_sqlite
 def test_everything_that_is_wrong_is_said_at_once(person: Person) -> None:
     sent = {"name": "", "Author": 1, "book_prize": "12", "price": 12, "author": "Ann"}
 
