@@ -17,6 +17,7 @@ ERIC = BookPayload(1, "Eric", "Terry Pratchett", "Gollancz", 12, MADE_AT, MADE_A
 
 
 def require_not_revoked() -> None:
+    """Raise `TokenRevoked` for the token of a session that is over or of a user who was deleted."""
     if reason := current_app.extensions["revocations"].refusal(g.identity):
         raise TokenRevoked(reason)
 

@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 
 class SchemaNotCurrent(Exception):
+    """The database is not on the migration that this code was written for."""
+
     def __init__(self, message: str = "the schema is not current; `db upgrade` makes it so") -> None:
         super().__init__(message)
 
@@ -124,7 +126,7 @@ def _set_limits(connection: Connection) -> None:
     """Let the session have the limits, or each transaction if a pooler (PgBouncer) is in between.
 
     A pooler may run the next transaction in another session, so nothing stays in one: no limits, and no
-    prepared statements. It is known by the process id that the client was told, which it makes up.
+    prepared statements. It reports a process id of its own to the client.
     """
     driver: Any = connection.connection.driver_connection
     is_pooled = f"pg_backend_pid() <> {driver.info.backend_pid}"

@@ -27,6 +27,7 @@ class ConcurrencyLimit:
         self._wait = wait
 
     def acquire(self) -> None:
+        """Take a slot, or raise `Busy`."""
         if not self._entered.acquire(blocking=False):
             raise Busy
         if not self._free.acquire(timeout=self._wait):
@@ -39,6 +40,7 @@ class ConcurrencyLimit:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
+        """Hold a slot for the block, or raise `Busy`."""
         self.acquire()
         try:
             yield

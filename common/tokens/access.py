@@ -87,6 +87,7 @@ def issue(key: Key, *, public_id: str, session_id: str, now: float) -> str:
 
 
 def sign_token(claims: dict[str, str], key: Key, kind: str, *, lifetime: timedelta, now: float) -> str:
+    """Return a token of the type `kind` with these claims; it begins `now`, in seconds since 1970."""
     times = {"iat": int(now), "exp": int(now) + int(lifetime.total_seconds())}
     headers = {"typ": kind, "kid": key.id}
     return jwt.encode(claims | times, key.secret, algorithm="HS256", headers=headers)

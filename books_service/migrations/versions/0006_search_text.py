@@ -28,8 +28,8 @@ down_revision: str | None = "0005"
 BATCH = 1000  # rows
 ATTEMPTS = 60  # to get the lock of the table, for which others wait no longer than a second each time
 FOLDED = ["folded_name", "folded_author", "folded_publisher"]
-WANTED = ["owner", "id", "search_text", *FOLDED, "book_prize", "created_at"]
-WANTED_BEFORE = ["owner", "id", *FOLDED, "book_prize", "created_at"]
+COLUMNS = ["owner", "id", "search_text", *FOLDED, "book_prize", "created_at"]
+COLUMNS_BEFORE = ["owner", "id", *FOLDED, "book_prize", "created_at"]
 
 TRIGRAMS = """
 CREATE INDEX IF NOT EXISTS ix_books_search_text ON books USING gin (search_text gin_trgm_ops)
@@ -88,7 +88,7 @@ def upgrade() -> None:
         op.add_column("books", sa.Column("search_text", CodePointText, nullable=False, server_default=""))
         _fill_sqlite(connection)
         op.drop_index("ix_books_owner_search", "books")
-        op.create_index("ix_books_owner_search", "books", WANTED)
+        op.create_index("ix_books_owner_search", "books", COLUMNS)
         return
     with _beside(connection) as other:
         _add_column(other)
@@ -101,7 +101,7 @@ def upgrade() -> None:
 
 
 def _fill_sqlite(connection: Connection) -> None:
-    """Fill the column, some rows at a time; whoever reads meanwhile sees the table as it was."""
+    """Fill the column, some rows at a time; readers see the table as it was."""
     page = sa.select(books).order_by(books.c.id).limit(BATCH)
     change = sa.text("UPDATE books SET search_text = :search_text WHERE id = :id")
     last = 0
@@ -172,7 +172,7 @@ def downgrade() -> None:
     if connection.dialect.name == "sqlite":
         op.drop_index("ix_books_owner_search", "books")
         op.drop_column("books", "search_text")
-        op.create_index("ix_books_owner_search", "books", WANTED_BEFORE)
+        op.create_index("ix_books_owner_search", "books", COLUMNS_BEFORE)
         return
     for trigger in ("new", "changed"):
         op.execute(f"DROP TRIGGER books_search_text_of_{trigger} ON books")
