@@ -1,4 +1,4 @@
-"""The settings of the auth service; README.md has the table."""
+"""The settings of the auth service; docs/settings.md has the table."""
 
 from dataclasses import dataclass
 from typing import Any, Self

@@ -1,4 +1,4 @@
-"""The settings of the books service; README.md has the table."""
+"""The settings of the books service; docs/settings.md has the table."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,12 +4,14 @@ import os
 import re
 import subprocess
 from dataclasses import fields
+from pathlib import Path
 
 from common.settings import Settings
 from tests.programs import ROOT
 
-README = (ROOT / "README.md").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
+SETTINGS = (ROOT / "docs/settings.md").read_text()
+DOCUMENTS = (ROOT / "README.md", ROOT / "contract/README.md", *sorted((ROOT / "docs").glob("*.md")))
 WALKER = ("Ann", "the moon is made of paper")  # whom the walk registers, with the password
 
 INTERNAL = {"service", "secret", "database_url", "is_command"}  # no settings, or with other names
@@ -26,17 +28,28 @@ def variables(kind: type[Settings]) -> set[str]:
     return {NAMES.get(name, name.upper()) for name in members}
 
 
-def section(title: str) -> str:
+def section(document: str, title: str) -> str:
     """Return the text under a heading, up to the next of the same or a higher level."""
-    level = title.split(" ")[0]
-    found = re.search(rf"^{re.escape(title)}\n(.*?)(?=^#{{2,{len(level)}}} |\Z)", README, re.M | re.S)
+    level, text = title.split(" ")[0], (ROOT / document).read_text()
+    found = re.search(rf"^{re.escape(title)}\n(.*?)(?=^#{{2,{len(level)}}} |\Z)", text, re.M | re.S)
     assert found, title
     return found[1]
 
 
+def links(document: Path) -> list[str]:
+    """Return every target of a link that is not on another machine."""
+    return re.findall(r"\]\((?!https?:)([^)\s]+)\)", document.read_text())
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors of the headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def walk(*, auth: str, books: str) -> None:
     """Run the lines of the walk against services without users; fail unless they end with the book listed."""
-    *blocks, _ = re.findall(r"```sh\n(.*?)```", section("## Quick tour"), re.S)
+    *blocks, _ = re.findall(r"```sh\n(.*?)```", section("README.md", "## Quick tour"), re.S)
     lines = "".join(blocks)
     assert "#" not in lines  # which zsh runs as a command
     environment = {"PATH": os.environ["PATH"], "AUTH": auth, "BOOKS": books}

@@ -1,4 +1,4 @@
-"""The README is true: its walk runs as it stands, and its tables are complete."""
+"""The documents are true: the walk of README.md runs as it stands, and the tables in docs/ are complete."""
 
 import re
 
@@ -8,9 +8,9 @@ from auth_service.settings import AuthSettings
 from books_service.settings import BooksSettings
 from common.settings import Settings
 from tests import api
-from tests.pair import Pair
+from tests.pair import SERVICES, Pair
 from tests.programs import ROOT
-from tests.readme import section, variables, walk
+from tests.readme import DOCUMENTS, SETTINGS, anchors, links, section, variables, walk
 from tests.served import ServedPair
 
 COMMAND = re.compile(r'^@(?:users|sessions|keys)\.command\("([a-z-]+)"\)', re.M)
@@ -24,17 +24,15 @@ def test_the_walk_runs_from_registering_to_a_listed_book(own_served_pair: Served
 
 
 @pytest.mark.parametrize("pair", ["sqlite"], indirect=True)
-@pytest.mark.parametrize(
-    ("service", "title"), [("auth", "### Auth, port 5001"), ("books", "### Books, port 5002")]
-)
-def test_the_table_of_routes_is_complete(pair: Pair, service: str, title: str) -> None:
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_table_of_routes_is_complete(pair: Pair, service: str) -> None:
     paths = api.get(pair.url(service) + "/openapi.json").json()["paths"]
     routes = {
         f"{method.upper()} {re.sub('{.*?}', '<>', path)}"
         for path, methods in paths.items()
         for method in methods.keys() - {"parameters"}
     }
-    rows = re.sub("<.*?>", "<>", section(title))
+    rows = re.sub("<.*?>", "<>", section(f"docs/api-{service}.md", "## Routes"))
 
     assert len(routes) > 6
     assert {route for route in routes if f"`{route}`" not in rows} == set()
@@ -47,16 +45,29 @@ def test_the_tables_of_settings_are_complete(kind: type[Settings], prefix: str) 
         for name in ("PORT", "METRICS_PORT", "URL_PREFIX", "DATABASE_URL", "DATABASE_PASSWORD")
     }
     names = variables(kind) - {"PORT", "METRICS_PORT", "URL_PREFIX"} | own | {"JWT_SECRET"}
-    text = section("## Settings")
 
     assert names >= {"DATA_DIR", "JWT_KEYS_FILE"}
-    assert {name for name in names if f"`{name}`" not in text} == set()
+    assert {name for name in names if f"`{name}`" not in SETTINGS} == set()
 
 
 def test_the_table_of_commands_is_complete() -> None:
-    text = section("## Commands of an operator")
+    text = (ROOT / "docs/commands.md").read_text()
     sources = [path.read_text() for path in (ROOT / "auth_service/cli").glob("*.py")]
     commands = [word for source in sources for word in COMMAND.findall(source)]
 
     assert len(commands) > 6
     assert [word for word in commands if not re.search(rf"(users|sessions|keys|…) {word}\b", text)] == []
+
+
+def test_every_link_leads_to_a_file_and_a_heading() -> None:
+    found = [(path, link) for path in DOCUMENTS for link in links(path)]
+    broken = [
+        f"{path.name}: {link}"
+        for path, link in found
+        for target, _, anchor in [link.partition("#")]
+        for file in [path.parent / target if target else path]
+        if not file.exists() or (anchor and anchor not in anchors(file))
+    ]
+
+    assert len(found) > 20
+    assert broken == []

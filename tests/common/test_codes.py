@@ -1,4 +1,4 @@
-"""The codes of problem documents: each is one case, and README.md and the OpenAPI documents name them all."""
+"""The codes of problem documents: each is one case, named by docs/errors.md and by the OpenAPI documents."""
 
 import re
 from collections.abc import Iterator
@@ -37,8 +37,10 @@ def codes_of_nginx() -> set[tuple[str, int]]:
     return {(code, int(status or 500)) for status, code in OF_NGINX.findall(text)}
 
 
-def codes_of_readme() -> list[tuple[str, int]]:
-    return [(code, int(status)) for code, status in ROW.findall(section("### Codes of problems"))]
+def codes_of_the_table() -> list[tuple[str, int]]:
+    return [
+        (code, int(status)) for code, status in ROW.findall(section("docs/errors.md", "## Codes of problems"))
+    ]
 
 
 def test_a_code_stands_for_one_case() -> None:
@@ -59,7 +61,7 @@ def test_every_error_that_is_raised_has_a_code_and_a_status() -> None:
 
 
 def test_the_table_names_every_code_and_no_other() -> None:
-    rows = codes_of_readme()
+    rows = codes_of_the_table()
 
     assert len(rows) == len(set(rows))
     assert set(rows) == codes_of_ours() | codes_of_nginx()
@@ -78,7 +80,7 @@ def test_the_document_names_codes_by_status(pair: Pair, service: str) -> None:
                 named |= {(code, int(status)) for code in codes}
                 assert all(f"`{code}`" in response["description"] for code in codes)
 
-    assert named <= set(codes_of_readme())
+    assert named <= set(codes_of_the_table())
     assert {("token-expired", 401), ("token-revoked", 401), ("not-json", 400)} <= named
     assert {"auth": ("name-taken", 409), "books": ("key-reused", 422)}[service] in named
 

@@ -9,7 +9,7 @@ import requests
 from tests import api
 from tests.served import ServedPair
 
-TIME_TO_REFUSE = 5  # seconds for a 503 because of the database, as the README promises
+TIME_TO_REFUSE = 5  # seconds for a 503 because of the database, as docs/errors.md promises
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ OUTAGES: dict[str, tuple[Change, Change]] = {
     "killed": (PostgresServer.kill, PostgresServer.start),
     "frozen": (PostgresServer.freeze, PostgresServer.thaw),
 }
-TIME_TO_SAY_UNREADY = 2  # seconds, as the README promises
+TIME_TO_SAY_UNREADY = 2  # seconds, as docs/errors.md promises
 
 
 @dataclass
