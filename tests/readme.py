@@ -1,13 +1,12 @@
 """What the tests read in the documents, and the walk that they take."""
 
-import os
 import re
-import subprocess
 from dataclasses import fields
 from pathlib import Path
 
 from common.settings import Settings
 from tests.programs import ROOT
+from tests.shells import paste
 
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 SETTINGS = (ROOT / "docs/settings.md").read_text()
@@ -47,20 +46,19 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def walk(*, auth: str, books: str) -> None:
-    """Run the lines of the walk against services without users; fail unless they end with the book listed."""
-    *blocks, _ = re.findall(r"```sh\n(.*?)```", section("README.md", "## Quick tour"), re.S)
-    lines = "".join(blocks)
-    assert "#" not in lines  # which zsh runs as a command
-    environment = {"PATH": os.environ["PATH"], "AUTH": auth, "BOOKS": books}
-    done = subprocess.run(
-        ["bash", "-eu"], input=lines, env=environment, capture_output=True, text=True, check=True
-    )
+def blocks(document: str, title: str) -> list[str]:
+    """Return each block of commands under a heading."""
+    return re.findall(r"```sh\n(.*?)```", section(document, title), re.S)
 
-    assert '"message":"registered successfully"' in done.stdout
-    assert '"name":"Ann","admin":false' in done.stdout
-    assert '"message":"new books created"' in done.stdout
-    assert done.stdout.count("\n") == 7  # each answer ends its line
-    assert re.search(
-        r'\{"list_of_books":\[\{"id":1,"name":"Eric",[^\]]*\],"next":null,"total":2\}$', done.stdout
-    )
+
+def walk(shell: str = "bash", *, auth: str, books: str) -> None:
+    """Paste the walk, with services without users; fail unless it ends with the book listed."""
+    *steps, _ = blocks("README.md", "## Quick tour")  # the last one makes an admin
+
+    printed = paste(shell, "".join(steps), AUTH=auth, BOOKS=books)
+
+    assert '"message":"registered successfully"' in printed
+    assert '"name":"Ann","admin":false' in printed
+    assert '"message":"new books created"' in printed
+    assert printed.count("\n") == 7  # each answer ends its line
+    assert re.search(r'\{"list_of_books":\[\{"id":1,"name":"Eric",[^\]]*\],"next":null,"total":2\}$', printed)

@@ -10,17 +10,39 @@ from common.settings import Settings
 from tests import api
 from tests.pair import SERVICES, Pair
 from tests.programs import ROOT
-from tests.readme import DOCUMENTS, SETTINGS, anchors, links, section, variables, walk
+from tests.readme import DOCUMENTS, SETTINGS, anchors, blocks, links, section, variables, walk
 from tests.served import ServedPair
+from tests.shells import SHELLS, paste
 
 COMMAND = re.compile(r'^@(?:users|sessions|keys)\.command\("([a-z-]+)"\)', re.M)
 
 
+@pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # tests/e2e takes it on PostgreSQL
-def test_the_walk_runs_from_registering_to_a_listed_book(own_served_pair: ServedPair) -> None:
+def test_the_walk_runs_from_registering_to_a_listed_book(own_served_pair: ServedPair, shell: str) -> None:
     own_served_pair.start()
 
-    walk(auth=own_served_pair.url("auth"), books=own_served_pair.url("books"))
+    walk(shell, auth=own_served_pair.url("auth"), books=own_served_pair.url("books"))
+
+
+def test_every_block_of_commands_is_pasted_by_a_test() -> None:
+    titles = re.findall(r"^##+ .+$", (ROOT / "README.md").read_text(), re.M)
+
+    # Those of the first two and of Docker are in tests/run and tests/e2e.
+    assert [title for title in titles if blocks("README.md", title)] == [
+        "## Run it",
+        "## Quick tour",
+        "## Run it with Docker",
+        "## Test it",
+    ]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_make_knows_how_to_test(shell: str) -> None:
+    test, check = blocks("README.md", "## Test it")
+
+    assert "-m pytest" in paste(shell, test, MAKEFLAGS="n")  # prints the commands and runs none
+    assert "-m mypy" in paste(shell, check, MAKEFLAGS="n")
 
 
 @pytest.mark.parametrize("pair", ["sqlite"], indirect=True)
