@@ -1,12 +1,13 @@
 """The codes of problem documents: each is one case, named by docs/errors.md and by the OpenAPI documents."""
 
+import json
 import re
 from collections.abc import Iterator
 
 import pytest
 
 from common.errors import DomainError
-from common.web.problems import default_code
+from common.web.problems import default_code, problem
 from tests import api
 from tests.pair import SERVICES, Pair
 from tests.programs import ROOT
@@ -65,6 +66,12 @@ def test_the_table_names_every_code_and_no_other() -> None:
 
     assert len(rows) == len(set(rows))
     assert set(rows) == codes_of_ours() | codes_of_nginx()
+
+
+def test_the_example_looks_as_an_error_does() -> None:
+    shown = re.findall(r"```json\n(.*?)```", section("docs/errors.md", "## What an error looks like"), re.S)
+
+    assert [json.loads(text) for text in shown] == [problem(409, "book-exists", "book already exists")]
 
 
 @pytest.mark.parametrize("service", SERVICES)
