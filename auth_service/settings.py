@@ -1,9 +1,12 @@
 """The settings of the auth service; docs/settings.md has the table."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, Self
 
 from common.settings import Environment, Settings, common_settings
+
+SERVICE_NAME = re.compile("[a-z][a-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +19,7 @@ class AuthSettings(Settings):
     session_max_days: int
     registration: str  # "open" or "closed"
     registrations_per_hour: int  # from one network, 0: no limit
+    service_names: tuple[str, ...]  # whose tokens are good for the feed
 
     @classmethod
     def read(cls) -> Self:
@@ -33,5 +37,7 @@ class AuthSettings(Settings):
             session_max_days=environment.integer("SESSION_MAX_DAYS", 30, low=1, high=3650),
             registration=environment.choice("REGISTRATION", "open", "closed"),
             registrations_per_hour=environment.integer("REGISTRATIONS_PER_HOUR", 30, low=0, high=1_000_000),
+            service_names=environment.items("SERVICE_NAMES", SERVICE_NAME, "names such as books")
+            or ("books",),
             **common,
         )

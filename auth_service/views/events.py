@@ -43,7 +43,8 @@ def require_service_token() -> None:
     token = bearer_token()
     if not token:
         raise TokenMissing("missing")
-    verifier().verify_by(partial(verify_service_token, now=time.time()), token)
+    services = current_app.extensions["settings"].service_names
+    verifier().verify_by(partial(verify_service_token, services=services, now=time.time()), token)
 
 
 blueprint = ApiBlueprint(

@@ -52,7 +52,7 @@ class FeedClient:
 
         Raises `AuthUnavailable` and `ResetNeeded`.
         """
-        token = issue_service_token(self._keys.current().signing, now=time.time())
+        token = issue_service_token(self._keys.current().signing, service="books", now=time.time())
         try:
             response = self._session.get(
                 self._url,

@@ -114,6 +114,11 @@ def test_what_is_no_network_of_proxies_is_refused(kind: type[AuthSettings], valu
     assert refusal(kind, TRUSTED_PROXIES=value).startswith("TRUSTED_PROXIES ")
 
 
+@every("value", ["Books", "books notes", "1", "a.b", "books,*"])
+def test_what_is_no_name_of_a_service_is_refused(value: str) -> None:
+    assert refusal(AuthSettings, SERVICE_NAMES=value).startswith("SERVICE_NAMES ")
+
+
 @every("url", ["postgresql://u:p@h/d", "postgresql+psycopg://u@h:1/d", "sqlite:////srv/auth.db"])
 def test_the_two_databases_are_taken(url: str) -> None:
     assert read(AuthSettings, AUTH_DATABASE_URL=url).database_url == url

@@ -63,6 +63,18 @@ def shown(pair: Pair, way: str) -> dict[str, str]:
     return {name: value}
 
 
+@every(
+    "issuer, subject, status",
+    [("books", "books", 401), ("notes", "notes", 200), ("audio_books", "audio_books", 200)]
+    + [("notes", "audio_books", 401), ("note", "note", 401), ("notes,audio_books", "notes,audio_books", 401)],
+)
+def test_the_services_that_are_named_are_let_in(pair: Pair, issuer: str, subject: str, status: int) -> None:
+    other = pair.variant(SERVICE_NAMES="notes, audio_books")
+    token = service_token(keys_of(pair)[0], iss=f"bookstore-{issuer}", sub=f"bookstore-{subject}")
+
+    assert ask(other, token).status_code == status
+
+
 @every("way", ["x-access-tokens: {}", "Authorization: Basic {}", "Authorization: Bearer "])
 def test_a_token_that_is_no_bearer_is_missing(pair: Pair, way: str) -> None:
     answer = api.get(pair.url("auth") + "/events", headers=shown(pair, way), timeout=30)
