@@ -5,23 +5,20 @@ its result is recorded. So the rules hold over all workers and replicas, and aft
 same for an unknown name: the throttle knows names by their digests alone.
 """
 
-import hashlib
-import hmac
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select, true
 from sqlalchemy.exc import SQLAlchemyError
 
-from auth_service import names
 from auth_service.models import db
 from auth_service.throttle import attempts
 from auth_service.throttle.attempts import SAME_PASSWORD, Counts
+from auth_service.throttle.pairs import Pair, key_of
 from auth_service.throttle.too_many import CLOCK_SKEW, HOUR, TooMany, advisory_lock, lock, refuse
 from common.ops.limits import ConcurrencyLimit
-from common.tokens.keys import KeySet
 
 FREE_FAILURES = 5  # failures in a row; the last of them starts the first wait, which each further one doubles
 FIRST_WAIT = timedelta(seconds=1)
@@ -52,49 +49,38 @@ class TooManyAttempts(TooMany):
 class Attempt:
     """An attempt that was admitted. Its result joins the transaction of `connection`."""
 
-    name_key: bytes
-    network: str
-    digests: Sequence[bytes]  # of the password, the first to be stored if it is wrong
-    id: int | None = None  # without a row nothing may be compared
-    refusal: TooManyAttempts | None = None  # what is answered unless the password is right
+    id: int
+    pair: Pair
+    counted_as: Pair
+    full: TooManyAttempts | None  # the network is past its limit, and this is the answer to a wrong password
+    may_compare: bool
     has_failed: bool = False
     has_succeeded: bool = False
 
     def failed(self, connection: Connection, *, now: datetime) -> bool:
-        """Record a wrong password; return whether it counts, which it does once in 15 minutes."""
+        """Record a wrong password; return whether it counts for the audit log: once in 15 minutes.
+
+        In a full network nothing is written there, and every name takes the same statements.
+        """
         self.has_failed = True
-        lock(connection, LOCK_NAME, name=f"attempts of {self.name_key.hex()}")
-        if connection.execute(attempts.REPEAT, _lately(now) | {"digests": self.digests}).first():
+        digests = self.counted_as.digests
+        lock(connection, LOCK_NAME, name=f"attempts of {self.pair.name_key.hex()}")
+        is_repeat = connection.execute(attempts.REPEAT, _lately(now) | {"digests": digests}).first()
+        if is_repeat or not self.may_compare:
             connection.execute(attempts.DELETE, {"attempt_id": self.id})
             return False
-        failure = {"now": now, "wrong_password": self.digests[0] if self.digests else None}
+        failure = {"now": now, "wrong_password": digests[0] if digests else None}
         connection.execute(attempts.MARK_FAILED, {"attempt_id": self.id, **failure})
-        return True
+        return not self.full
 
     def succeeded(self, connection: Connection, *, now: datetime) -> None:
         """Forget the failures of the name from the network, which is known from now on."""
         self.has_succeeded = True
-        pair = {"name_key": self.name_key, "network": self.network}
         before = {"abandoned_before": now - attempts.ABANDONED_AFTER}
-        connection.execute(attempts.CLEAR, {"attempt_id": self.id, **pair, **before})
-        know_network(connection, self.name_key, self.network, now=now)
-
-
-def key_of(name: str) -> bytes:
-    """Return the digest that stands for a name, in any case; an invalid name has one too."""
-    folded = names.fold_typed(name, otherwise=f"\0{name}")  # no name begins like this
-    return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).digest()
-
-
-def digests_of(password: str, *, name: str, network: str, keys: KeySet) -> list[bytes]:
-    """Return keyed digests of a password of this name from the network, the one of today's key first.
-
-    One for each key that verifies, so that a rotation makes no password a new one; without the keys the
-    database tells nothing of it.
-    """
-    text = b"\0".join([b"attempt", key_of(name), f"{network}\0{password}".encode("utf-8", "surrogatepass")])
-    verifying = keys.verifying.values()
-    return [hmac.digest(key.secret, text, "sha256") for key in (keys.signing, *verifying)]
+        for each in (self.pair, self.counted_as):
+            pair = {"name_key": each.name_key, "network": each.network}
+            connection.execute(attempts.CLEAR, {"attempt_id": self.id, **pair, **before})
+        know_network(connection, self.pair.name_key, self.pair.network, now=now)
 
 
 def know_network(connection: Connection, name_key: bytes, network: str, *, now: datetime) -> None:
@@ -111,13 +97,13 @@ def attempt(name: str, network: str, *, now: datetime, digests: Sequence[bytes] 
     If the database failed, deleting it would only wait for the database once more, and it counts as
     abandoned. At its end the block holds no connection.
     """
-    waiting = Attempt(name_key=key_of(name), network=network, digests=digests)
+    pair = Pair(key_of(name), network, digests)
     with db.read() as connection:  # without a transaction: refusing many costs little
-        counts = _count(connection, waiting, now)
+        counts = _count(connection, pair, now)
     if refused := refusal(counts, now=now):
         refuse(refused)
     with FULL_NETWORKS.slot() if network_refusal(counts, now=now) else nullcontext():
-        admitted = _admit(waiting, now)
+        admitted = _admit(pair, now)
         try:
             yield admitted
         except SQLAlchemyError:
@@ -156,12 +142,6 @@ def network_refusal(counts: Counts, *, now: datetime) -> TooManyAttempts | None:
     return TooManyAttempts(limit="network", wait=min(wait, KNOWN_EVERY)) if wait else None
 
 
-def may_compare(counts: Counts, *, now: datetime) -> bool:
-    """Return whether a password may be compared although the network is past its limit."""
-    is_early = counts.tried_at and now - KNOWN_EVERY < counts.tried_at <= now + CLOCK_SKEW
-    return counts.is_known and not is_early and _pair_wait(counts, now) is None
-
-
 def _pair_wait(counts: Counts, now: datetime) -> timedelta | None:
     if counts.failures < FREE_FAILURES or counts.last_failure is None:
         compared = counts.failures + counts.under_way + (counts.repeats if counts.under_way else 0)
@@ -186,30 +166,41 @@ def _left(since: datetime, rule: timedelta, now: datetime) -> timedelta | None:
     return left if left > timedelta(0) else None
 
 
-def _admit(waiting: Attempt, now: datetime) -> Attempt:
-    """Return the attempt with its row, or one that is not to be compared, or raise `TooManyAttempts`."""
-    key, network = waiting.name_key, waiting.network
+def _admit(pair: Pair, now: datetime) -> Attempt:
+    """Return the attempt, which has a row, or raise `TooManyAttempts`."""
     with db.write() as connection:
-        lock(connection, LOCK, name=f"attempts of {key.hex()}", network=f"attempts from {network}")
-        counts = _count(connection, waiting, now)
+        name, network = f"attempts of {pair.name_key.hex()}", f"attempts from {pair.network}"
+        lock(connection, LOCK, name=name, network=network)
+        counts = _count(connection, pair, now)
         if refused := refusal(counts, now=now):
             refuse(refused)
-        full = network_refusal(counts, now=now)
-        if full and not may_compare(counts, now=now):
-            return replace(waiting, refusal=full)
-        if full:
-            connection.execute(attempts.MARK_TRIED, {"of_name": key, "of_network": network, "now": now})
         connection.execute(attempts.DELETE_OLD, {"before": now - attempts.IN_A_ROW})
         connection.execute(attempts.FORGET_PASSWORDS, _lately(now))
-        row = {"name_key": key, "network": network, "at": now, "failed": False}
-        return replace(waiting, id=connection.execute(attempts.INSERT, row).scalar_one(), refusal=full)
+        full = network_refusal(counts, now=now)
+        counted_as = pair.apart() if full else pair
+        compares = not full or _take_turn(connection, pair, counts, now)
+        row = {"name_key": counted_as.name_key, "network": counted_as.network, "at": now, "failed": False}
+        row_id = connection.execute(attempts.INSERT, row).scalar_one()
+    return Attempt(id=row_id, pair=pair, counted_as=counted_as, full=full, may_compare=compares)
 
 
-def _count(connection: Connection, waiting: Attempt, now: datetime) -> Counts:
+def _take_turn(connection: Connection, pair: Pair, counts: Counts, now: datetime) -> bool:
+    """Return whether a password is compared in a full network, which keeps the name's next ones waiting."""
+    apart = _count(connection, pair.apart(), now)
+    is_early = counts.tried_at and now - KNOWN_EVERY < counts.tried_at <= now + CLOCK_SKEW
+    waits = any(_pair_wait(each, now) for each in (counts, apart))
+    compares = counts.is_known and not is_early and not waits
+    of_name = pair.name_key if compares else b""  # no name's, but the statement is the same
+    turn = {"of_name": of_name, "of_network": pair.network, "now": now}
+    connection.execute(attempts.MARK_TRIED, turn)
+    return compares
+
+
+def _count(connection: Connection, pair: Pair, now: datetime) -> Counts:
     parameters = {
-        "name_key": waiting.name_key,
-        "network": waiting.network,
-        "digests": waiting.digests,
+        "name_key": pair.name_key,
+        "network": pair.network,
+        "digests": pair.digests,
         "abandoned_before": now - attempts.ABANDONED_AFTER,
         "hour_ago": now - HOUR,
         "day_ago": now - attempts.IN_A_ROW,
@@ -225,7 +216,5 @@ def _lately(now: datetime) -> dict[str, object]:
 
 
 def _discard(admitted: Attempt) -> None:
-    if admitted.id is None:
-        return
     with db.write() as connection:
         connection.execute(attempts.DELETE, {"attempt_id": admitted.id})

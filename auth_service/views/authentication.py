@@ -14,7 +14,8 @@ from auth_service import audit
 from auth_service.models import db
 from auth_service.sessions.lifecycle import find_live_user, record_use
 from auth_service.throttle import too_many
-from auth_service.throttle.password_waits import Attempt, attempt, digests_of
+from auth_service.throttle.pairs import digests_of
+from auth_service.throttle.password_waits import Attempt, attempt
 from auth_service.users.accounts import UserCredentials, WrongCredentials, check_password
 from auth_service.users.changes import AdminsOnly
 from common.errors import TokenRevoked
@@ -124,13 +125,12 @@ def checked_password(
     digests = digests_of(password, name=name, network=network, keys=keys)
     with attempt(name, network, now=datetime.now(UTC), digests=digests) as admitted:
         # One that may not be compared takes as long as if there were no such user.
-        user, refusal = check_password(name if admitted.id else "", password)
+        user, refusal = check_password(name if admitted.may_compare else "", password)
         if user is None or refusal:
             public_id = user.public_id if user else ""
-            if admitted.id:
-                _record_failure(admitted, public_id, refusal, failure)
-            if admitted.refusal:
-                too_many.refuse(admitted.refusal)
+            _record_failure(admitted, public_id, refusal, failure)
+            if admitted.full:
+                too_many.refuse(admitted.full)
             refuse(public_id, refusal)
         yield user, admitted
 

@@ -10,7 +10,8 @@ from sqlalchemy import func, insert, select
 
 from auth_service.models import PasswordAttempt, db
 from auth_service.throttle import password_waits
-from auth_service.throttle.password_waits import Attempt, key_of
+from auth_service.throttle.pairs import Pair, key_of
+from auth_service.throttle.password_waits import Attempt
 from auth_service.throttle.too_many import TooMany
 from auth_service.views.authentication import network_of
 from tests.people import new_name
@@ -50,8 +51,7 @@ class Guesser:
     def begin(self, *, at: datetime = NOW, times: int = 1) -> None:
         """Begin attempts whose process dies before they end."""
         for _ in range(times):
-            waiting = Attempt(name_key=key_of(self.name), network=self.network, digests=())
-            password_waits._admit(waiting, at)
+            password_waits._admit(Pair(key_of(self.name), self.network, ()), at)
 
     def wait(self, *, at: datetime = NOW) -> int:
         """Try, which has to be refused; return the seconds after which one may try again."""
@@ -62,8 +62,8 @@ class Guesser:
     def look(self, at: datetime) -> None:
         """Try, and raise `TooMany` if nothing would be compared."""
         with self.attempt(at) as attempt:
-            if attempt.refusal and not attempt.id:
-                raise attempt.refusal
+            if attempt.full and not attempt.may_compare:
+                raise attempt.full
 
     def attempt(self, at: datetime = NOW) -> AbstractContextManager[Attempt]:
         return password_waits.attempt(self.name, self.network, now=at)

@@ -7,7 +7,7 @@ import requests
 from flask import Flask
 
 from auth_service.models import KnownNetwork, User
-from auth_service.throttle.password_waits import key_of
+from auth_service.throttle.pairs import key_of
 from tests.auth.database import count
 from tests.auth.hashers import while_hashing
 from tests.auth.logins import log_in, log_out, login_of, try_password

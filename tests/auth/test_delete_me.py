@@ -5,7 +5,7 @@ from base64 import b64encode
 import requests
 
 from auth_service.models import PasswordAttempt
-from auth_service.throttle.password_waits import key_of
+from auth_service.throttle.pairs import key_of
 from tests.auth.database import count, kept, told_of_user
 from tests.auth.logins import CHALLENGE, assert_refused, log_in, login_of, refresh, try_password
 from tests.auth.users import change_user, delete_me

@@ -8,15 +8,16 @@ from datetime import datetime, timedelta
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import insert, update
+from sqlalchemy import event, insert, update
 from werkzeug.test import TestResponse
 
 from auth_service.models import KnownNetwork, PasswordAttempt, db
 from auth_service.throttle.attempts import Counts
-from auth_service.throttle.password_waits import key_of, know_network, network_refusal, refusal
+from auth_service.throttle.pairs import key_of
+from auth_service.throttle.password_waits import know_network, network_refusal, refusal
 from auth_service.views.authentication import network_of
 from common.ops.limits import ConcurrencyLimit
-from tests.auth.guessers import DAY, NOW, SECOND, new_address
+from tests.auth.guessers import DAY, HOUR, MINUTE, NOW, SECOND, new_address
 from tests.auth.hashers import make_hasher, no_core
 from tests.people import PASSWORD, Person, new_name
 
@@ -93,17 +94,36 @@ def test_a_wrong_password_takes_the_ten_seconds_too(app: Flask, person: Person, 
     assert log_in(app, person.name, full).status_code == 429
 
 
+def seen(answer: TestResponse) -> tuple[object, ...]:
+    """Return what a client sees of an answer."""
+    del answer.headers["X-Request-ID"]
+    return answer.status_code, answer.data, sorted(answer.headers)
+
+
 def test_the_answer_does_not_tell_who_is_known_there(app: Flask, person: Person, full: str) -> None:
     know(person, full)
     known, again = (log_in(app, person.name, full, "not the password") for _ in range(2))
     unknown, nobody = log_in(app, new_name(), full), log_in(app, new_name(), full, "x")
 
-    seen = set()
-    for answer in (known, again, unknown, nobody):
-        del answer.headers["X-Request-ID"]
-        seen.add((answer.status_code, answer.data, str(sorted(answer.headers))))
-    assert len(seen) == 1
     assert known.headers["Retry-After"] == "10"
+    assert seen(known) == seen(again) == seen(unknown) == seen(nobody)
+
+
+def test_nor_do_many_answers_and_those_of_the_next_hour(
+    app: Flask, person: Person, full: str, clock: time_machine.Traveller
+) -> None:
+    """Failures that count for known names alone would keep the network full for longer, or begin a wait."""
+    know(person, full)
+    add_failures(other := new_address(), 300, at=NOW)
+    names = {full: person.name, other: new_name()}
+    full_for = [minute * MINUTE for minute in range(0, 60, 6)]
+    later = [HOUR + tries * SECOND for tries in range(7)]
+    for number, after in enumerate(full_for + later):
+        clock.move_to(NOW + after)
+        known, unknown = (log_in(app, name, where, f"wrong {number}") for where, name in names.items())
+
+        assert (after, seen(known)) == (after, seen(unknown))
+        assert known.status_code == 429 or after >= HOUR
 
 
 def test_nor_does_the_time_for_every_answer_takes_a_hash(app: Flask, person: Person, full: str) -> None:
@@ -113,6 +133,58 @@ def test_nor_does_the_time_for_every_answer_takes_a_hash(app: Flask, person: Per
         statuses = [log_in(app, name, full).status_code for name in (person.name, person.name, new_name())]
 
     assert statuses == [503] * 3
+
+
+def test_and_the_same_statements(app: Flask, person: Person, full: str) -> None:
+    know(person, full)
+    known, early, unknown = (
+        statements_of(app, name, full) for name in (person.name, person.name, new_name())
+    )
+
+    assert known[:-1] == early[:-1] == unknown[:-1]
+    # The row of the attempt is updated or deleted at last.
+    assert [each.split()[0] for each in (known[-1], early[-1], unknown[-1])] == ["UPDATE", "DELETE", "DELETE"]
+
+
+def statements_of(app: Flask, name: str, address: str) -> list[str]:
+    """Log in with a wrong password, and return the statements that it takes."""
+    statements = list[str]()
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        assert log_in(app, name, address, "not the password").status_code == 429
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    return statements
+
+
+def test_a_known_name_has_the_waits_of_wrong_passwords(
+    app: Flask, person: Person, full: str, clock: time_machine.Traveller
+) -> None:
+    know(person, full)
+    for number in range(9):  # after the fifth it has to wait for 1 s, after this one for 16
+        clock.shift(10 * SECOND)
+        log_in(app, person.name, full, f"wrong {number}")
+    statuses = []
+    for seconds in (15, 1, 10):
+        clock.shift(seconds * SECOND)
+        statuses.append(log_in(app, person.name, full).status_code)
+
+    assert statuses == [429, 200, 200]
+
+
+def test_the_same_wrong_password_counts_once_there_too(
+    app: Flask, person: Person, full: str, clock: time_machine.Traveller
+) -> None:
+    know(person, full)
+    for _ in range(20):
+        log_in(app, person.name, full, "not the password")
+        clock.shift(10 * SECOND)
+
+    assert log_in(app, person.name, full).status_code == 200
 
 
 def test_of_many_simultaneous_attempts_with_one_password_ten_are_compared(

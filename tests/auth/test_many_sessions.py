@@ -12,7 +12,7 @@ from sqlalchemy import Connection, event, insert, select
 
 from auth_service.audit import OPERATOR, SESSION_ENDED
 from auth_service.models import AuditEntry, Event, KnownNetwork, Session, User, db
-from auth_service.throttle.password_waits import key_of
+from auth_service.throttle.pairs import key_of
 from auth_service.users.changes import erase_user, update_user
 from tests.auth.database import add_sessions, count, execute, kept, rows, told_of_user, user_of
 from tests.auth.logins import Login, login_of

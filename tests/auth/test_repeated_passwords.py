@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from auth_service.models import AuditEntry, PasswordAttempt, db
 from auth_service.throttle import password_waits
+from auth_service.throttle.pairs import digests_of, key_of
 from auth_service.throttle.password_waits import attempt as attempt_of
-from auth_service.throttle.password_waits import digests_of, key_of
 from auth_service.throttle.too_many import TooMany
 from common.tokens.keys import Key, KeySet
 from tests.auth.guessers import DAY, MINUTE, NOW, SECOND, new_address, new_network

@@ -13,7 +13,7 @@ from sqlalchemy import insert
 
 from auth_service.audit import LOGIN_FAILED
 from auth_service.models import AuditEntry, PasswordAttempt
-from auth_service.throttle.password_waits import key_of
+from auth_service.throttle.pairs import key_of
 from tests.at_once import at_once
 from tests.auth.database import count, execute
 from tests.auth.guessers import fail_from_everywhere, new_address
