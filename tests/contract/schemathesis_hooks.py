@@ -11,6 +11,7 @@ import secrets
 import unicodedata
 from typing import Any
 
+import regex
 import requests
 import schemathesis
 from requests.auth import _basic_auth_str
@@ -30,6 +31,9 @@ PASSWORD_OF = {
 }
 UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 KEY = re.compile("[!-~]{1,255}")
+NOT_IN_NAMES = regex.compile(
+    r"[\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Greek}\p{Cyrillic}]"
+)
 CHANGES_USERS = {"PATCH /users/{public_id}", "DELETE /users/{public_id}"}
 
 
@@ -147,17 +151,16 @@ def log_in_without_a_body(case: Case[Any]) -> None:
 
 
 def write_in_normal_form(body: dict[str, Any]) -> None:
-    """The lengths of names and passwords count after normalisation; a name has no invisible characters."""
+    """The lengths of names and passwords count after normalisation; a name has no invisible characters.
+
+    Nor does it mix letters of scripts that look alike.
+    """
     if isinstance(name := body.get("name"), str):
-        seen = "".join(character for character in name if not is_invisible(character))
-        body["name"] = unicodedata.normalize("NFKC", " ".join(unicodedata.normalize("NFKC", seen).split(" ")))
+        seen = NOT_IN_NAMES.sub("", unicodedata.normalize("NFKC", name))
+        body["name"] = unicodedata.normalize("NFKC", " ".join(seen.split(" ")))
     for member in PASSWORD_OF.values():
         if isinstance(password := body.get(member), str):
             body[member] = unicodedata.normalize("NFC", password)
-
-
-def is_invisible(character: str) -> bool:
-    return unicodedata.category(character) in ("Cf", "Cn", "Co", "Cs")
 
 
 def choose_uncommon_password(body: dict[str, Any], member: str) -> None:
