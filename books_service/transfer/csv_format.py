@@ -18,7 +18,8 @@ NEEDED = MEMBERS[:3]
 COLUMNS = {name.casefold(): name for name in MEMBERS}  # by the name that a header may have
 SIGNS = frozenset("=+-@'\uff1d\uff0b\uff0d\uff20\uff07\ufe66\ufe62\ufe63\ufe6b")  # and in other widths
 BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and symbols that show nothing
-PRIZE = re.compile(r" *([0-9]+)(?:\.0+)? *")
+PRIZE = re.compile(r"([0-9]+)(?:\.0+)?")
+COMMA = re.compile(r"[0-9]+(?:,[0-9]+)+")  # 12,000 is read in two ways
 MAX_DIGITS = 11  # of a number, without leading zeros; one that has them is over every limit already
 
 DELIMITERS = ",;\t"
@@ -28,6 +29,7 @@ CELLS = {each: rf'(?:"[^"]*+(?:""[^"]*+)*+"|[^"{each}\r\n]*+)' for each in DELIM
 RECORDS = {each: re.compile(rf"{cell}(?:{each}{cell})*+(?:\r\n|\r|\n)?") for each, cell in CELLS.items()}
 
 QUOTES = "is no CSV record: a quote is not closed, or stands where none may be"
+NO_COMMA = "must be written without a comma, as 12 or 12.0"
 NO_HEADER = f"must be a header: {','.join(MEMBERS)}"
 
 Book = Sequence[str | int | None]  # its members, in the order of `MEMBERS`
@@ -118,10 +120,14 @@ def _book(header: Sequence[str], record: Record) -> Record:
     if len(cells) < len(header) or any(cells[len(header) :]):
         return Record(line, None, (("", f"must have {len(header)} cells"),))
     members: dict[str, object] = {name: _bare(cell) for name, cell in zip(header, cells, strict=False)}
-    prize = str(members.get("book_prize", ""))
+    prize = str(members.get("book_prize", "")).strip(" ")
+    members["book_prize"] = _number(prize)
+    return Record(line, members, (("/book_prize", NO_COMMA),) if COMMA.fullmatch(prize) else ())
+
+
+def _number(prize: str) -> int | str | None:
+    """Return the number that a cell shows; what is none is left to the rule of the member."""
+    if not prize or COMMA.fullmatch(prize):
+        return None
     number = PRIZE.fullmatch(prize)
-    # What is no number is left to the rule of the member.
-    members["book_prize"] = (
-        int(number[1].lstrip("0")[:MAX_DIGITS] or 0) if number else prize.strip(" ") or None
-    )
-    return Record(line, members)
+    return int(number[1].lstrip("0")[:MAX_DIGITS] or 0) if number else prize

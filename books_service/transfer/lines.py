@@ -23,7 +23,10 @@ class TooManyRecords(DomainError):
 
 
 class Record(NamedTuple):
-    """A record and its line: the members of a book, or what is wrong (pairs of pointer and detail)."""
+    """A record and its line: the members of a book, if it can be read, and what is wrong with it so far.
+
+    That is pairs of pointer and detail.
+    """
 
     line: int
     value: Any

@@ -50,7 +50,7 @@ class Rows:
                 raise TooManyRecords
             for pointer, detail in wrong:
                 self.add_error(line, pointer, detail)
-            if wrong:
+            if wrong and value is None:
                 continue
             try:
                 self._take_book(line, vars(check(value)))

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from books_service.shelf.find import MEMBERS
-from books_service.transfer.csv_format import read_csv, write_csv
+from books_service.transfer.csv_format import NO_COMMA, read_csv, write_csv
 from books_service.transfer.formats import CSV
 from books_service.transfer.lines import Lines
 from tests.books.files import HEADER, export, import_file, places, shelf_of
@@ -72,6 +72,23 @@ def test_a_prize_may_look_like_a_spreadsheets_number(person: Person, prize: str,
     assert import_file(person, f"{HEADER}{prize}!,b,c,{prize}").json() == {"created": 1, "skipped": 0}
 
     assert shelf_of(person)[-1]["book_prize"] == read
+
+
+@on_sqlite
+@every("prize", ["12,00", " 12,5 ", "1,200", "1,200,000"])
+def test_a_comma_in_a_prize_is_refused_and_the_answer_says_so(person: Person, prize: str) -> None:
+    answer = import_file(person, f"name;Author;Publisher;book_prize\n;b;c;{prize}")
+
+    told = [(error["pointer"], error["detail"]) for error in assert_problem(answer, 422)["errors"]]
+    assert told == [("/book_prize", NO_COMMA), ("/name", "must be at least 1 characters long")]
+
+
+@on_sqlite
+def test_a_file_in_windows_1252_is_refused_and_the_answer_says_what_to_do(person: Person) -> None:
+    answer = import_file(person, f"{HEADER}Größe,Ann,Press,".encode("cp1252"))
+
+    problem = assert_problem(answer, 400, "the body is not UTF-8")
+    assert problem["detail"] == 'the body is not UTF-8: a spreadsheet has to save the file as "CSV UTF-8"'
 
 
 @on_sqlite
