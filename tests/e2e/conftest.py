@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.e2e.nginx import believing_clients
 from tests.e2e.stack import MakeStack, Stack, clean_environment, clone, remove_images
 from tests.pair import SERVICES
 
@@ -60,3 +61,10 @@ def stack(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
         yield stack.up()
     finally:
         stack.down()
+
+
+@pytest.fixture
+def believing(stack: Stack) -> Iterator[Stack]:
+    """The shared stack, whose nginx believes its clients where they come from."""
+    with believing_clients(stack):
+        yield stack

@@ -1,7 +1,10 @@
 """What the tests ask of nginx itself."""
 
 import json
+import secrets
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import Message
 from http.client import HTTPResponse
 from pathlib import Path
@@ -10,9 +13,35 @@ from typing import Any
 import requests
 
 from tests import api
+from tests.e2e.replicas import log_lines
 from tests.e2e.stack import Stack
 from tests.people import EVERY_PROBLEM
-from tests.waiting import TIME
+from tests.waiting import TIME, wait_until
+
+ELSEWHERE = "203.0.113.9"  # where nobody is
+# As docs/operations.md has it for a load balancer: here the test itself says whom it asks for.
+BELIEVE = "set_real_ip_from 0.0.0.0/0;\nreal_ip_header X-Forwarded-For;\n"
+
+
+@contextmanager
+def believing_clients(stack: Stack) -> Iterator[Stack]:
+    """Let nginx believe its clients where they come from, for the block."""
+    believe = stack.folder / "deploy/nginx/own/believe.conf"
+    believe.write_text(BELIEVE)
+    stack.compose("kill", "--signal=HUP", "nginx")
+    wait_until(lambda: is_believed(stack), "nginx does not believe its clients")
+    yield stack
+    believe.unlink()
+    stack.compose("kill", "--signal=HUP", "nginx")
+    wait_until(lambda: not is_believed(stack), "nginx still believes its clients")
+
+
+def is_believed(stack: Stack) -> bool:
+    """Ask for nothing, and tell whether the log has it from an address that only the request names."""
+    request_id = secrets.token_hex(8)
+    headers = {"X-Request-ID": request_id, "X-Forwarded-For": ELSEWHERE}
+    api.get(stack.url("books") + "/books", headers=headers, timeout=TIME)
+    return [line["client"] for _, line in log_lines(stack, "books", request_id)] == [ELSEWHERE]
 
 
 def problem_for(port: int, request: bytes) -> dict[str, Any]:
