@@ -46,9 +46,9 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def blocks(document: str, title: str) -> list[str]:
-    """Return each block of commands under a heading."""
-    return re.findall(r"```sh\n(.*?)```", section(document, title), re.S)
+def blocks(document: str, title: str, kind: str = "sh") -> list[str]:
+    """Return each block of commands, or of code of another kind, under a heading."""
+    return re.findall(rf"```{kind}\n(.*?)```", section(document, title), re.S)
 
 
 def walk(shell: str = "bash", *, auth: str, books: str) -> None:

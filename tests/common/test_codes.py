@@ -11,7 +11,7 @@ from common.web.problems import default_code, problem
 from tests import api
 from tests.pair import SERVICES, Pair
 from tests.programs import ROOT
-from tests.readme import section
+from tests.readme import blocks, section
 
 # What the framework, or the server's edge, answers by itself on addresses of ours.
 OF_THE_FRAMEWORK = (400, 404, 405, 408, 411, 413, 422, 429, 500, 503)
@@ -69,7 +69,7 @@ def test_the_table_names_every_code_and_no_other() -> None:
 
 
 def test_the_example_looks_as_an_error_does() -> None:
-    shown = re.findall(r"```json\n(.*?)```", section("docs/errors.md", "## What an error looks like"), re.S)
+    shown = blocks("docs/errors.md", "## What an error looks like", "json")
 
     assert [json.loads(text) for text in shown] == [problem(409, "book-exists", "book already exists")]
 

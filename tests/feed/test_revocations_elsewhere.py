@@ -1,0 +1,142 @@
+"""The follower for services in other repositories, `contract/revocations.py`, beside the pair."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import jwt
+import pytest
+import time_machine
+
+from contract.revocations import Revocations, service_token
+from contract.verifier import read_keys, verify
+from tests.api import new_session
+from tests.feed.ends import disable, leave, log_out
+from tests.feed.tellers import Teller
+from tests.pair import Pair
+from tests.people import Person, register
+from tests.readme import blocks
+
+pytestmark = pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def pair(own_pair: Pair) -> Pair:
+    own_pair.environment["SERVICE_NAMES"] = "books, notes"
+    return own_pair.start()
+
+
+@dataclass
+class Notes:
+    """Another service, which verifies tokens by itself."""
+
+    pair: Pair
+    erased: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.keys = read_keys(self.pair.folder / "keys.json")
+        kid, secret = next(iter(self.keys.items()))
+        self.revocations = Revocations(
+            self.pair.url("auth"),
+            lambda: service_token("notes", kid, secret),
+            self.erased.append,
+            new_session(),
+        )
+
+    def accepts(self, person: Person) -> bool:
+        return not self.revocations.refuses(verify(person.token, self.keys))
+
+
+@pytest.fixture
+def notes(pair: Pair) -> Notes:
+    return Notes(pair)
+
+
+def test_who_is_gone_is_refused_and_who_is_deleted_is_erased(pair: Pair, notes: Notes) -> None:
+    stays, ends, disabled, leaves = (register(pair) for _ in range(4))
+    log_out(ends)
+    disable(disabled)
+    leave(leaves)
+
+    notes.revocations.poll(wait=0)
+
+    assert [notes.accepts(person) for person in (stays, ends, disabled, leaves)] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert notes.erased == [leaves.public_id]
+
+
+def test_the_example_of_the_document_refuses_who_is_gone(pair: Pair) -> None:
+    stays, ends = register(pair), register(pair)
+    log_out(ends)
+
+    run_example(pair, stays.token)
+    with pytest.raises(PermissionError):
+        run_example(pair, ends.token)
+
+
+def run_example(pair: Pair, token: str) -> None:
+    """Run the lines of docs/verify-elsewhere.md beside the pair, as a request with this token comes."""
+    (lines,) = blocks("docs/verify-elsewhere.md", "## Follow logouts", "python")
+    lines = lines.replace("http://localhost:5001", pair.url("auth"))
+    names = {
+        "Path": Path,
+        "Revocations": partial(Revocations, session=new_session()),
+        "delete_notes_of": str,
+        "read_keys": lambda path: read_keys(pair.folder / path.name),
+        "service_token": service_token,
+        "token": token,
+        "verify": verify,
+    }
+    exec(lines, names)  # noqa: S102 - they are our own
+
+
+def test_what_no_token_can_be_good_for_any_more_is_forgotten(pair: Pair, notes: Notes) -> None:
+    person = register(pair)
+    claims = verify(person.token, notes.keys)
+    log_out(person)
+    notes.revocations.poll(wait=0)
+    assert notes.revocations.refuses(claims)
+
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=1), tick=False):
+        notes.revocations.poll(wait=0)
+        with pytest.raises(jwt.ExpiredSignatureError):
+            verify(person.token, notes.keys)
+
+    assert not notes.revocations.refuses(claims)
+
+
+def test_a_feed_that_was_restored_is_read_from_its_beginning(
+    pair: Pair, notes: Notes, teller: Teller
+) -> None:
+    teller.end("1", "2", "3")
+    notes.revocations.poll(wait=0)
+    teller.execute("DELETE FROM events WHERE id > 1")
+    teller.execute("UPDATE feed SET last = 1")
+    person = register(pair)
+    log_out(person)
+
+    notes.revocations.poll(wait=0)  # finds that the feed ends before what it read
+    notes.revocations.poll(wait=0)
+
+    assert not notes.accepts(person)
+
+
+def test_a_feed_whose_next_events_were_purged_is_read_from_its_beginning(
+    notes: Notes, teller: Teller
+) -> None:
+    teller.end("1")
+    notes.revocations.poll(wait=0)
+    teller.end("2", "3")
+    teller.delete("gone")
+    teller.execute("DELETE FROM events WHERE id < 4")
+    teller.execute("UPDATE feed SET purged = 3")
+
+    notes.revocations.poll(wait=0)  # 410
+    notes.revocations.poll(wait=0)
+
+    assert notes.erased == ["gone"]
