@@ -18,7 +18,7 @@ MADE := $(VENV)/.made
 SERVICES := $(VENV)/.services
 DEVELOPMENT := $(VENV)/.development
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --root-user-action=ignore
-CODE := auth_service books_service common contract tests benchmarks tools
+CODE := auth_service books_service common client contract tests benchmarks tools
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

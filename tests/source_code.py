@@ -16,6 +16,7 @@ SOURCES = sorted(
     for path in (ROOT / package).rglob("*.py")
     if "versions" not in path.parts  # Alembic's scripts
 )
+CLIENT = sorted((ROOT / "client").rglob("*.py"))
 
 
 def name_of(path: Path) -> str:
@@ -70,7 +71,7 @@ def is_private(name: str) -> bool:
 
 def is_foreign(module: str) -> bool:
     """Tell whether this is another package's; Python's own documents `os._exit`."""
-    return module.split(".")[0] not in {*PACKAGES, "_typeshed", *sys.stdlib_module_names}
+    return module.split(".")[0] not in {*PACKAGES, "bookstore_client", "_typeshed", *sys.stdlib_module_names}
 
 
 def root_of(node: ast.expr) -> str:

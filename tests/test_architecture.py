@@ -10,6 +10,7 @@ import pytest
 
 from tests.programs import ROOT
 from tests.source_code import (
+    CLIENT,
     PACKAGES,
     SERVICES,
     SOURCES,
@@ -191,6 +192,11 @@ def is_database(node: ast.expr) -> bool:
     return ast.unparse(node).split(".")[-1] in ("db", "engine", "_engine")
 
 
+def imports_of_services(path: Path) -> Iterator[str]:
+    """The client is installed without them."""
+    return (name for name in imports(path) if name.split(".")[0] in PACKAGES)
+
+
 def large_or_silent(path: Path) -> Iterator[str]:
     if not ast.get_docstring(tree_of(path)):
         yield "has no docstring"
@@ -199,7 +205,7 @@ def large_or_silent(path: Path) -> Iterator[str]:
 
 
 def test_a_folder_holds_a_dozen_files_at_most() -> None:
-    files = Counter(str(path.parent.relative_to(ROOT)) for path in SOURCES)
+    files = Counter(str(path.parent.relative_to(ROOT)) for path in [*SOURCES, *CLIENT])
 
     assert {folder for folder, count in files.items() if count > MAX_FILES} == set()
 
@@ -241,3 +247,10 @@ def differ_by_a_letter(one: str, other: str) -> bool:
 )
 def test_no_file_breaks_the_rule(rule: Callable[[Path], Iterator[str]]) -> None:
     assert [f"{name_of(path)}: {found}" for path in SOURCES for found in rule(path)] == []
+
+
+@pytest.mark.parametrize(
+    "rule", [imports_in_functions, private_names, assignments_to_others, large_or_silent, imports_of_services]
+)
+def test_the_client_keeps_the_rules_too(rule: Callable[[Path], Iterator[str]]) -> None:
+    assert [f"{name_of(path)}: {found}" for path in CLIENT for found in rule(path)] == []

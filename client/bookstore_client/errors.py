@@ -1,0 +1,162 @@
+"""What can go wrong: a problem document of a service (RFC 9457) is an exception by its `code`."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import requests
+
+
+class BookstoreError(Exception):
+    """The base of all that this package raises."""
+
+
+class Unreachable(BookstoreError):
+    """The service did not answer, however often it was asked."""
+
+
+class NotLoggedIn(BookstoreError):
+    """There is no session, or it has ended: log in."""
+
+
+class Problem(BookstoreError):
+    """A service refused the request; of this class itself where the code is not known."""
+
+    codes: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        status: int,
+        document: Mapping[str, Any],
+        *,
+        is_repeat: bool = False,  # whether an earlier answer to the request may have been lost
+        retry_after: float = 0,  # seconds
+    ) -> None:
+        self.status = status
+        self.is_repeat = is_repeat
+        self.retry_after = retry_after
+        self.code = str(document.get("code", ""))
+        self.detail = str(document.get("detail", f"the service answered {status}"))
+        self.errors: list[dict[str, Any]] = document.get("errors", [])
+        self.error_count = int(document.get("error_count", len(self.errors)))
+        super().__init__(self.detail)
+
+
+class BadRequest(Problem):
+    """The service does not take such a request, or such a file."""
+
+    codes = (
+        "bad-request",
+        "body-too-large",
+        "http-version-not-supported",
+        "length-required",
+        "method-not-allowed",
+        "misdirected-request",
+        "not-implemented",
+        "not-json",
+        "not-utf-8",
+        "request-header-fields-too-large",
+        "too-many-records",
+        "unsupported-media-type",
+        "uri-too-long",
+    )
+
+
+class BodyLost(Problem):
+    """The body of the request did not arrive whole."""
+
+    codes = ("broken-body", "request-timeout")
+
+
+class InvalidRequest(Problem):
+    """Parts of the request, or rows of the file, break a rule; `errors` lists the first 100."""
+
+    codes = ("invalid-request", "key-reused")
+
+
+class WrongCredentials(Problem):
+    """Name or password is wrong."""
+
+    codes = ("wrong-credentials", "wrong-password")
+
+
+class TokenRejected(Problem):
+    """The token does not let anybody in."""
+
+    codes = ("token-expired", "token-invalid", "token-missing", "token-revoked")
+
+
+class TooManyAttempts(Problem):
+    """There were wrong passwords: wait for `retry_after` before the next try."""
+
+    codes = ("too-many-attempts",)
+
+
+class TooManyRequests(Problem):
+    """A limit is reached; `retry_after` says for how long."""
+
+    codes = ("too-many-keys", "too-many-registrations", "too-many-requests")
+
+
+class Forbidden(Problem):
+    """The user may not do this."""
+
+    codes = ("admins-only", "last-admin", "registration-closed")
+
+
+class NotFound(Problem):
+    """There is no such book, session or address."""
+
+    codes = ("not-found", "not-in-feed")
+
+
+class NameTaken(Problem):
+    """Another user has this name."""
+
+    codes = ("name-taken",)
+
+
+class BookExists(Problem):
+    """The shelf has this name and author already."""
+
+    codes = ("book-exists",)
+
+
+class ShelfFull(Problem):
+    """The shelf holds as many books as it may."""
+
+    codes = ("shelf-full",)
+
+
+class Conflict(Problem):
+    """Somebody changed the book since it was read."""
+
+    codes = ("precondition-failed",)
+
+
+class RequestInProgress(Problem):
+    """The same request, sent before, is still running."""
+
+    codes = ("request-in-progress",)
+
+
+class Unavailable(Problem):
+    """The service cannot answer right now."""
+
+    codes = ("internal-error", "unavailable")
+
+
+BY_CODE = {code: kind for kind in Problem.__subclasses__() for code in kind.codes}
+
+
+def problem_of(response: requests.Response, *, is_repeat: bool) -> Problem:
+    """Return the exception for an answer that is an error."""
+    try:
+        document = response.json()
+    except requests.JSONDecodeError:
+        document = None
+    if not isinstance(document, dict):  # not from the service: a proxy, perhaps
+        document = {}
+    kind = BY_CODE.get(str(document.get("code")), Problem)
+    seconds = response.headers.get("Retry-After", "")
+    retry_after = int(seconds) if seconds.isdecimal() else 0
+    return kind(response.status_code, document, is_repeat=is_repeat, retry_after=retry_after)

@@ -1,0 +1,153 @@
+"""The client: each method does what it says, and what is refused is an exception of its own."""
+
+import dataclasses
+import io
+import stat
+from collections.abc import Callable
+
+import pytest
+from bookstore_client import Bookstore, BookstoreError, FileStore, NotLoggedIn, Unreachable, errors
+
+from tests.common.test_codes import codes_of_the_table
+from tests.people import PASSWORD
+
+FILE = b"name,Author,Publisher,book_prize\r\nEric,Ann,Press,\r\nMort,'=Ann,Press,12\r\n"
+
+
+def test_a_shelf_is_filled_read_changed_and_emptied(bookstore: Bookstore) -> None:
+    made = [bookstore.add(f"Book {number}", "Ann", "Press", number) for number in range(3)]
+
+    assert list(bookstore.books()) == made
+    assert list(bookstore.books("book 1", sort="-author", author="ann", publisher="PRESS")) == [made[1]]
+    changed = bookstore.change(made[0], prize=None, name="Mort")
+    assert (changed.name, changed.author, changed.prize) == ("Mort", "Ann", None)
+    assert bookstore.book(changed.id) == changed
+    bookstore.remove(changed)
+    with pytest.raises(errors.NotFound):
+        bookstore.book(changed.id)
+
+
+def test_a_long_shelf_is_read_page_by_page(bookstore: Bookstore) -> None:
+    rows = "".join(f"Book {number},Ann,Press,{number}\n" for number in range(450))
+    bookstore.import_books(io.BytesIO(f"name,Author,Publisher,book_prize\n{rows}".encode()))
+
+    assert [book.prize for book in bookstore.books(sort="-prize")] == list(reversed(range(450)))
+
+
+def test_a_change_of_what_somebody_else_changed_is_a_conflict(bookstore: Bookstore) -> None:
+    read = bookstore.add("Mort", "Ann", "Press")
+    listed = next(bookstore.books())
+    bookstore.change(read, publisher="Corgi")
+
+    for stale in (read, listed):
+        with pytest.raises(errors.Conflict):
+            bookstore.change(stale, publisher="Gollancz")
+        with pytest.raises(errors.Conflict):
+            bookstore.remove(stale)
+    bookstore.remove(next(bookstore.books()))
+
+
+def test_what_is_refused_is_an_exception_of_its_own(
+    bookstore: Bookstore, client_of: Callable[..., Bookstore]
+) -> None:
+    bookstore.add("Mort", "Ann", "Press")
+    stranger, name = client_of(), bookstore.me().name
+
+    with pytest.raises(errors.BookExists):
+        bookstore.add("MORT", "ann", "Press")
+    with pytest.raises(errors.InvalidRequest) as refused:
+        bookstore.add("", "Ann", "Press")
+    assert [error["pointer"] for error in refused.value.errors] == ["/name"]
+    with pytest.raises(errors.WrongCredentials):
+        stranger.login(name, "a wrong password")
+    with pytest.raises(errors.NameTaken):
+        stranger.register(name, "another password")
+    with pytest.raises(NotLoggedIn):
+        stranger.me()
+
+
+def test_every_code_has_its_class() -> None:
+    assert set(errors.BY_CODE) == {code for code, _ in codes_of_the_table()}
+
+
+def test_passwords_are_not_tried_again_and_long_waits_are_not_waited_for(
+    bookstore: Bookstore, client_of: Callable[..., Bookstore]
+) -> None:
+    stranger, name = client_of(), bookstore.me().name
+    for number in range(5):
+        with pytest.raises(errors.WrongCredentials):
+            stranger.login(name, f"a wrong password {number}")
+
+    with pytest.raises(errors.TooManyAttempts) as refused:
+        stranger.login(name, PASSWORD)
+
+    assert (refused.value.retry_after, refused.value.is_repeat) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("url", "error"), [("http://127.0.0.1:9", Unreachable), ("localhost:5001", BookstoreError)]
+)
+def test_a_service_that_is_not_there_is_unreachable(url: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        Bookstore(url, attempts=2).login("Ann", PASSWORD)
+
+
+def test_the_tokens_are_their_owners_alone_and_go_with_the_session(
+    bookstore: Bookstore, store: FileStore
+) -> None:
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(store.path.parent.stat().st_mode) == 0o700
+
+    bookstore.logout()
+
+    assert not store.path.exists()
+    with pytest.raises(NotLoggedIn):
+        bookstore.me()
+
+
+def test_a_file_that_holds_no_tokens_is_as_good_as_none(bookstore: Bookstore, store: FileStore) -> None:
+    name = bookstore.me().name
+    store.path.write_text('{"name":')
+
+    with pytest.raises(NotLoggedIn):
+        bookstore.me()
+    assert bookstore.login(name, PASSWORD).me().name == name
+
+
+def test_an_old_token_is_replaced_and_who_comes_late_takes_the_new_one(
+    bookstore: Bookstore, client_of: Callable[..., Bookstore], store: FileStore
+) -> None:
+    first = store.load()
+    assert first
+    store.save(dataclasses.replace(first, expires_at=0))
+
+    assert bookstore.me() == client_of(store).me()
+
+    second = store.load()
+    assert second
+    assert second.refresh_token != first.refresh_token
+    store.save(dataclasses.replace(second, access_token=first.access_token[:-1]))  # which is refused
+    assert len(bookstore.sessions()) == 1
+
+
+def test_a_session_that_was_ended_elsewhere_asks_for_a_login(
+    bookstore: Bookstore, client_of: Callable[..., Bookstore]
+) -> None:
+    other = client_of().login(bookstore.me().name, PASSWORD)
+    (ended,) = [session.id for session in other.sessions() if not session.current]
+
+    other.end_session(ended)
+
+    with pytest.raises(NotLoggedIn):
+        bookstore.me()
+    with pytest.raises(errors.NotFound):
+        other.end_session(ended)
+
+
+def test_a_shelf_goes_in_and_out_as_a_file(bookstore: Bookstore) -> None:
+    assert bookstore.import_books(io.BytesIO(FILE), dry_run=True).created == 2
+    assert list(bookstore.books()) == []
+    assert dataclasses.astuple(bookstore.import_books(io.BytesIO(FILE))) == (2, 0)
+    assert b"".join(bookstore.export_books()) == FILE
+    lines = b"".join(bookstore.export_books("ndjson"))
+    assert dataclasses.astuple(bookstore.import_books(io.BytesIO(lines), "ndjson")) == (0, 2)

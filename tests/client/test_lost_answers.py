@@ -1,0 +1,74 @@
+"""The client behind a network that loses requests and answers: all is done, and once."""
+
+import dataclasses
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+
+from bookstore_client import Bookstore, BookstoreError, FileStore
+
+from tests.api import new_session
+from tests.client.lossy_proxy import LossyProxy
+from tests.people import PASSWORD, new_name
+from tests.served import ServedPair
+
+PROCESSES, THREADS, BOOKS = 2, 4, 39  # books a thread: five operations for every three of them, 520 in all
+ATTEMPTS = 20  # so many that not all of them are lost by chance
+
+
+def fill(bookstore: Bookstore, store: FileStore, process: int, thread: int) -> list[str]:
+    """Put books on the shelf, change and remove some; return what went wrong."""
+    failures = []
+    for number in range(BOOKS):
+        try:
+            book = bookstore.add(f"{process} {thread} {number}", "Ann", "Press")
+            if number % 3 == 0:
+                bookstore.change(book, publisher=f"Press {number}")
+            if number % 3 == 1:
+                bookstore.remove(book)
+            if number % 20 == 0:
+                expire(store)
+        except BookstoreError as error:
+            failures.append(f"{process} {thread} {number}: {error!r}")
+    return failures
+
+
+def expire(store: FileStore) -> None:
+    """Let the access token count as old, so that the next request refreshes the session."""
+    with store.lock():
+        if tokens := store.load():
+            store.save(dataclasses.replace(tokens, expires_at=0))
+
+
+def work(auth_url: str, books_url: str, store: FileStore, process: int) -> list[str]:
+    """Let threads share a client; return what went wrong in any of them."""
+    bookstore = Bookstore(auth_url, books_url, store=store, attempts=ATTEMPTS, connect=new_session)
+    with ThreadPoolExecutor(THREADS) as threads:
+        failures = threads.map(lambda thread: fill(bookstore, store, process, thread), range(THREADS))
+        return [failure for each in failures for failure in each]
+
+
+def test_nothing_is_lost_or_done_twice(served_pair: ServedPair, store: FileStore) -> None:
+    ports = served_pair.ports
+    with (
+        LossyProxy(ports["auth"], requests=0.1, answers=0.2) as auth,
+        LossyProxy(ports["books"], requests=0.04, answers=0.08) as books,
+    ):
+        bookstore = Bookstore(auth.url, books.url, store=store, attempts=ATTEMPTS, connect=new_session)
+        bookstore.register(new_name(), PASSWORD)
+        jobs = [(auth.url, books.url, store, process) for process in range(PROCESSES)]
+        with multiprocessing.get_context("fork").Pool(PROCESSES) as pool:
+            failures = pool.starmap(work, jobs)
+        lost = [*auth.lost.values(), *books.lost.values()]
+        auth.lose_nothing()
+        books.lose_nothing()
+        found = sorted((book.name, book.publisher) for book in bookstore.books())
+
+    assert failures == [[]] * PROCESSES
+    assert min(lost) > 0
+    assert found == sorted(
+        (f"{process} {thread} {number}", "Press" if number % 3 else f"Press {number}")
+        for process in range(PROCESSES)
+        for thread in range(THREADS)
+        for number in range(BOOKS)
+        if number % 3 != 1
+    )
