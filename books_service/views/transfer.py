@@ -38,6 +38,12 @@ blueprint = shelf_blueprint("transfer", "The whole shelf as a file, out and in")
 BOOK = [getattr(ERIC, member) for member in MEMBERS]
 EXAMPLES = {name: (form.head + form.write([BOOK])).decode() for name, form in IMPORTED.items()}
 
+FILE = (
+    "A file of up to 16 MiB and a million records, in UTF-8; CSV also in UTF-16 with a byte order mark."
+    " The first line of CSV names the columns, in any order; `book_prize` may be missing."
+    " NDJSON has a book a line, with the members of `POST /books`."
+)
+
 
 def init_app(app: Flask, settings: BooksSettings) -> None:
     """Let exports, and long files, take a quarter of a worker's threads each: a slow client holds one.
@@ -109,6 +115,7 @@ def preferred() -> Format:
 @blueprint.operation(
     "POST /books/import",
     files=EXAMPLES,
+    file_description=FILE,
     responses={200: importing.ImportResult(99, 1)},
     errors=[ShelfFull, NotUtf8, TooManyRecords],
 )

@@ -23,8 +23,8 @@ References = Mapping[tuple[Any, JsonSchemaMode], Json]
 REFERENCE = "#/components/schemas/"
 VARIABLE = re.compile(r"<(?:(\w+):)?(\w+)>")
 DESCRIPTION = (
-    "JSON in UTF-8 both ways, save for files of books. Every error is `application/problem+json` (RFC 9457)."
-    " Members and query parameters that are not listed here are refused with 422."
+    "Bodies are JSON in UTF-8, unless a route names another type. Every error is `application/problem+json`"
+    " (RFC 9457). Members and query parameters that are not listed here are refused with 422."
 )
 TEXT = {"type": "string"}
 NUMBER = {"type": "integer"}
@@ -122,6 +122,8 @@ def _variables(app: Flask, rule: str) -> Json:
 
 def _operation(operation: Operation, references: References) -> Json:
     summary, _, description = (inspect.getdoc(operation.view) or "").partition("\n\n")
+    if operation.successor:
+        description = f"Deprecated: the same as `{operation.successor}`."
     where = {"pointer": "/price"} if "body" in operation.models else {"parameter": "page"}
     responses = {status: _error(status, cases, where) for status, cases in _errors(operation).items()}
     for status, example in operation.responses.items():
@@ -131,7 +133,7 @@ def _operation(operation: Operation, references: References) -> Json:
         "summary": summary.replace("\n", " "),
         "description": description.replace("\n", " "),
         "operationId": operation.name,
-        "deprecated": operation.is_legacy,
+        "deprecated": bool(operation.successor),
         "parameters": _parameters(operation),
         "requestBody": _request_body(operation, references),
         "responses": {str(status): responses[status] for status in sorted(responses)},
@@ -197,10 +199,15 @@ def _files(examples: Mapping[str, str]) -> Json:
 def _request_body(operation: Operation, references: References) -> Json:
     model = operation.models.get("body")
     if model is None:
-        return {"required": True, "content": _files(operation.files)} if operation.files else {}
+        return _file_body(operation) if operation.files else {}
     examples = {name: field.examples[0] for name, field in model.model_fields.items() if field.examples}
     content = {"schema": references[model, "validation"], "example": examples}
     return {"required": not operation.body_if, "content": dict.fromkeys(operation.body_types, content)}
+
+
+def _file_body(operation: Operation) -> Json:
+    content = _files(operation.files)
+    return {"required": True, "description": operation.file_description, "content": content}
 
 
 def _parameters(operation: Operation) -> list[Json]:

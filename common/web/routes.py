@@ -60,19 +60,21 @@ class Operation:
     body_types: Collection[str] = (JSON,)
     body_if: Condition | None = None  # without it there is always a body
     files: Mapping[str, str] = field(default_factory=dict)  # an example of each, by media type
-    legacy: str | None = None  # a second, deprecated path
-    is_legacy: bool = False
+    file_description: str = ""
+    legacy: str = ""  # a second, deprecated path
+    successor: str = ""  # of a deprecated address: the one to use
 
     def __call__(self, view: View) -> View:
         self.view = view
-        self.name = f"{view.__name__}_legacy" if self.is_legacy else view.__name__
+        self.name = f"{view.__name__}_legacy" if self.successor else view.__name__
         self.method, self.rule = self.address.split(" ")
         self.models = models_of(view)
         read = reading(view, self.body_types, self.body_if)
         self.blueprint.add_url_rule(self.rule, self.name, read, methods=[self.method])
         self.blueprint.operations.append(self)
         if self.legacy:
-            replace(self, address=f"{self.method} {self.legacy}", legacy=None, is_legacy=True)(view)
+            address = f"{self.method} {self.legacy}"
+            replace(self, address=address, legacy="", successor=self.address)(view)
         return view
 
 

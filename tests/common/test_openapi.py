@@ -178,12 +178,21 @@ def test_files_and_patches_have_their_media_types(document: Document) -> None:
     routes: dict[str, Any] = dict(operations(document))
     patch = routes["patch /books/{book_id}"]["requestBody"]["content"]
     exported = routes["get /books/export"]["responses"]["200"]["content"]
-    imported = routes["post /books/import"]["requestBody"]["content"]
+    file = routes["post /books/import"]["requestBody"]
 
     assert list(patch) == ["application/merge-patch+json", "application/json"]
     assert patch["application/merge-patch+json"] == patch["application/json"]
     assert set(exported) == {"text/csv", "application/x-ndjson"}
-    assert set(imported) == {*exported, "application/vnd.ms-excel"}
+    assert set(file["content"]) == {*exported, "application/vnd.ms-excel"}
+    assert "first line of CSV" in file["description"]
+
+
+@on_books
+def test_the_address_of_the_tutorial_is_deprecated_for_the_one_to_use(document: Document) -> None:
+    deprecated = {route: each for route, each in operations(document) if each.get("deprecated")}
+
+    assert [*deprecated] == ["post /book"]
+    assert "`POST /books`" in deprecated["post /book"]["description"]
 
 
 @on_books
