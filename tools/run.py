@@ -25,11 +25,13 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 from dotenv import load_dotenv  # noqa: E402
 
 from auth_service.settings import AuthSettings  # noqa: E402
-from books_service.settings import LOOPBACK, BooksSettings  # noqa: E402
+from books_service.settings import BooksSettings  # noqa: E402
 from common.settings import Settings  # noqa: E402
 from common.tokens.keys import load_keys  # noqa: E402
+from tools.page import page_port, url  # noqa: E402
 from tools.supervisor import Supervisor, say  # noqa: E402
 
+PAGE_HOST = "127.0.0.1"  # of this machine alone, whatever HOST says: the services see its address only
 PREPARATION = ("auth_service keys init", "auth_service db upgrade", "books_service db upgrade")
 DIRECTLY = build_opener(ProxyHandler({}))
 TRACE = "Traceback (most recent call last):"
@@ -41,37 +43,38 @@ def main() -> None:
     os.umask(0o077)  # the databases hold password hashes: they are their owner's, whatever the folder allows
     load_dotenv(ROOT / ".env")  # as flask does for its commands; what is set already stays
     services = AuthSettings.read(), BooksSettings.read()
+    os.environ["PAGE_PORT"] = str(page_port())  # for the Procfile
     check_ports(*services)
     check_data_folder(services[0].data_dir)
     for command in PREPARATION:
         run(*command.split())
     load_keys(services[0])
-    auth, books = map(url, services)
+    page, auth, books = f"http://{PAGE_HOST}:{page_port()}", *map(url, services)
     with Supervisor() as supervisor:
-        while supervisor.is_running() and not (is_ready(auth) and is_ready(books)):
+        while supervisor.is_running() and not all(map(answers, (page, f"{auth}/readyz", f"{books}/readyz"))):
             time.sleep(0.1)
         if supervisor.is_running():
-            ready = f"Ready: auth is at {auth}, books at {books}, each with its /docs; Ctrl-C stops them."
-            say(ready.encode() + b"\n")
+            where = f"the page is at {page}, auth at {auth}, books at {books}, each with its /docs"
+            say(f"Ready: {where}; Ctrl-C stops them.\n".encode())
         supervisor.wait()
     sys.exit(f"make run: {supervisor.ended} ended")
 
 
 def check_ports(*services: Settings) -> None:
     """See that every port is free: what shares its port would not notice another pair."""
+    ports = [("PAGE_PORT", PAGE_HOST, page_port())]
+    for service in services:
+        name = service.service.upper()
+        ports.append((f"{name}_PORT", service.host, service.port))
+        ports.append((f"{name}_METRICS_PORT", service.metrics_host, service.metrics_port))
     with ExitStack() as sockets:
-        for service in services:
-            name = service.service.upper()
-            for setting, host, port in (
-                (f"{name}_PORT", service.host, service.port),
-                (f"{name}_METRICS_PORT", service.metrics_host, service.metrics_port),
-            ):
-                try:
-                    family = AF_INET6 if ":" in host else AF_INET
-                    sockets.enter_context(create_server((host, port), family=family))
-                except OSError as error:
-                    reason = (error.strerror or str(error)).partition(" (while")[0].lower()
-                    sys.exit(f"make run: port {port} of {host}: {reason} ({setting})")
+        for setting, host, port in ports:
+            try:
+                family = AF_INET6 if ":" in host else AF_INET
+                sockets.enter_context(create_server((host, port), family=family))
+            except OSError as error:
+                reason = (error.strerror or str(error)).partition(" (while")[0].lower()
+                sys.exit(f"make run: port {port} of {host}: {reason} ({setting})")
 
 
 def check_data_folder(folder: Path) -> None:
@@ -93,14 +96,9 @@ def run(package: str, *words: str) -> None:
         sys.exit(f"make run: {package} {' '.join(words)}: {complaint}")
 
 
-def url(service: Settings) -> str:
-    host = LOOPBACK.get(service.host, service.host)
-    return f"http://[{host}]:{service.port}" if ":" in host else f"http://{host}:{service.port}"
-
-
-def is_ready(url: str) -> bool:
-    """Tell whether the service at `url` answers `/readyz` with 200."""
-    with suppress(OSError, HTTPException), DIRECTLY.open(f"{url}/readyz", timeout=2) as answer:
+def answers(url: str) -> bool:
+    """Tell whether a GET of `url` is answered with 200."""
+    with suppress(OSError, HTTPException), DIRECTLY.open(url, timeout=2) as answer:
         return bool(answer.status == 200)
     return False
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 HONCHO = [sys.executable, "-m", "honcho", "--no-prefix", "--env", os.devnull, "start"]
-PROCESSES = 3  # lines of the Procfile
+PROCESSES = 4  # lines of the Procfile
 STARTED = re.compile(rb"\w+\.1 started \(pid=(\d+)\)")
 STOPPED = re.compile(rb"(\w+)\.1 stopped")
 START_WAIT = 10  # seconds for honcho to start them

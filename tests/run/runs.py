@@ -16,7 +16,7 @@ from tests.ports import free_port
 from tests.programs import ROOT
 
 WAIT = 60  # seconds for anything to happen, on a busy machine
-PORTS = ("AUTH_PORT", "BOOKS_PORT", "AUTH_METRICS_PORT", "BOOKS_METRICS_PORT")
+PORTS = ("PAGE_PORT", "AUTH_PORT", "BOOKS_PORT", "AUTH_METRICS_PORT", "BOOKS_METRICS_PORT")
 
 
 def heed_signals() -> None:

@@ -55,6 +55,8 @@ def test_it_makes_the_data_and_says_where_they_are_and_a_second_start_goes_on(ru
     run.start()
     line = run.wait_ready()
 
+    assert run.url("PAGE") in line
+    assert "<title>Bookstore</title>" in api.get(run.url("PAGE"), timeout=WAIT).text
     for service in ("AUTH", "BOOKS"):
         assert run.url(service) in line
         assert api.get(run.url(service) + "/readyz", timeout=WAIT).status_code == 200
@@ -136,7 +138,13 @@ def test_killing_it_ends_the_services(prepared: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "name"), [("books_service:create_app()", "books"), ("follow", "follower"), ("honcho", "honcho")]
+    ("word", "name"),
+    [
+        ("tools.page:create_app()", "page"),
+        ("books_service:create_app()", "books"),
+        ("follow", "follower"),
+        ("honcho", "honcho"),
+    ],
 )
 def test_one_that_dies_ends_the_others(prepared: Run, word: str, name: str) -> None:
     run = prepared

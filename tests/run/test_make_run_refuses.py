@@ -23,6 +23,7 @@ def assert_refused(run: Run, complaint: str) -> None:
     [
         ("JWT_SECRET", "short", "shorter than 32 bytes"),  # it stands in place of the key file
         ("AUTH_PORT", "http", "AUTH_PORT"),
+        ("PAGE_PORT", "http", "PAGE_PORT"),
         ("BOOKS_PORT", "{AUTH_PORT}", "BOOKS_PORT"),
         ("DATA_DIR", "/proc", "DATA_DIR"),  # where not even root makes a file
     ],
