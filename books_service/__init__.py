@@ -2,14 +2,14 @@
 
 from flask import Flask
 
-from books_service import cli
-from books_service.feed import revocations
 from books_service.models import db
 from books_service.settings import BooksSettings
+from books_service.shelf.erasure import USER_DATA
 from books_service.views import books, listing, transfer
-from books_service.views.blueprint import RowId
 from common import health
 from common.app import Service, add_common_parts, add_routes
+from common.feed import cli, revocations
+from common.resources.ids import RowId
 
 
 def create_app(settings: BooksSettings | None = None) -> Flask:
@@ -18,10 +18,10 @@ def create_app(settings: BooksSettings | None = None) -> Flask:
     app = Service(__name__, static_folder=None)
     add_common_parts(app, settings)
     db.init_database(app, settings)
-    cache = revocations.init_app(app, settings)
+    cache = revocations.init_app(app, db, settings)
     health.init_app(app, db, checks={"feed": cache.state, "feed_age": cache.age})
     transfer.init_app(app, settings)
-    cli.init_app(app)
+    cli.init_app(app, USER_DATA)
     app.url_map.converters["row"] = RowId
     add_routes(app, blueprints=[health.blueprint, books.blueprint, listing.blueprint, transfer.blueprint])
     return app

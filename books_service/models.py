@@ -1,4 +1,4 @@
-"""The tables of books, of shelves, and of auth's events."""
+"""The tables of books and of shelves."""
 
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from common.db.columns import CodePointText, RowId, UtcDateTime
 from common.db.engine import Database
+from common.feed.models import add_feed_tables
 
 
 class BooksBase(DeclarativeBase):
@@ -86,46 +87,4 @@ class IdempotencyKey(BooksBase):
     __table_args__: tuple[Any, ...] = (Index("ix_idempotency_keys_owner", "owner", "made_at"),)
 
 
-class FeedState(BooksBase):
-    """The one row that says how far auth's feed is applied, and when auth last answered."""
-
-    __tablename__ = "feed"
-
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    cursor: Mapped[int] = mapped_column(BigInteger)  # the id of the last event that was applied
-    position: Mapped[int] = mapped_column(BigInteger)  # of the newest row of the two tables below
-    heard_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    event_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when auth wrote the last event,
-    applied_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # and when it was applied here
-    sessions_ended: Mapped[int] = mapped_column(BigInteger)  # events applied
-    users_deleted: Mapped[int] = mapped_column(BigInteger)
-
-
-class EndedSession(BooksBase):
-    """A session whose tokens are refused, for as long as one of them could be alive."""
-
-    __tablename__ = "ended_sessions"
-
-    sid: Mapped[str] = mapped_column(Text, primary_key=True)
-    until: Mapped[datetime] = mapped_column(UtcDateTime)
-    position: Mapped[int] = mapped_column(BigInteger, index=True)
-
-
-class DeletedUser(BooksBase):
-    """A user who gets no further book, ever; from `swept_at` on there is none left that came late."""
-
-    __tablename__ = "deleted_users"
-
-    public_id: Mapped[str] = mapped_column(Text, primary_key=True)
-    position: Mapped[int] = mapped_column(BigInteger, index=True)
-    deleted_at: Mapped[datetime] = mapped_column(UtcDateTime)  # here
-    swept_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-
-    __table_args__: tuple[Any, ...] = (
-        Index(
-            "ix_deleted_users_unswept",
-            "deleted_at",
-            postgresql_where=swept_at.is_(None),
-            sqlite_where=swept_at.is_(None),
-        ),
-    )
+add_feed_tables(BooksBase.metadata)

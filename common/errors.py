@@ -42,6 +42,14 @@ class NotFound(DomainError):
     code = "not-found"
 
 
+class PreconditionFailed(DomainError):
+    """What is to be changed or read is not the version that the request names."""
+
+    status = 412
+    code = "precondition-failed"
+    message = "precondition failed"
+
+
 class TokenRejected(DomainError):
     """The token does not let anybody in; `reason` goes to log and metrics, not to the client."""
 

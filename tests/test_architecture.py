@@ -38,9 +38,12 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("other",),  # rules that need no room, such as names.py
         ("models", "settings"),
     ),
-    "books_service": (ENTRANCES, ("views", "cli"), ("shelf", "feed", "transfer"), ("models", "settings")),
+    "books_service": (ENTRANCES, ("views", "cli"), ("shelf", "transfer"), ("models", "settings")),
     "common": (
-        ("__init__", "app", "health", "cli"),
+        ("__init__", "app"),
+        ("resources",),
+        ("feed",),
+        ("health", "cli"),
         ("web", "server"),
         ("db", "tokens"),
         ("ops",),
@@ -51,7 +54,6 @@ BESIDE = {
     ("users", "sessions"),
     ("users", "passwords"),
     ("users", "throttle"),
-    ("feed", "shelf"),
     ("transfer", "shelf"),
     ("settings", "proxies"),
     ("other", "other"),

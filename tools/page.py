@@ -10,7 +10,8 @@ from flask import Flask, Response
 from werkzeug.middleware.http_proxy import ProxyMiddleware
 
 from auth_service.settings import AuthSettings
-from books_service.settings import LOOPBACK, BooksSettings
+from books_service.settings import BooksSettings
+from common.feed.settings import LOOPBACK
 from common.settings import Environment, Settings
 
 PAGE = Path(__file__).parents[1] / "client/web"

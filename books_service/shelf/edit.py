@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, update
 from books_service.models import Book, Shelf, db
 from books_service.shelf.find import COUNT_BOOKS, MEMBERS, SELECT_BOOK, BookPayload, find_book, select_book
 from books_service.shelf.put import INSERT_COLUMNS, duplicates_refused, folded_columns
-from common.errors import DomainError
+from common.errors import PreconditionFailed
 
 EtagCheck = Callable[[str], bool]  # whether a book of this entity tag may be changed
 
@@ -32,12 +32,6 @@ DELETE = delete(Book).where(Book.owner == bindparam("owner"), Book.id == bindpar
 LOCK_SHELF = COUNT_BOOKS.with_for_update()
 LOCK_BOOK = SELECT_BOOK.with_for_update()
 GIVE_ROOM = update(Shelf).where(Shelf.owner == bindparam("shelf")).values(books=Shelf.books - 1)
-
-
-class PreconditionFailed(DomainError):
-    status = 412
-    code = "precondition-failed"
-    message = "precondition failed"
 
 
 def update_book(owner: str, book_id: int, members: Mapping[str, Any], is_expected: EtagCheck) -> BookPayload:

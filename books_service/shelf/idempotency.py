@@ -119,7 +119,7 @@ def put_book_once(owner: str, key: str, book: Mapping[str, Any], *, capacity: in
     return created, False
 
 
-def purge_keys(connection: Connection, *, now: datetime) -> None:
+def purge_keys(connection: Connection, now: datetime) -> None:
     """Delete, for the follower, the keys that no request has purged."""
     if is_plausible(now):
         connection.execute(REDATE, {"now": now})

@@ -15,10 +15,11 @@ from sqlalchemy import Connection, bindparam, exists, insert, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
-from books_service.models import Book, DeletedUser, Shelf, db
+from books_service.models import Book, Shelf, db
 from books_service.shelf.find import COLUMNS, MEMBERS, BookPayload
 from common.db.engine import is_duplicate
 from common.errors import DomainError, TokenRevoked
+from common.feed.models import DeletedUser
 
 QUOTES = dict.fromkeys(map(ord, "‘’‚‛"), "'") | dict.fromkeys(map(ord, "“”„‟"), '"')
 INSERT_COLUMNS = tuple(name for name in Book.__table__.c.keys() if name != "id")  # noqa: SIM118 - no mapping

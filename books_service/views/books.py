@@ -6,12 +6,14 @@ from typing import Annotated, Any
 from flask import Response
 from pydantic import MISSING, Field, JsonValue
 
-from books_service.shelf.edit import PreconditionFailed, remove_book, update_book
+from books_service.shelf.edit import remove_book, update_book
 from books_service.shelf.find import BookNotFound, BookPayload, find_book
 from books_service.shelf.idempotency import KeyReused, RequestInProgress, TooManyKeys, put_book_once
 from books_service.shelf.put import DuplicateBook, ShelfFull, put_book
-from books_service.views.blueprint import ERIC, capacity, owner, shelf_blueprint
-from books_service.views.etags import Preconditions
+from books_service.views.shelf import ERIC, capacity
+from common.errors import PreconditionFailed
+from common.resources.etags import Preconditions
+from common.resources.owned import owned_blueprint, owner
 from common.web.field_types import Schema, Text, WholeNumber
 from common.web.parsing import MERGE_PATCH
 from common.web.responses import JSON, empty_response, json_response
@@ -19,7 +21,7 @@ from common.web.responses import JSON, empty_response, json_response
 ETAG = {"ETag": "The version of the book: another one after every change (RFC 9110 section 8.8.3)."}
 REPLAYED = {"Idempotency-Replayed": "`true` if the answer is that of an earlier request with this key."}
 
-blueprint = shelf_blueprint("books", "The books of the user whom the token names")
+blueprint = owned_blueprint("books", "The books of the user whom the token names")
 
 BookText = Annotated[Text, Field(max_length=200)]
 Prize = Annotated[int, Field(ge=0, le=2**31 - 1, examples=[12]), WholeNumber]

@@ -10,8 +10,9 @@ from pydantic import MISSING, Field
 from books_service.shelf.find import BookPayload
 from books_service.shelf.list import Sort, cursor_scope, find_page
 from books_service.shelf.search import FILTERED, search_for
-from books_service.views.blueprint import ERIC, owner, shelf_blueprint
 from books_service.views.books import BookText
+from books_service.views.shelf import ERIC
+from common.resources.owned import owned_blueprint, owner
 from common.web.cursors import PageCursor, page_start, write_cursor
 from common.web.field_types import PageSize, PlainText, Schema
 from common.web.guard import verifier
@@ -28,7 +29,7 @@ WORDS = (
 
 WHOLE = "The whole value, in any case."
 
-blueprint = shelf_blueprint("shelf", "All books of the user, a page at a time")
+blueprint = owned_blueprint("shelf", "All books of the user, a page at a time")
 
 
 class ListQuery(Schema):

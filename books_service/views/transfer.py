@@ -21,10 +21,11 @@ from books_service.transfer.bulk import export
 from books_service.transfer.formats import BY_TYPE, CSV, FORMATS, IMPORTED, Format
 from books_service.transfer.lines import Lines, TooManyRecords
 from books_service.transfer.rows import Rows
-from books_service.views.blueprint import ERIC, capacity, owner, shelf_blueprint
 from books_service.views.books import NewBook
+from books_service.views.shelf import ERIC, capacity
 from common.errors import InvalidRequest
 from common.ops.limits import ConcurrencyLimit
+from common.resources.owned import owned_blueprint, owner
 from common.web.field_types import Digits, Schema
 from common.web.parsing import MAX_BODY, FieldError, NotUtf8, read_body, read_media_type
 from common.web.responses import json_response
@@ -33,7 +34,7 @@ MAX_FILE = 16 * 1024 * 1024  # bytes
 OF_ONE_USER = 2  # exports, and long files, at once in a worker: nobody takes all places
 USERS = 4096  # whose limits a worker remembers: more than it can have at work
 
-blueprint = shelf_blueprint("transfer", "The whole shelf as a file, out and in")
+blueprint = owned_blueprint("transfer", "The whole shelf as a file, out and in")
 
 BOOK = [getattr(ERIC, member) for member in MEMBERS]
 EXAMPLES = {name: (form.head + form.write([BOOK])).decode() for name, form in IMPORTED.items()}

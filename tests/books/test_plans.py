@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects import postgresql, sqlite
 
-from books_service.feed import events as feed
-from books_service.shelf import edit, find, put
+from books_service.shelf import edit, erasure, find, put
 from books_service.shelf.list import BY_ID, QueryShape, Range, statement
 from books_service.transfer import bulk
 from tests.books.reading import SORTS
@@ -136,7 +135,7 @@ def test_a_sorted_page_is_read_from_where_it_begins(table: Connection, sort: str
 
 
 @every("mode", [GENERIC, CUSTOM])
-@every("hot", [find.SELECT_BOOK, edit.LOCK_BOOK, edit.UPDATE, edit.DELETE, feed.DELETE_BOOKS])
+@every("hot", [find.SELECT_BOOK, edit.LOCK_BOOK, edit.UPDATE, edit.DELETE, erasure.DELETE_BOOKS])
 def test_books_are_looked_up_by_owner_and_id(table: Connection, hot: ClauseElement, mode: str) -> None:
     node = nodes(plan(table, hot, mode, **BOOK))[-1]
 
@@ -147,8 +146,8 @@ def test_books_are_looked_up_by_owner_and_id(table: Connection, hot: ClauseEleme
 @every("mode", [GENERIC, CUSTOM])
 def test_books_are_found_in_order_to_be_deleted(table: Connection, mode: str) -> None:
     with table.transaction():
-        table.execute(str(feed.IN_ORDER))
-        limit, scan = nodes(plan(table, feed.FIND_BOOKS, mode))
+        table.execute(str(erasure.IN_ORDER))
+        limit, scan = nodes(plan(table, erasure.FIND_BOOKS, mode))
 
     assert limit["Node Type"] == "Limit"
     assert scan["Index Name"] == "pk_books"

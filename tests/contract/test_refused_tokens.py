@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from books_service.feed import events as feed
-from books_service.feed.events import FeedEvent
 from books_service.models import db
+from books_service.shelf.erasure import USER_DATA
+from common.feed import events as feed
+from common.feed.events import FeedEvent
 from tests import api
 from tests.auth.logins import assert_refused
 from tests.feed.ends import disable, leave, log_out, session_of
@@ -29,7 +30,7 @@ def hear(pair: Pair, kind: str, **members: str) -> None:
     app = pair.apps["books"]
     with app.app_context():
         with db.read() as connection:
-            feed.apply(connection, [event], cursor=0, now=now)
+            feed.apply(connection, USER_DATA, [event], cursor=0, now=now)
         app.extensions["revocations"].refresh()
 
 

@@ -5,9 +5,9 @@ from typing import Self
 
 import pytest
 
-from books_service.feed.client import FeedClient
-from books_service.feed.follower import Follower
-from books_service.models import db
+from common.feed.cli import database
+from common.feed.client import FeedClient
+from common.feed.follower import Follower
 from common.tokens.keys import load_keys
 from tests.api import new_session
 from tests.pair import Pair
@@ -21,17 +21,18 @@ def pair(own_pair: Pair) -> Pair:
     return own_pair.start()
 
 
-def client_of(pair: Pair) -> FeedClient:
-    """Return the feed as a follower of the pair reads it, in this process."""
-    keys = load_keys(pair.apps["books"].extensions["settings"])
-    return FeedClient(pair.url("auth"), keys, new_session())
+def client_of(pair: Pair, service: str = "books") -> FeedClient:
+    """Return the feed as a follower of the service reads it, in this process."""
+    keys = load_keys(pair.apps[service].extensions["settings"])
+    return FeedClient(pair.url("auth"), keys, service=service, session=new_session())
 
 
-def follow_once(pair: Pair) -> None:
+def follow_once(pair: Pair, service: str = "books") -> None:
     """Poll auth once, as a follower that has just started, and apply what comes."""
-    app = pair.apps["books"]
-    with app.app_context(), db.read() as connection:
-        Follower(app.extensions["settings"], client_of(pair)).poll(connection)
+    app, client = pair.apps[service], client_of(pair, service)
+    with app.app_context(), database().read() as connection:
+        follower = Follower(app.extensions["settings"], client, database(), app.extensions["user_data"])
+        follower.poll(connection)
 
 
 class Followers:

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 import time_machine
 
-from books_service.feed.revocations import RevocationCache
+from books_service.models import db as books_db
+from common.feed.revocations import RevocationCache
 from common.tokens.access import verify
 from common.tokens.keys import read_keys
 from tests import api
@@ -84,7 +85,7 @@ def test_a_database_that_was_away_is_read_again(pair: Pair, log: Log, postgres: 
 def test_what_a_fast_clock_forgot_is_known_again_once_it_is_set(pair: Pair, shelves: Shelves) -> None:
     now, person, another = datetime.now(UTC), register(pair), register(pair)
     claims = verify(person.token, read_keys(pair.folder / "keys.json"), now=now.timestamp())
-    revocations = RevocationCache(shelves.app, shelves.app.extensions["settings"])
+    revocations = RevocationCache(shelves.app, books_db, shelves.app.extensions["settings"])
 
     def refusal(at: datetime) -> str | None:
         with shelves.app.app_context(), time_machine.travel(at, tick=False):

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, text
 
-from books_service.feed import events as feed
-from books_service.feed.events import FeedEvent
 from books_service.models import Book, IdempotencyKey
-from books_service.shelf import idempotency
+from books_service.shelf import erasure, idempotency
+from books_service.shelf.erasure import USER_DATA
 from books_service.shelf.put import put_book
 from common.errors import TokenRejected
+from common.feed import events as feed
+from common.feed.events import FeedEvent
 from tests.feed.tellers import Shelves
 from tests.pair import Pair
 from tests.people import assert_problem, book, register
@@ -43,12 +44,12 @@ def session_end(number: int) -> FeedEvent:
 
 def apply(shelves: Shelves, *events: FeedEvent, cursor: int = 0, now: datetime = NOW) -> None:
     with shelves.connect() as connection:
-        feed.apply(connection, events, cursor=cursor, now=now)
+        feed.apply(connection, USER_DATA, events, cursor=cursor, now=now)
 
 
 def sweep(shelves: Shelves, *, now: datetime) -> int:
     with shelves.connect() as connection:
-        return feed.sweep(connection, now=now)
+        return feed.sweep(connection, USER_DATA, now=now)
 
 
 def put(shelves: Shelves, owner: str, members: dict[str, Any]) -> None:
@@ -94,13 +95,13 @@ def test_keys_go_at_once_and_the_shelf_itself_later(shelves: Shelves) -> None:
 
 def test_more_keys_and_books_than_a_batch_go_at_once_or_are_swept_after_a_crash(shelves: Shelves) -> None:
     owner = str(uuid.uuid4())
-    shelves.fill(owner, 2 * feed.BATCH + 1)
-    add_keys(shelves, owner, [timedelta()] * (2 * feed.BATCH + 1))
+    shelves.fill(owner, 2 * erasure.BATCH + 1)
+    add_keys(shelves, owner, [timedelta()] * (2 * erasure.BATCH + 1))
 
     apply(shelves, deletion(owner))
 
     assert left_of(shelves, owner) == NOTHING
-    shelves.fill(owner, 2 * feed.BATCH + 1)  # as if it had ended between two batches
+    shelves.fill(owner, 2 * erasure.BATCH + 1)  # as if it had ended between two batches
     assert sweep(shelves, now=NOW + timedelta(minutes=1)) == 1
     assert left_of(shelves, owner) == NOTHING
 
@@ -219,6 +220,6 @@ def test_old_keys_of_requests_are_forgotten(shelves: Shelves) -> None:
     add_keys(shelves, "somebody", ages)
 
     with shelves.connect() as connection:
-        idempotency.purge_keys(connection, now=NOW)
+        idempotency.purge_keys(connection, NOW)
 
     assert shelves.execute("SELECT key FROM idempotency_keys") == [(str(many),)]

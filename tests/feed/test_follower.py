@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from books_service.feed.client import AuthUnavailable, ResetNeeded, parse_page
+from common.feed.client import AuthUnavailable, ResetNeeded, parse_page
 from tests import api
 from tests.cases import every
 from tests.feed import followers

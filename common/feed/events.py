@@ -5,20 +5,20 @@ which is changed first in the transaction of the effects, and only if it is as i
 changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, select, text, update
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects import postgresql
 
-from books_service.models import Book, DeletedUser, EndedSession, FeedState, IdempotencyKey, Shelf
 from common.db.engine import transaction
+from common.feed.models import DeletedUser, EndedSession, FeedState
 
 SESSION_ENDED = "session.ended"
 USER_DELETED = "user.deleted"
-BATCH = 500  # rows of a table that are found and deleted in one go
-# A statement that began before a user was deleted does not see it: its books may come after. It lasts at most
+BATCH = 500  # users that are swept after in one go
+# A statement that began before a user was deleted does not see it: its rows may come after. It lasts at most
 # 2.5 s, and then its transaction may be idle for 10 (common/db/connections.py).
 SWEEP_AFTER = timedelta(seconds=20)
 CLOCK_SKEW = timedelta(days=1)  # that an ended session is kept longer than needed: clocks are set, too
@@ -30,15 +30,6 @@ INSERT_USER = _user.on_conflict_do_update(
     index_elements=[DeletedUser.public_id],
     set_={name: _user.excluded[name] for name in ("position", "deleted_at", "swept_at")},
 )
-# An index has the order of what is deleted; to sort would be to read a shelf for each batch.
-IN_ORDER = text("SELECT set_config('enable_sort', 'off', true)")
-_owns_book = Book.owner == bindparam("owner")
-FIND_BOOKS = select(Book.id).where(_owns_book).order_by(Book.id).limit(BATCH)
-DELETE_BOOKS = delete(Book).where(_owns_book, Book.id.between(bindparam("first"), bindparam("last")))
-_owns_key = IdempotencyKey.owner == bindparam("owner")
-FIND_KEYS = select(IdempotencyKey.key).where(_owns_key).order_by(IdempotencyKey.key).limit(BATCH)
-DELETE_KEY = delete(IdempotencyKey).where(_owns_key, IdempotencyKey.key == bindparam("key"))
-DELETE_SHELF = delete(Shelf).where(Shelf.owner == bindparam("owner"))
 
 
 class CursorMoved(Exception):
@@ -57,19 +48,36 @@ class FeedEvent:
     public_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class UserData:
+    """What a service keeps of users; the functions get the connection of the follower, and the owner's id.
+
+    `delete_batch` deletes some rows in an open transaction, and returns whether there may be more. What a
+    request holds it leaves to the sweep, where it is called with True and waits.
+    """
+
+    delete_batch: Callable[[Connection, str, bool], bool]
+    before_sweep: Callable[[Connection, str], object] = lambda *_: None
+    purge: Callable[[Connection, datetime], object] = lambda *_: None  # of what has expired by that time
+
+
 def reset(connection: Connection) -> None:
     """Begin again with the first event that auth still keeps; applying one twice does no harm."""
     connection.execute(update(FeedState).values(cursor=0))
 
 
-def apply(connection: Connection, events: Sequence[FeedEvent], *, cursor: int, now: datetime) -> None:
+def apply(
+    connection: Connection, data: UserData, events: Sequence[FeedEvent], *, cursor: int, now: datetime
+) -> None:
     """Apply the events that follow `cursor`, all or nothing, or raise `CursorMoved`."""
     with transaction(connection):
         position = _advance(connection, events, cursor=cursor, now=now)
         placed = enumerate(events, position + 1)
-        unfinished = [event for place, event in placed if _apply_event(connection, event, place, now=now)]
+        unfinished = [
+            event for place, event in placed if _apply_event(connection, data, event, place, now=now)
+        ]
     for event in unfinished:
-        _erase(connection, event.public_id, waits=False)
+        _erase(connection, data, event.public_id, waits=False)
 
 
 def _advance(connection: Connection, events: Sequence[FeedEvent], *, cursor: int, now: datetime) -> int:
@@ -94,46 +102,29 @@ def _advance(connection: Connection, events: Sequence[FeedEvent], *, cursor: int
     return position - len(events)
 
 
-def _apply_event(connection: Connection, event: FeedEvent, position: int, *, now: datetime) -> bool:
-    """Record what ended; delete a batch of a deleted user's books, and return whether there may be more."""
+def _apply_event(
+    connection: Connection, data: UserData, event: FeedEvent, position: int, *, now: datetime
+) -> bool:
+    """Record what ended; delete a batch of a deleted user's rows, and return whether there may be more."""
     if event.type == SESSION_ENDED and event.until and event.until + CLOCK_SKEW > now:
         session = {"sid": event.sid, "until": event.until, "position": position}
         connection.execute(INSERT_SESSION, session)
     elif event.type == USER_DELETED:
         user = {"public_id": event.public_id, "position": position, "deleted_at": now, "swept_at": None}
         connection.execute(INSERT_USER, user)
-        return _delete_some(connection, event.public_id, waits=False)
+        return data.delete_batch(connection, event.public_id, False)
     return False
 
 
-def _delete_some(connection: Connection, owner: str, *, waits: bool) -> bool:
-    """Delete a batch of the owner's keys and of their books; return whether there may be more.
-
-    It looks first: a single statement (`IN (SELECT … LIMIT …)`) may look anew for each book of the owner.
-    A request may hold the row of its key for seconds: if the follower does not wait, it leaves that key to
-    the sweep.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(IN_ORDER)
-    find_keys = FIND_KEYS if waits else FIND_KEYS.with_for_update(skip_locked=True)
-    keys = connection.execute(find_keys, {"owner": owner}).scalars().all()
-    if keys:
-        connection.execute(DELETE_KEY, [{"owner": owner, "key": key} for key in keys])
-    books = connection.execute(FIND_BOOKS, {"owner": owner}).scalars().all()
-    if books:
-        connection.execute(DELETE_BOOKS, {"owner": owner, "first": books[0], "last": books[-1]})
-    return BATCH in (len(keys), len(books))
-
-
-def _erase(connection: Connection, owner: str, *, waits: bool) -> None:
+def _erase(connection: Connection, data: UserData, owner: str, *, waits: bool) -> None:
     """Delete what `owner` has, a batch a transaction."""
     has_more = True
     while has_more:
         with transaction(connection):
-            has_more = _delete_some(connection, owner, waits=waits)
+            has_more = data.delete_batch(connection, owner, waits)
 
 
-def sweep(connection: Connection, *, now: datetime) -> int:
+def sweep(connection: Connection, data: UserData, *, now: datetime) -> int:
     """Delete what came after its owner was deleted, and what a crash left; return how many were swept after.
 
     A user stays marked as not swept until then, whatever happens to the follower.
@@ -141,9 +132,8 @@ def sweep(connection: Connection, *, now: datetime) -> int:
     due = (DeletedUser.swept_at.is_(None), DeletedUser.deleted_at < now - SWEEP_AFTER)
     owners = connection.execute(select(DeletedUser.public_id).where(*due).limit(BATCH)).scalars().all()
     for owner in owners:
-        # Putting a book there takes this row: what began before the deletion has ended once the row is gone.
-        connection.execute(DELETE_SHELF, {"owner": owner})
-        _erase(connection, owner, waits=True)
+        data.before_sweep(connection, owner)
+        _erase(connection, data, owner, waits=True)
     if owners:
         connection.execute(update(DeletedUser).where(DeletedUser.public_id.in_(owners)).values(swept_at=now))
     return len(owners)

@@ -16,14 +16,14 @@ import structlog
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from books_service.feed import events as feed
-from books_service.feed import leader_lock
-from books_service.feed.client import WAIT, AuthUnavailable, FeedClient, ResetNeeded
-from books_service.feed.events import CursorMoved, FeedEvent
-from books_service.models import FeedState, db
-from books_service.settings import BooksSettings
-from books_service.shelf import idempotency
 from common.db.connections import SchemaNotCurrent
+from common.db.engine import Database
+from common.feed import events as feed
+from common.feed import leader_lock
+from common.feed.client import WAIT, AuthUnavailable, FeedClient, ResetNeeded
+from common.feed.events import CursorMoved, FeedEvent, UserData
+from common.feed.models import FeedState
+from common.feed.settings import FollowerSettings
 from common.tokens.keys import load_keys
 
 SHORTEST_WAIT = 0.2  # seconds: an empty response in less was no long poll
@@ -40,8 +40,10 @@ log = structlog.get_logger()
 class Follower:
     """Polls auth and applies its events, for as long as the connection holds."""
 
-    def __init__(self, settings: BooksSettings, auth: FeedClient) -> None:
+    def __init__(self, settings: FollowerSettings, auth: FeedClient, db: Database, data: UserData) -> None:
         self._auth = auth
+        self._db = db
+        self._data = data
         self._heartbeat = settings.follower_heartbeat
         self._backoff = FIRST_BACKOFF
         self._wait = 0  # the first poll only finds out whether auth is up
@@ -50,7 +52,7 @@ class Follower:
     def follow(self, connection: Connection) -> None:
         """Go on until the database fails."""
         self.touch_heartbeat()
-        with leader_lock.take(self._stand_by) as check_lock:
+        with leader_lock.take(self._db, self._stand_by) as check_lock:
             log.info("feed_followed", cursor=connection.execute(SELECT_CURSOR).scalar_one())
             while True:
                 self.touch_heartbeat()
@@ -86,7 +88,7 @@ class Follower:
             self._record_contact(connection)
             return
         try:
-            feed.apply(connection, events, cursor=cursor, now=datetime.now(UTC))
+            feed.apply(connection, self._data, events, cursor=cursor, now=datetime.now(UTC))
         except CursorMoved:
             log.warning("feed_cursor_moved", cursor=cursor)
         else:
@@ -101,11 +103,11 @@ class Follower:
     def _clean(self, connection: Connection) -> None:
         """Delete what came after its owner was deleted, and at times what has expired."""
         now = datetime.now(UTC)
-        if count := feed.sweep(connection, now=now):
+        if count := feed.sweep(connection, self._data, now=now):
             log.info("feed_swept", users=count)
         if time.monotonic() - self._purged_at > PURGE_EVERY:
             feed.purge_ended_sessions(connection, now=now)
-            idempotency.purge_keys(connection, now=now)
+            self._data.purge(connection, now)
             self._purged_at = time.monotonic()
 
     def back_off(self) -> None:
@@ -119,13 +121,14 @@ class Follower:
             self._heartbeat.touch()
 
 
-def run(settings: BooksSettings) -> NoReturn:
+def run(settings: FollowerSettings, db: Database, data: UserData) -> NoReturn:
     """Follow until TERM, on one connection for as long as it holds."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))  # at any moment: a transaction is whole or was none
     keys = load_keys(settings)
     keys.watch()
-    follower = Follower(settings, FeedClient(settings.auth_url, keys))
+    client = FeedClient(settings.auth_url, keys, service=settings.service)
+    follower = Follower(settings, client, db, data)
     while True:
         try:
             with db.read() as connection:

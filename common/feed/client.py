@@ -8,7 +8,7 @@ from itertools import pairwise
 import requests
 from pydantic import TypeAdapter, ValidationError
 
-from books_service.feed.events import SESSION_ENDED, USER_DELETED, FeedEvent
+from common.feed.events import SESSION_ENDED, USER_DELETED, FeedEvent
 from common.tokens.keys import Keys
 from common.tokens.service import issue_service_token
 
@@ -18,7 +18,7 @@ LIMIT = 100  # events in a response, and in a transaction
 CONNECT_TIMEOUT = 3.0  # seconds
 READ_TIMEOUT = WAIT + 5.0  # seconds of silence
 
-RESET = "auth's feed does not go on from here; run `flask --app books_service feed reset` to begin again"
+RESET = "auth's feed does not go on from here; run `flask --app {}_service feed reset` to begin again"
 
 
 class AuthUnavailable(Exception):
@@ -39,9 +39,12 @@ _page = TypeAdapter(FeedPage)
 
 
 class FeedClient:
-    """Auth's feed, over one connection that stays open, or in whatever way `session` sends requests."""
+    """Auth's feed as `service` reads it, over one connection, or in whatever way `session` sends requests."""
 
-    def __init__(self, url: str, keys: Keys, session: requests.Session | None = None) -> None:
+    def __init__(
+        self, url: str, keys: Keys, *, service: str, session: requests.Session | None = None
+    ) -> None:
+        self._service = service
         self._url = f"{url}/events"
         self._keys = keys
         self._session = session or requests.Session()
@@ -52,7 +55,7 @@ class FeedClient:
 
         Raises `AuthUnavailable` and `ResetNeeded`.
         """
-        token = issue_service_token(self._keys.current().signing, service="books", now=time.time())
+        token = issue_service_token(self._keys.current().signing, service=self._service, now=time.time())
         try:
             response = self._session.get(
                 self._url,
@@ -67,7 +70,7 @@ class FeedClient:
         # A feed that ends before the cursor was restored from a backup.
         was_restored = end.isascii() and end.isdecimal() and int(end[:MAX_DIGITS]) < after
         if response.status_code == 410 or was_restored:
-            raise ResetNeeded(RESET)
+            raise ResetNeeded(RESET.format(self._service))
         if response.status_code != 200:
             raise AuthUnavailable(f"status {response.status_code}")
         return parse_page(response.content, after=after)

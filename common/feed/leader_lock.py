@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-from books_service.models import db
+from common.db.engine import Database
 
 KEY = 0x66656564  # "feed": the advisory lock of PostgreSQL
 TRY = f"SELECT pg_try_advisory_xact_lock({KEY})"
@@ -20,13 +20,13 @@ SETTINGS = (
 Check = Callable[[], object]  # raises an exception if the lock is lost
 
 
-def take(pause: Callable[[], None]) -> AbstractContextManager[Check]:
+def take(db: Database, pause: Callable[[], None]) -> AbstractContextManager[Check]:
     """Wait until no other follower leads, and lead for the block; `pause` is called between two attempts."""
-    return _lock_file(pause) if db.is_sqlite else _lock_database(pause)
+    return _lock_file(db, pause) if db.is_sqlite else _lock_database(db, pause)
 
 
 @contextmanager
-def _lock_file(pause: Callable[[], None]) -> Iterator[Check]:
+def _lock_file(db: Database, pause: Callable[[], None]) -> Iterator[Check]:
     """Lock a file beside the database, which ends with the process at the latest."""
     with Path(f"{db.engine.url.database}.follower").open("a") as file:
         while not _is_ours(file):
@@ -35,7 +35,7 @@ def _lock_file(pause: Callable[[], None]) -> Iterator[Check]:
 
 
 @contextmanager
-def _lock_database(pause: Callable[[], None]) -> Iterator[Check]:
+def _lock_database(db: Database, pause: Callable[[], None]) -> Iterator[Check]:
     """Keep a transaction open, since its lock is ours even where a pooler shares the session with others."""
     with db.write() as connection:
         for setting in SETTINGS:

@@ -15,8 +15,9 @@ from flask import Flask
 from prometheus_client import Gauge
 from sqlalchemy import Connection, bindparam, select
 
-from books_service.models import DeletedUser, EndedSession, FeedState, db
-from books_service.settings import BooksSettings
+from common.db.engine import Database
+from common.feed.models import DeletedUser, EndedSession, FeedState
+from common.feed.settings import FollowerSettings
 from common.health import State
 from common.ops.forks import after_fork
 from common.tokens.access import ACCESS_LIFETIME, Claims
@@ -46,8 +47,9 @@ SELECT_USERS = select(DeletedUser.public_id, DeletedUser.deleted_at).where(
 class RevocationCache:
     """The ended sessions and deleted users whose tokens may still be alive, each with the end of the last."""
 
-    def __init__(self, app: Flask, settings: BooksSettings) -> None:
+    def __init__(self, app: Flask, db: Database, settings: FollowerSettings) -> None:
         self._app = app
+        self._db = db
         self._max_age = settings.feed_max_age
         self._sessions: dict[str, datetime] = {}
         self._users: dict[str, datetime] = {}
@@ -94,7 +96,7 @@ class RevocationCache:
 
     def refresh(self) -> None:
         """Read what is new, or raise what the database raises."""
-        with db.read() as connection:
+        with self._db.read() as connection:
             feed = connection.execute(SELECT_FEED).one()
             with self._reading:
                 self._reset_after_clock_change(datetime.now(UTC))
@@ -151,9 +153,9 @@ def _alive(known: dict[str, datetime], now: datetime) -> dict[str, datetime]:
     return {name: until for name, until in known.items() if until > now}
 
 
-def init_app(app: Flask, settings: BooksSettings) -> RevocationCache:
+def init_app(app: Flask, db: Database, settings: FollowerSettings) -> RevocationCache:
     """Let each worker of `app` know what was revoked."""
-    revocations = RevocationCache(app, settings)
+    revocations = RevocationCache(app, db, settings)
     app.extensions["revocations"] = revocations
     if not settings.is_command:
         after_fork(revocations.start)

@@ -1,1 +1,0 @@
-"""The feed of auth as books follows it: events, revocations, and the follower."""

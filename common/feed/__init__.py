@@ -1,0 +1,1 @@
+"""The feed of auth as another service follows it: events, revocations, and the follower."""
