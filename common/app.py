@@ -37,7 +37,7 @@ def add_common_parts(app: Flask, settings: Settings) -> None:
         proxies = TrustedProxies(app.wsgi_app, settings.trusted_proxies, settings.url_prefix)
         app.wsgi_app = proxies  # type: ignore[method-assign] # the way Flask documents
     # What runs after a request runs in the opposite order: the log line is written last.
-    logs.init_app(app)
+    logs.init_app(app, settings)
     metrics.init_app(app)
     headers.init_app(app, settings)
     guard.init_app(app, settings)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, g, request
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -74,6 +74,7 @@ def show_service() -> Response:
 @blueprint.operation("GET /healthz", responses={200: Health()})
 def show_health() -> Response:
     """Say that the process lives, without a look at anything else."""
+    g.is_routine = True
     return json_response(Health())
 
 
@@ -81,6 +82,7 @@ def show_health() -> Response:
 def show_readiness() -> Response:
     """Say whether the service can serve: the database answers, its schema is current, the keys are loaded."""
     readiness: Readiness = current_app.extensions["readiness"]()
+    g.is_routine = True
     if readiness.status == "failing":
         return json_response(readiness, 503, {"Retry-After": "1"})
     return json_response(readiness)

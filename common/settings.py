@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from common.proxies import Network, parse_network, parse_prefix
 
 DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
+STDOUT = 1  # the file descriptor
 CPU_MAX = Path("/sys/fs/cgroup/cpu.max")  # microseconds of each period, or "max"
 # As a browser writes it (RFC 6454 section 6.2): in lower case, and without the port that the scheme has.
 ORIGIN = re.compile(
@@ -61,10 +62,10 @@ class Environment:
     def port(self, name: str, default: int) -> int:
         return self.integer(name, default, low=1, high=65535)
 
-    def choice(self, name: str, default: str, other: str) -> str:
+    def choice(self, name: str, default: str, *others: str) -> str:
         value = self.text(name, default)
-        if value not in (default, other):
-            raise Misconfigured(f"{name} must be {default} or {other}")
+        if value not in (default, *others):
+            raise Misconfigured(f"{name} must be {' or '.join((default, *others))}")
         return value
 
     def items(self, name: str, pattern: re.Pattern[str], what: str) -> tuple[str, ...]:
@@ -107,6 +108,9 @@ class Settings:
     cors_headers: tuple[str, ...]
     trusted_proxies: tuple[Network, ...]
     url_prefix: str  # "" or a path without a slash at its end
+    log_format: str  # "json" or "console"
+    log_level: str
+    no_color: bool
     is_command: bool  # a `flask` command, which must run before there is a key file
 
     @property
@@ -140,8 +144,18 @@ def common_settings(
         "cors_headers": environment.items("CORS_HEADERS", HEADER_NAME, "names of headers"),
         "trusted_proxies": environment.networks("TRUSTED_PROXIES"),
         "url_prefix": environment.url_prefix(f"{prefix}_URL_PREFIX"),
+        "log_format": log_format(environment),
+        "log_level": environment.choice("LOG_LEVEL", "info", "debug", "warning", "error"),
+        "no_color": bool(environment.text("NO_COLOR")),  # no-color.org
         "is_command": os.environ.get("FLASK_RUN_FROM_CLI") == "true" and "run" not in sys.argv,
     }
+
+
+def log_format(environment: Environment) -> str:
+    """Return for whom log lines are: people if standard output is a terminal, unless the environment says."""
+    chosen = environment.choice("LOG_FORMAT", "auto", "json", "console")
+    on_terminal = "console" if os.isatty(STDOUT) else "json"
+    return on_terminal if chosen == "auto" else chosen
 
 
 def chosen_server() -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Literal
 
-from flask import Flask, Response, current_app
+from flask import Flask, Response, current_app, g
 from pydantic import Field
 
 from auth_service import events
@@ -115,6 +115,7 @@ def list_events(query: EventQuery) -> Response:
     found, end = events.find_events(after=after, limit=limit), events.end_of_feed(after)
     if not found and after <= end and wait_for_event(after, query.wait):
         found, end = events.find_events(after=after, limit=limit), events.end_of_feed(after)
+    g.is_routine = not found and after <= end
     listed = EventList([payload(event) for event in found], found[-1].id if found else after)
     return json_response(listed, headers={"Feed-End": str(end)})
 

@@ -4,6 +4,7 @@ One connection does its work in the database, another holds the lock of the lead
 work for a moment; one of them then finds that the cursor has moved.
 """
 
+import logging
 import random
 import signal
 import sys
@@ -28,6 +29,7 @@ from common.tokens.keys import load_keys
 
 SHORTEST_WAIT = 0.2  # seconds: an empty response in less was no long poll
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.2, 10.0  # seconds between two attempts while auth is unavailable
+LONG_BACKOFF = 5.0  # seconds: while the back-off is shorter, auth may just be starting
 STANDBY_PAUSE = 0.5  # seconds between two attempts to become the leader
 CONTACT_EVERY = 2.0  # seconds between two records that auth answered
 PURGE_EVERY = 60.0  # seconds between two purges of expired rows
@@ -51,7 +53,6 @@ class Follower:
 
     def follow(self, connection: Connection) -> None:
         """Go on until the database fails."""
-        self.touch_heartbeat()
         with leader_lock.take(self._db, self._stand_by) as check_lock:
             log.info("feed_followed", cursor=connection.execute(SELECT_CURSOR).scalar_one())
             while True:
@@ -74,14 +75,19 @@ class Follower:
             self._backoff = LONGEST_BACKOFF
             self.back_off()
         except AuthUnavailable as error:
-            write = log.warning if self._contact_at < 0 else log.error  # at a start auth starts, too
-            write("feed_away", cursor=cursor, reason=str(error))
+            self._log_away(cursor, error)
             self.back_off()
         else:
             self._backoff, self._wait = FIRST_BACKOFF, WAIT
             self._apply(connection, events, cursor)
             if not events:
                 time.sleep(max(0.0, SHORTEST_WAIT - (time.monotonic() - started)))
+
+    def _log_away(self, cursor: int, error: AuthUnavailable) -> None:
+        """Log that auth is unavailable: louder after a while, quieter at a start, where auth starts, too."""
+        is_long, was_there = self._backoff >= LONG_BACKOFF, self._contact_at > float("-inf")
+        level = (logging.DEBUG, logging.WARNING, logging.ERROR)[is_long + was_there]
+        log.log(level, "feed_away", cursor=cursor, reason=str(error))
 
     def _apply(self, connection: Connection, events: Sequence[FeedEvent], cursor: int) -> None:
         if not events:

@@ -29,11 +29,8 @@ HTTP = HTTP1Settings(
     header_read_timeout=75_000,  # milliseconds, between two requests too: longer than common load balancers'
     max_buffer_size=64 * 1024,  # bytes of a head
 )
-LINES = {"class": "logging.StreamHandler", "formatter": "json"}  # to standard error
-LOGS: dict[str, Any] = {
-    "formatters": {"json": {"()": "common.ops.logs.JsonLine"}},
-    "handlers": {"console": LINES, "access": LINES},
-}
+LINES = {"class": "common.ops.logs.StructlogHandler"}
+LOGS: dict[str, Any] = {"handlers": {"console": LINES, "access": LINES}}
 
 
 def serve(service: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import gunicorn
 
-from common.ops.logs import JsonLine
+from common.ops.logs import StructlogHandler
 from common.ops.stop_signal import watch_for_stop
 from common.server import garbage
 from common.server.addresses import check_address, metrics_listener
@@ -45,12 +45,14 @@ loglevel = "error"  # a warning repeats what was no request, which can hold a se
 
 
 def on_starting(_server: Any) -> None:
-    """Write gunicorn's own lines as JSON, like the application's.
+    """Write gunicorn's own lines like the application's.
 
     `logconfig_dict` could say so, but has gunicorn prepare an access line for each request.
     """
-    for handler in logging.getLogger("gunicorn.error").handlers:
-        handler.setFormatter(JsonLine())
+    errors = logging.getLogger("gunicorn.error")
+    for handler in [*errors.handlers]:
+        errors.removeHandler(handler)
+    errors.addHandler(StructlogHandler())
 
 
 on_reload = on_starting

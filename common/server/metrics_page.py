@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 import threading
+from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
@@ -55,6 +56,11 @@ class MetricsPage(MetricsHandler):
         self.registry = CollectorRegistry()
         MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call] # untyped there
         super().do_GET()
+
+    def log_request(self, code: int | str = "-", _size: int | str = "-") -> None:
+        """Log a scrape, at debug level if it went well; nothing that the client wrote."""
+        write = log.debug if code == HTTPStatus.OK else log.info
+        write("scrape", status=code, client=self.client_address[0])
 
     do_HEAD = do_GET  # noqa: N815 - the same
 

@@ -75,11 +75,13 @@ def test_what_is_no_request_leaves_nothing_in_the_log(pair: ServedPair, service:
     assert all_lines(pair.log(service).read_text())
 
 
-@every(
-    "text",
-    ["%0d%0a", "%E2%80%A8", "%C2%85", "%00", "%1b[31m", "%22%7D%0a%7B%22event%22:%22login%22%7D"]
-    + ["%ff%fe", "%ED%A0%80", "%F0%9F%98%80", "%5c%22", "%7f", "%0b%0c%1c%1d%1e", "1" * 3000],
-)
+PATHS = ["%0d%0a", "%E2%80%A8", "%C2%85", "%00", "%1b[31m", "%22%7D%0a%7B%22event%22:%22login%22%7D"]
+PATHS += ["%ff%fe", "%ED%A0%80", "%F0%9F%98%80", "%5c%22", "%7f", "%0b%0c%1c%1d%1e", "1" * 3000]
+VALUES = [b"x\xe2\x80\xa8y", b"\xff\xfe", b"a\tb", b'"}{"event":"login"}', b"\xc2\x85", b"%0a%s{}"]
+HEADERS = [b"User-Agent", b"X-Forwarded-For", b"Referer", b"X-Request-ID", b"Origin", b"Forwarded"]
+
+
+@every("text", PATHS)
 def test_a_path_cannot_break_a_line_and_is_cut(reader: Person, text: str) -> None:
     headers = [f"X-Request-ID: {(request_id := new_id())}", f"x-access-tokens: {reader.token}"]
 
@@ -91,8 +93,8 @@ def test_a_path_cannot_break_a_line_and_is_cut(reader: Person, text: str) -> Non
     assert len(line["path"]) < 300
 
 
-@every("value", [b"x\xe2\x80\xa8y", b"\xff\xfe", b"a\tb", b'"}{"event":"login"}', b"\xc2\x85", b"%0a%s{}"])
-@every("name", [b"User-Agent", b"X-Forwarded-For", b"Referer", b"X-Request-ID", b"Origin", b"Forwarded"])
+@every("value", VALUES)
+@every("name", HEADERS)
 def test_a_header_cannot_break_a_line_or_change_it(reader: Person, name: bytes, value: bytes) -> None:
     answer = send(reader.pair, "books", "GET /nowhere", [name + b": " + value])
 

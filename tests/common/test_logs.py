@@ -33,7 +33,7 @@ def events(log: Log, headers: dict[str, str]) -> list[tuple[str, Any]]:
         ("GET", "/nowhere", None, 404),
         ("PUT", "/books", None, 405),
         ("OPTIONS", "/books", "/books", 200),
-        ("GET", "/healthz", "/healthz", 200),
+        ("GET", "/", "/", 200),
     ],
 )
 def test_a_request_writes_one_line_which_says_whose_it_was(

@@ -122,3 +122,16 @@ def test_what_is_no_name_of_a_service_is_refused(value: str) -> None:
 @every("url", ["postgresql://u:p@h/d", "postgresql+psycopg://u@h:1/d", "sqlite:////srv/auth.db"])
 def test_the_two_databases_are_taken(url: str) -> None:
     assert read(AuthSettings, AUTH_DATABASE_URL=url).database_url == url
+
+
+@every("name, value", [("LOG_FORMAT", "text"), ("LOG_LEVEL", "trace"), ("LOG_LEVEL", "INFO")])
+def test_a_word_that_is_no_choice_is_refused(name: str, value: str) -> None:
+    line = refusal(AuthSettings, **{name: value})
+
+    assert name in line
+    assert value not in line
+
+
+@every("value, is_set", [("", False), ("1", True), ("0", True)])
+def test_no_color_is_whatever_is_not_empty(value: str, is_set: bool) -> None:
+    assert read(AuthSettings, NO_COLOR=value).no_color == is_set
