@@ -23,7 +23,7 @@ CODE := auth_service books_service common client contract tests benchmarks tools
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run migrate up down logs ps admin rotate-keys rolling-restart pin backup restore check lint format types test \
+.PHONY: help run dev migrate up down logs ps admin rotate-keys rolling-restart pin backup restore check lint format types test \
 	test-system coverage bench bench-compose bench-revocation bench-shelf bench-compare bench-peers lock clean
 
 help:
@@ -36,6 +36,9 @@ help:
 ##@ Use
 run: $(SERVICES) ## start both services, on SQLite in ./instance; Ctrl-C stops them
 	@$(BIN)/python tools/run.py
+
+dev: $(SERVICES) ## the same with one process each, which reloads when the code is changed
+	@$(BIN)/python tools/run.py dev
 
 migrate: $(SERVICES) ## bring both databases to the current schema
 	@$(BIN)/python -m flask --app auth_service db upgrade

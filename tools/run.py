@@ -1,4 +1,4 @@
-"""Prepares keys and databases, and runs the Procfile with honcho until Ctrl-C, TERM or HUP: `make run`.
+"""`make run`, `make dev`: prepares keys and databases, and runs a Procfile until Ctrl-C, TERM or HUP.
 
 The line that says that all is ready goes to standard output, among the services' logs; what went wrong goes
 to standard error, and the exit status is then 1. No process is left behind, whatever happens.
@@ -32,26 +32,29 @@ from tools.page import page_port, url  # noqa: E402
 from tools.supervisor import Supervisor, say  # noqa: E402
 
 PAGE_HOST = "127.0.0.1"  # of this machine alone, whatever HOST says: the services see its address only
+PROCFILES = {"run": "Procfile", "dev": "Procfile.dev"}
 PREPARATION = ("auth_service keys init", "auth_service db upgrade", "books_service db upgrade")
 DIRECTLY = build_opener(ProxyHandler({}))
 TRACE = "Traceback (most recent call last):"
 
 
-def main() -> None:
+def main(procfile: str) -> None:
     """Check, prepare, start, say so, and wait."""
     os.chdir(ROOT)
     os.umask(0o077)  # the databases hold password hashes: they are their owner's, whatever the folder allows
     load_dotenv(ROOT / ".env")  # as flask does for its commands; what is set already stays
     services = AuthSettings.read(), BooksSettings.read()
     os.environ["PAGE_PORT"] = str(page_port())  # for the Procfile
+    os.environ["LOG_FORMAT"] = services[0].log_format  # the services write into a pipe, which ends here
     check_ports(*services)
     check_data_folder(services[0].data_dir)
     for command in PREPARATION:
         run(*command.split())
     load_keys(services[0])
     page, auth, books = f"http://{PAGE_HOST}:{page_port()}", *map(url, services)
-    with Supervisor() as supervisor:
-        while supervisor.is_running() and not all(map(answers, (page, f"{auth}/readyz", f"{books}/readyz"))):
+    heartbeat, urls = follower_heartbeat(services[1]), (page, f"{auth}/readyz", f"{books}/readyz")
+    with Supervisor(procfile) as supervisor:
+        while supervisor.is_running() and not (heartbeat.exists() and all(map(answers, urls))):
             time.sleep(0.1)
         if supervisor.is_running():
             where = f"the page is at {page}, auth at {auth}, books at {books}, each with its /docs"
@@ -96,6 +99,14 @@ def run(package: str, *words: str) -> None:
         sys.exit(f"make run: {package} {' '.join(words)}: {complaint}")
 
 
+def follower_heartbeat(books: BooksSettings) -> Path:
+    """Return the file that the follower makes when it has begun; remove that of an earlier one."""
+    file = books.follower_heartbeat or books.data_dir / "follower"
+    file.unlink(missing_ok=True)
+    os.environ["FOLLOWER_HEARTBEAT"] = str(file)
+    return file
+
+
 def answers(url: str) -> bool:
     """Tell whether a GET of `url` is answered with 200."""
     with suppress(OSError, HTTPException), DIRECTLY.open(url, timeout=2) as answer:
@@ -104,4 +115,4 @@ def answers(url: str) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    main(PROCFILES[sys.argv[1] if len(sys.argv) > 1 else "run"])

@@ -13,10 +13,11 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
-HONCHO = [sys.executable, "-m", "honcho", "--no-prefix", "--env", os.devnull, "start"]
+HONCHO = [sys.executable, "-m", "honcho", "--no-prefix", "--env", os.devnull, "--procfile"]
 PROCESSES = 4  # lines of the Procfile
 STARTED = re.compile(rb"\w+\.1 started \(pid=(\d+)\)")
 STOPPED = re.compile(rb"(\w+)\.1 stopped")
+ENDING = re.compile(rb"sending SIG\w+ to \w+\.1|SIG\w+ received")
 START_WAIT = 10  # seconds for honcho to start them
 STDOUT = 1  # the file descriptor
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -26,14 +27,14 @@ LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 class Supervisor:
     """A running honcho; leaving the context ends all that it started."""
 
-    def __init__(self) -> None:
+    def __init__(self, procfile: str) -> None:
         self.ended = "honcho"  # or the process that ended first
         self._groups: list[int] = []  # of processes, one for each line of the Procfile
         self._started = Event()
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         output, write_end = os.pipe()
         self._honcho = subprocess.Popen(
-            HONCHO,
+            [*HONCHO, procfile, "start"],
             stdin=subprocess.DEVNULL,
             stdout=write_end,
             pass_fds=[output],  # honcho ends nothing if nobody could read that it does, as after a kill of us
@@ -71,17 +72,22 @@ class Supervisor:
         """Pass on the lines of all processes, and note what honcho's own say, until every one has ended."""
         with open(output, "rb") as lines:
             for line in lines:
-                self._note(line)
-                say(line)
+                if found := STARTED.match(line):
+                    self._note_start(int(found[1]))
+                elif found := STOPPED.match(line):
+                    self._note_end(found[1].decode())
+                elif not ENDING.match(line):
+                    say(line)
         self._started.set()
 
-    def _note(self, line: bytes) -> None:
-        if found := STARTED.match(line):
-            self._groups.append(int(found[1]))
+    def _note_start(self, group: int) -> None:
+        self._groups.append(group)
         if len(self._groups) == PROCESSES:
             self._started.set()
-        if self.ended == "honcho" and (found := STOPPED.match(line)):
-            self.ended = found[1].decode()
+
+    def _note_end(self, name: str) -> None:
+        if self.ended == "honcho":
+            self.ended = name
 
 
 def say(line: bytes) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -68,11 +68,17 @@ class Run:
     def url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.environment[f'{service}_PORT']}"
 
-    def start(self, output: int = subprocess.PIPE, prepare: Callable[[], None] = heed_signals) -> None:
+    def start(
+        self,
+        output: int = subprocess.PIPE,
+        prepare: Callable[[], None] = heed_signals,
+        *,
+        words: Sequence[str] = (),
+    ) -> None:
         """Start it in a session of its own, as a terminal would."""
         with self._errors.open("w") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "tools/run.py"],
+                [sys.executable, "tools/run.py", *words],
                 cwd=self.root,
                 env=self.environment,
                 stdout=output,
