@@ -14,6 +14,7 @@ RUN --mount=type=cache,target=/var/cache/pip \
 FROM ${BASE} AS code
 ARG SERVICE
 WORKDIR /srv/bookstore
+COPY services.toml services.toml
 COPY common common
 COPY ${SERVICE} ${SERVICE}
 RUN rm "${SERVICE}/requirements.txt" \
@@ -34,9 +35,12 @@ RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
     && find / -xdev \( -name pip -o -name "pip[3-]*" -o -name ensurepip -o -name apt -o -name "apt-*" \) -prune \
         -exec rm -rf {} +
 # The folders of the secrets are the user's, and so are the volumes that are made from them.
-RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin bookstore \
+# The names of services have no spaces.
+# hadolint ignore=SC2046
+RUN --mount=type=bind,source=services.toml,target=/services.toml \
+    useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin bookstore \
     && install -d -o 10001 -g 10001 -m 0755 /run/bookstore /run/bookstore/keys /run/bookstore/postgres \
-        /run/bookstore/auth /run/bookstore/books
+        $(sed -n 's|^\[\(.*\)\]$|/run/bookstore/\1|p' /services.toml)
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=code /srv/bookstore /srv/bookstore
 ENV PATH=/opt/venv/bin:$PATH \

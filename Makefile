@@ -18,7 +18,8 @@ MADE := $(VENV)/.made
 SERVICES := $(VENV)/.services
 DEVELOPMENT := $(VENV)/.development
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --root-user-action=ignore
-CODE := auth_service books_service common client contract tests benchmarks tools
+PACKAGES := $(wildcard *_service)
+CODE := $(PACKAGES) common client contract tests benchmarks tools
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -40,9 +41,8 @@ run: $(SERVICES) ## start both services, on SQLite in ./instance; Ctrl-C stops t
 dev: $(SERVICES) ## the same with one process each, which reloads when the code is changed
 	@$(BIN)/python tools/run.py dev
 
-migrate: $(SERVICES) ## bring both databases to the current schema
-	@$(BIN)/python -m flask --app auth_service db upgrade
-	@$(BIN)/python -m flask --app books_service db upgrade
+migrate: $(SERVICES) ## bring the databases to the current schema
+	@for package in $(PACKAGES); do $(BIN)/python -m flask --app $$package db upgrade || exit; done
 
 ##@ Use with Docker
 up: ## build and start both services on PostgreSQL behind nginx, and wait until they are healthy
@@ -150,10 +150,9 @@ $(MADE):
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-$(SERVICES): $(MADE) auth_service/requirements.txt books_service/requirements.txt requirements-run.txt
+$(SERVICES): $(MADE) $(PACKAGES:=/requirements.txt) requirements-run.txt
 	@echo "Installing the locked packages into $(VENV) ..." >&2
-	@$(INSTALL) --require-hashes -r auth_service/requirements.txt -r books_service/requirements.txt \
-		-r requirements-run.txt
+	@$(INSTALL) --require-hashes $(PACKAGES:%=-r %/requirements.txt) -r requirements-run.txt
 	@touch $@
 
 $(DEVELOPMENT): $(SERVICES) requirements-dev.txt

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Self
 
+from common.service_list import FOLLOWING
 from common.settings import Environment, Settings, common_settings
 
 SERVICE_NAME = re.compile("[a-z][a-z0-9_-]{0,62}")
@@ -25,7 +26,7 @@ class AuthSettings(Settings):
     def read(cls) -> Self:
         """Read the environment, or raise `Misconfigured` naming the variable."""
         environment = Environment()
-        common: dict[str, Any] = common_settings(environment, "auth", port=5001, metrics_port=9101)
+        common: dict[str, Any] = common_settings(environment, "auth")
         return cls(
             password_min_length=environment.integer("PASSWORD_MIN_LENGTH", 8, low=8, high=256),
             argon2_memory=environment.integer(
@@ -38,6 +39,6 @@ class AuthSettings(Settings):
             registration=environment.choice("REGISTRATION", "open", "closed"),
             registrations_per_hour=environment.integer("REGISTRATIONS_PER_HOUR", 30, low=0, high=1_000_000),
             service_names=environment.items("SERVICE_NAMES", SERVICE_NAME, "names such as books")
-            or ("books",),
+            or FOLLOWING,
             **common,
         )

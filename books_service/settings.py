@@ -15,7 +15,7 @@ class BooksSettings(FollowerSettings):
     def read(cls) -> Self:
         """Read the environment, or raise `Misconfigured` naming the variable."""
         environment = Environment()
-        common: dict[str, Any] = follower_settings(environment, "books", port=5002, metrics_port=9102)
+        common: dict[str, Any] = follower_settings(environment, "books")
         return cls(
             books_per_user=environment.integer("BOOKS_PER_USER", 100_000, low=1, high=2**31 - 1), **common
         )

@@ -10,6 +10,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from common.proxies import Network, parse_network, parse_prefix
+from common.service_list import SERVICES
 
 DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
 STDOUT = 1  # the file descriptor
@@ -91,9 +92,9 @@ class Environment:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of both services. `secret` and `database_url` never show in a representation."""
+    """The settings of every service. `secret` and `database_url` never show in a representation."""
 
-    service: str  # "auth" or "books"
+    service: str  # as in services.toml
     data_dir: Path
     keys_file: Path
     secret: str = field(repr=False)  # JWT_SECRET, "" if the keys come from the file
@@ -119,9 +120,7 @@ class Settings:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def common_settings(
-    environment: Environment, service: str, *, port: int, metrics_port: int
-) -> dict[str, object]:
+def common_settings(environment: Environment, service: str) -> dict[str, object]:
     """Return the members of `Settings` for `service`, whose own names begin with its upper-case name."""
     prefix = service.upper()
     data_dir = environment.path("DATA_DIR", "instance")
@@ -133,9 +132,9 @@ def common_settings(
         "secret": jwt_secret(environment),
         "database_url": database_url(environment, prefix, sqlite.render_as_string()),
         "host": environment.text("HOST", "127.0.0.1"),
-        "port": environment.port(f"{prefix}_PORT", port),
+        "port": environment.port(f"{prefix}_PORT", SERVICES[service]["port"]),
         "metrics_host": environment.text("METRICS_HOST", "127.0.0.1"),
-        "metrics_port": environment.port(f"{prefix}_METRICS_PORT", metrics_port),
+        "metrics_port": environment.port(f"{prefix}_METRICS_PORT", SERVICES[service]["metrics_port"]),
         "workers": workers(environment),
         "threads": environment.integer("THREADS", 16, low=1, high=1024),
         "cors_origins": environment.items(

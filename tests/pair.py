@@ -1,26 +1,21 @@
-"""Both services with a folder and databases of their own: the applications themselves, in this process."""
+"""The services with a folder and databases of their own: the applications themselves, in this process."""
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from unittest.mock import patch
 
 from flask import Flask
 
-import auth_service
-import books_service
-from auth_service.models import db as auth_db
-from books_service.models import db as books_db
 from tests import programs
 from tests.in_process import applications
 
 SERVICES = ("auth", "books")
 SERVERS = ("gunicorn", "granian")
 KINDS = ("sqlite", "postgresql")
-
-_create: dict[str, Any] = {"auth": auth_service.create_app, "books": books_service.create_app}
 
 
 def run_flask(service: str, *words: str, environment: Mapping[str, str], typed: str = "") -> str:
@@ -31,11 +26,25 @@ def run_flask(service: str, *words: str, environment: Mapping[str, str], typed: 
     return done.stdout.strip()
 
 
-class Pair:
-    """The two services. The databases are SQLite files in `folder`, unless URLs are given by service."""
+def create_app(service: str) -> Flask:
+    """Make the application of a service, by the environment."""
+    app: Flask = import_module(f"{service}_service").create_app()
+    return app
 
-    def __init__(self, folder: Path, *, databases: Mapping[str, str] | None = None, **settings: str) -> None:
+
+class Pair:
+    """Services, by default the two; their databases are SQLite files in `folder`, unless URLs are given."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        databases: Mapping[str, str] | None = None,
+        services: Sequence[str] = SERVICES,
+        **settings: str,
+    ) -> None:
         self.folder = folder
+        self.services = services
         self.databases = databases or {}
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -57,34 +66,35 @@ class Pair:
         return f"{service}-{self._name}.test"
 
     def prepare(self) -> Self:
-        """Make the keys and migrate both databases."""
+        """Make the keys and migrate the databases."""
         run_flask("auth", "keys", "init", environment=self.environment)
-        for service in SERVICES:
+        for service in self.services:
             run_flask(service, "db", "upgrade", environment=self.environment)
         return self
 
     def start(self, *services: str) -> Self:
-        """Make the applications (both, if none is named), which from then on answer at their `url`."""
-        for service in services or SERVICES:
+        """Make the applications (all, if none is named), which from then on answer at their `url`."""
+        for service in services or self.services:
             with patch.dict(os.environ, self.environment, clear=True):
-                self.apps[service] = applications[self.host(service)] = _create[service]()
+                self.apps[service] = applications[self.host(service)] = create_app(service)
         return self
 
     def stop(self, *services: str) -> None:
-        """Close what the applications (both, if none is named) have open; nothing answers at their `url`."""
+        """Close what the applications (all, if none is named) have open; nothing answers at their `url`."""
         for variant in self._variants.values():
             variant.stop(*services)
-        for service, db in (("auth", auth_db), ("books", books_db)):
-            if service in (services or SERVICES) and (app := self.apps.pop(service, None)):
+        for service in services or self.services:
+            if app := self.apps.pop(service, None):
                 del applications[self.host(service)]
                 with app.app_context():
-                    db.engine.dispose()
+                    app.extensions["sqlalchemy"].engine.dispose()
 
     def variant(self, **settings: str) -> "Pair":
         """Return the same pair with other settings, on the same databases; one for all that ask."""
         key = tuple(sorted(settings.items()))
         if key not in self._variants:
-            other = Pair(self.folder, databases=self.databases, **(self.environment | settings))
+            changed = self.environment | settings
+            other = Pair(self.folder, databases=self.databases, services=self.services, **changed)
             self._variants[key] = other.start()
         return self._variants[key]
 

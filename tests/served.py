@@ -1,7 +1,7 @@
 """Both services as they run for real: a server over loopback, on free ports and a folder of their own."""
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -21,14 +21,21 @@ FOLLOWER = "follower"  # of books, started if it is named
 class ServedPair(Pair):
     """The two services, each a program with workers of its own."""
 
-    def __init__(self, folder: Path, *, databases: Mapping[str, str] | None = None, **settings: str) -> None:
-        self.ports = {service: free_port() for service in SERVICES}
-        self.metrics_ports = {service: free_port() for service in SERVICES}
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        databases: Mapping[str, str] | None = None,
+        services: Sequence[str] = SERVICES,
+        **settings: str,
+    ) -> None:
+        self.ports = {service: free_port() for service in services}
+        self.metrics_ports = {service: free_port() for service in services}
         listening = {
             **{f"{service.upper()}_PORT": str(port) for service, port in self.ports.items()},
             **{f"{service.upper()}_METRICS_PORT": str(port) for service, port in self.metrics_ports.items()},
         }
-        super().__init__(folder, databases=databases, **(listening | settings))
+        super().__init__(folder, databases=databases, services=services, **(listening | settings))
         self.processes: dict[str, Program] = {}
 
     def host(self, service: str) -> str:
@@ -43,10 +50,10 @@ class ServedPair(Pair):
         return run_flask(service, *words, environment=self.environment)
 
     def start(self, *services: str) -> Self:
-        """Start the services (both, if none is named) and wait until they answer."""
-        for service in services or SERVICES:
+        """Start the services (all, if none is named) and wait until they answer."""
+        for service in services or self.services:
             self.processes[service] = self._spawn(service)
-        for service in services or SERVICES:
+        for service in services or self.services:
             if service != FOLLOWER:  # which nobody can ask
                 self._wait(service)
         return self

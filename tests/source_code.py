@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from common import service_list
 from tests.programs import ROOT
 
-SERVICES = ("auth_service", "books_service")
+SERVICES = tuple(f"{name}_service" for name in service_list.SERVICES)
 PACKAGES = (*SERVICES, "common")
 SOURCES = sorted(
     path

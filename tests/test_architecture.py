@@ -47,15 +47,18 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("web", "server"),
         ("db", "tokens"),
         ("ops",),
-        ("settings", "errors", "proxies", "healthcheck"),
+        ("settings", "errors", "proxies", "service_list", "healthcheck"),
     ),
 }
+SMALL = (ENTRANCES, ("views",), ("statements",), ("models", "settings"))  # as `make new-service` makes them
+LAYERS |= {package: SMALL for package in SERVICES if package not in LAYERS}
 BESIDE = {
     ("users", "sessions"),
     ("users", "passwords"),
     ("users", "throttle"),
     ("transfer", "shelf"),
     ("settings", "proxies"),
+    ("settings", "service_list"),
     ("other", "other"),
 }
 SERVERS = {"gunicorn", "granian", "common.server"}

@@ -1,23 +1,26 @@
-"""Writes the locks of both services, of `make run` and of development, with hashes and without addresses."""
+"""Writes the locks of the services, of `make run` and of development, with hashes and without addresses."""
 
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-BOOKS = "books_service/requirements.txt"
-AUTH = "auth_service/requirements.txt"
+PACKAGES = [f"{name}_service" for name in tomllib.loads((ROOT / "services.toml").read_text())]
+SERVICES = [f"{package}/requirements.txt" for package in PACKAGES]
 RUN = "requirements-run.txt"
 DEVELOPMENT = "requirements-dev.txt"
 
-# Each lock with its source and the locks whose versions it has to keep to: all four live in one
+# Each lock with its source and the locks whose versions it has to keep to: all live in one
 # virtual environment. None holds a mark of who asked for a package, so that a diff shows versions only.
 LOCKS: tuple[tuple[str, list[str], list[str]], ...] = (
-    (AUTH, ["auth_service/pyproject.toml", "--extra", "granian"], []),
-    (BOOKS, ["books_service/pyproject.toml", "--extra", "granian"], [AUTH]),
-    (RUN, ["--group", "pyproject.toml:run"], [AUTH, BOOKS]),
-    (DEVELOPMENT, ["--group", "pyproject.toml:dev"], [AUTH, BOOKS, RUN]),
+    *(
+        (SERVICES[place], [f"{package}/pyproject.toml", "--extra", "granian"], SERVICES[:place])
+        for place, package in enumerate(PACKAGES)
+    ),
+    (RUN, ["--group", "pyproject.toml:run"], SERVICES),
+    (DEVELOPMENT, ["--group", "pyproject.toml:dev"], [*SERVICES, RUN]),
 )
 UV = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
 OPTIONS = [

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from common.service_list import SERVICES
 from common.settings import Environment, Misconfigured, Settings, common_settings
 
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - nothing is bound here
@@ -17,11 +18,9 @@ class FollowerSettings(Settings):
     follower_heartbeat: Path | None
 
 
-def follower_settings(
-    environment: Environment, service: str, *, port: int, metrics_port: int
-) -> dict[str, object]:
+def follower_settings(environment: Environment, service: str) -> dict[str, object]:
     """Return the members of `FollowerSettings` for `service`, as `common_settings` does."""
-    common = common_settings(environment, service, port=port, metrics_port=metrics_port)
+    common = common_settings(environment, service)
     heartbeat = environment.text("FOLLOWER_HEARTBEAT")
     return common | {
         "auth_url": auth_url(environment, str(common["host"])),
@@ -33,7 +32,8 @@ def follower_settings(
 def auth_url(environment: Environment, host: str) -> str:
     """Return where auth is: on this machine, unless the setting says otherwise."""
     host = LOOPBACK.get(host, host)
-    default = f"http://{f'[{host}]' if ':' in host else host}:{environment.port('AUTH_PORT', 5001)}"
+    port = environment.port("AUTH_PORT", SERVICES["auth"]["port"])
+    default = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     value = environment.text("AUTH_URL", default).rstrip("/")
     try:
         url = urlsplit(value)

@@ -5,9 +5,10 @@ import sys
 from importlib import import_module
 
 from common.server.metrics_folder import share_metrics
+from common.service_list import SERVICES
 from common.settings import chosen_server
 
-SERVICES = ("auth_service", "books_service")
+PACKAGES = [f"{name}_service" for name in SERVICES]
 
 
 def main(service: str) -> None:
@@ -21,6 +22,6 @@ def main(service: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in SERVICES:
-        sys.exit(f"usage: python -m common.server {' | '.join(SERVICES)}")
+    if len(sys.argv) != 2 or sys.argv[1] not in PACKAGES:
+        sys.exit(f"usage: python -m common.server {' | '.join(PACKAGES)}")
     main(sys.argv[1])

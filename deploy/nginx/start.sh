@@ -22,7 +22,7 @@ if [ -n "${TLS_FOLDER:-}" ] || ! [ -x "$tls" ] || [ -e "$certificate" ] || [ -e 
     readable "$key"
     listen=" ssl; ssl_certificate $certificate; ssl_certificate_key $key"
 fi
-for port in 5001 5002; do
+for port in $(sed -n 's|.*include /tmp/listen-\([0-9]*\)\.conf;|\1|p' "$here/nginx.conf"); do
     echo "listen $port$listen;" >"/tmp/listen-$port.conf"
 done
 

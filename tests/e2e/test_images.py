@@ -32,7 +32,7 @@ def test_an_image_has_the_code_of_one_service(stack: Stack, service: str) -> Non
     (other,) = set(SERVICES) - {service}
 
     assert stack.execute(service, "ls", "-A", "/srv/bookstore").split() == sorted(
-        ["common", f"{service}_service"]
+        ["common", f"{service}_service", "services.toml"]
     )
     assert find(stack, service, "/", "-xdev", "-name", f"{other}_service*") == []
 
