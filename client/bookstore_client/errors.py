@@ -38,7 +38,13 @@ class Problem(BookstoreError):
         self.detail = str(document.get("detail", f"the service answered {status}"))
         self.errors: list[dict[str, Any]] = document.get("errors", [])
         self.error_count = int(document.get("error_count", len(self.errors)))
-        super().__init__(self.detail)
+        super().__init__("\n".join([self.detail, *self._complaints()]))
+
+    def _complaints(self) -> list[str]:
+        """Return a line for each part of the request, or row of the file, that breaks a rule."""
+        lines = [f"  {_place_of(error)}{error.get('detail', '')}" for error in self.errors]
+        more = self.error_count - len(lines)
+        return [*lines, f"  and {more} more"] if more > 0 else lines
 
 
 class BadRequest(Problem):
@@ -146,6 +152,12 @@ class Unavailable(Problem):
 
 
 BY_CODE = {code: kind for kind in Problem.__subclasses__() for code in kind.codes}
+
+
+def _place_of(error: Mapping[str, Any]) -> str:
+    line = f"line {error['line']}: " if "line" in error else ""
+    part = error.get("pointer") or error.get("parameter") or error.get("header")
+    return f"{line}{part.lstrip('/')} " if part else line
 
 
 def problem_of(response: requests.Response, *, is_repeat: bool) -> Problem:

@@ -13,17 +13,18 @@ from platformdirs import user_state_path
 
 try:
     import keyring
+    from keyring.errors import KeyringError
 except ImportError:  # an extra
-    keyring = None
+    keyring, KeyringError = None, OSError
 
 KEYRING_SERVICE = "bookstore"
+STORE_ERRORS = (OSError, KeyringError)
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """What a login yields."""
 
-    name: str  # of the user
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     expires_at: float  # of the access token, in seconds since the epoch, by this machine's clock

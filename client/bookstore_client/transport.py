@@ -104,7 +104,7 @@ class Transport:
         """Keep the tokens that a name and a password yield."""
         response = self.send("POST", url, json={"name": name, "password": password})
         with self.store.lock():
-            self._keep(name, payload_of(response))
+            self._keep(payload_of(response))
 
     def log_out(self) -> None:
         """End the session here and in the services, if there is one."""
@@ -126,7 +126,7 @@ class Transport:
             except errors.TokenRejected as error:
                 self.store.save(None)
                 raise errors.NotLoggedIn("the session has ended") from error
-            return self._keep(tokens.name, payload_of(response))
+            return self._keep(payload_of(response))
 
     def _stored(self) -> Tokens:
         tokens = self.store.load()
@@ -134,9 +134,9 @@ class Transport:
             raise errors.NotLoggedIn("nobody is logged in")
         return tokens
 
-    def _keep(self, name: str, payload: Mapping[str, Any]) -> Tokens:
+    def _keep(self, payload: Mapping[str, Any]) -> Tokens:
         ends = time.time() + payload["expires_in"]
-        tokens = Tokens(name, payload["token"], payload["refresh_token"], ends)
+        tokens = Tokens(payload["token"], payload["refresh_token"], ends)
         self.store.save(tokens)
         return tokens
 

@@ -11,8 +11,6 @@ from bookstore_client import Bookstore, BookstoreError, FileStore, NotLoggedIn, 
 from tests.common.test_codes import codes_of_the_table
 from tests.people import PASSWORD
 
-FILE = b"name,Author,Publisher,book_prize\r\nEric,Ann,Press,\r\nMort,'=Ann,Press,12\r\n"
-
 
 def test_a_shelf_is_filled_read_changed_and_emptied(bookstore: Bookstore) -> None:
     made = [bookstore.add(f"Book {number}", "Ann", "Press", number) for number in range(3)]
@@ -142,12 +140,3 @@ def test_a_session_that_was_ended_elsewhere_asks_for_a_login(
         bookstore.me()
     with pytest.raises(errors.NotFound):
         other.end_session(ended)
-
-
-def test_a_shelf_goes_in_and_out_as_a_file(bookstore: Bookstore) -> None:
-    assert bookstore.import_books(io.BytesIO(FILE), dry_run=True).created == 2
-    assert list(bookstore.books()) == []
-    assert dataclasses.astuple(bookstore.import_books(io.BytesIO(FILE))) == (2, 0)
-    assert b"".join(bookstore.export_books()) == FILE
-    lines = b"".join(bookstore.export_books("ndjson"))
-    assert dataclasses.astuple(bookstore.import_books(io.BytesIO(lines), "ndjson")) == (0, 2)

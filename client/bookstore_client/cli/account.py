@@ -5,7 +5,7 @@ import sys
 import click
 
 from bookstore_client.cli import output
-from bookstore_client.cli.group import json_option, pass_store
+from bookstore_client.cli.group import bookstore, json_option, pass_store
 from bookstore_client.client import Bookstore
 
 SESSION = ("id", "current", "ip", "user_agent", "last_used_at", "expires_at")
@@ -21,7 +21,7 @@ def read_password(*, confirm: bool = False) -> str:
     return line.rstrip("\r\n")
 
 
-@click.command()
+@bookstore.command()
 @click.argument("name")
 @pass_store
 def register(store: Bookstore, name: str) -> None:
@@ -30,7 +30,7 @@ def register(store: Bookstore, name: str) -> None:
     click.echo(f"Registered and logged in as {output.escape(name)}.", err=True)
 
 
-@click.command()
+@bookstore.command()
 @click.argument("name")
 @pass_store
 def login(store: Bookstore, name: str) -> None:
@@ -39,7 +39,7 @@ def login(store: Bookstore, name: str) -> None:
     click.echo(f"Logged in as {output.escape(name)}.", err=True)
 
 
-@click.command()
+@bookstore.command()
 @pass_store
 def logout(store: Bookstore) -> None:
     """Log out."""
@@ -47,7 +47,7 @@ def logout(store: Bookstore) -> None:
     click.echo("Logged out.", err=True)
 
 
-@click.command()
+@bookstore.command()
 @json_option
 @pass_store
 def whoami(store: Bookstore, as_json: bool) -> None:
@@ -55,7 +55,7 @@ def whoami(store: Bookstore, as_json: bool) -> None:
     output.print_rows([store.me()], USER, as_json=as_json)
 
 
-@click.command()
+@bookstore.command()
 @click.option("--end", metavar="ID", help="End this session first.")
 @json_option
 @pass_store
@@ -64,6 +64,3 @@ def sessions(store: Bookstore, end: str | None, as_json: bool) -> None:
     if end:
         store.end_session(end)
     output.print_rows(store.sessions(), SESSION, as_json=as_json)
-
-
-COMMANDS = (register, login, logout, whoami, sessions)

@@ -5,20 +5,15 @@ from typing import Any
 import click
 
 from bookstore_client.cli import output
-from bookstore_client.cli.group import json_option, pass_store
+from bookstore_client.cli.group import bookstore, json_option, pass_store
 from bookstore_client.client import Bookstore
-from bookstore_client.models import MEMBERS, Book
+from bookstore_client.models import MEMBERS
 
 COLUMNS = ("id", *MEMBERS)
 SORTS = [sign + name for name in ("id", "name", "author", "prize", "created_at") for sign in ("", "-")]
 
 
-def print_book(book: Book, *, as_json: bool) -> None:
-    """Print one book."""
-    output.print_rows([book], COLUMNS, as_json=as_json)
-
-
-@click.command("list")
+@bookstore.command("list")
 @click.argument("words", nargs=-1)
 @click.option("--sort", type=click.Choice(SORTS), default="id", help="With a minus from the end.")
 @click.option("--name", default="", help="The whole name, in any case.")
@@ -31,7 +26,7 @@ def list_books(store: Bookstore, /, words: tuple[str, ...], as_json: bool, **opt
     output.print_rows(store.books(" ".join(words), **options), COLUMNS, as_json=as_json)
 
 
-@click.command()
+@bookstore.command()
 @click.argument("name")
 @click.option("--author", required=True)
 @click.option("--publisher", required=True)
@@ -40,19 +35,19 @@ def list_books(store: Bookstore, /, words: tuple[str, ...], as_json: bool, **opt
 @pass_store
 def add(store: Bookstore, /, as_json: bool, **members: Any) -> None:
     """Put a book on the shelf."""
-    print_book(store.add(**members), as_json=as_json)
+    output.print_rows([store.add(**members)], COLUMNS, as_json=as_json)
 
 
-@click.command()
+@bookstore.command()
 @click.argument("book_id", metavar="ID", type=int)
 @json_option
 @pass_store
 def show(store: Bookstore, book_id: int, as_json: bool) -> None:
     """Show one book."""
-    print_book(store.book(book_id), as_json=as_json)
+    output.print_rows([store.book(book_id)], COLUMNS, as_json=as_json)
 
 
-@click.command()
+@bookstore.command()
 @click.argument("book_id", metavar="ID", type=int)
 @click.option("--name")
 @click.option("--author")
@@ -68,16 +63,13 @@ def edit(store: Bookstore, /, book_id: int, no_prize: bool, as_json: bool, **giv
         changes["prize"] = None
     if not changes:
         raise click.UsageError("say what to change, such as --name")
-    print_book(store.change(store.book(book_id), **changes), as_json=as_json)
+    output.print_rows([store.change(store.book(book_id), **changes)], COLUMNS, as_json=as_json)
 
 
-@click.command()
+@bookstore.command()
 @click.argument("book_id", metavar="ID", type=int)
 @pass_store
 def remove(store: Bookstore, book_id: int) -> None:
     """Take one book off the shelf."""
     store.remove(store.book(book_id))
     click.echo(f"Removed book {book_id}.", err=True)
-
-
-COMMANDS = (list_books, add, show, edit, remove)

@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 import click
 
 from bookstore_client.cli import output
-from bookstore_client.cli.group import json_option, pass_store
+from bookstore_client.cli.group import bookstore, json_option, pass_store
 from bookstore_client.client import Bookstore
 from bookstore_client.models import MEDIA_TYPES, Kind
 
@@ -24,7 +24,7 @@ def kind_of(name: str, kind: Kind | None) -> Kind:
     return kind or ("ndjson" if name.endswith((".ndjson", ".jsonl")) else "csv")
 
 
-@click.command("import")
+@bookstore.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--dry-run", is_flag=True, help="Say what would happen.")
 @format_option
@@ -39,7 +39,7 @@ def import_file(store: Bookstore, file: str, dry_run: bool, kind: Kind | None, a
     output.print_rows([result], ("created", "skipped"), as_json=as_json)
 
 
-@click.command("export")
+@bookstore.command("export")
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
 @format_option
 @pass_store
@@ -68,6 +68,3 @@ def replaced(name: str) -> Iterator[BinaryIO]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-COMMANDS = (import_file, export_file)

@@ -1,14 +1,13 @@
 """What all commands have in common: where the services are, and how it ends if something goes wrong."""
 
-import errno
 from typing import Any
 
 import click
 
 from bookstore_client.cli.output import escape
 from bookstore_client.client import AUTH_URL, BOOKS_URL, Bookstore
-from bookstore_client.errors import BookstoreError, NotLoggedIn, Problem, Unavailable, Unreachable
-from bookstore_client.tokens import store_for
+from bookstore_client.errors import BookstoreError, NotLoggedIn, Unavailable, Unreachable
+from bookstore_client.tokens import STORE_ERRORS, store_for
 
 # Exit codes, besides click's 2 for a command that cannot be understood.
 REFUSED, NOT_LOGGED_IN, NO_ANSWER, INTERRUPTED = 1, 3, 4, 130
@@ -20,7 +19,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 class Failure(click.ClickException):
     """A text for people, and an exit code for programs."""
 
-    def __init__(self, text: str, code: int = REFUSED) -> None:
+    def __init__(self, text: str, code: int) -> None:
         super().__init__(text)
         self.exit_code = code  # type: ignore[misc] # click reads it of the instance
 
@@ -37,10 +36,10 @@ class Commands(click.Group):
         except (KeyboardInterrupt, click.Abort) as error:
             click.echo(err=True)  # below the ^C
             raise click.exceptions.Exit(INTERRUPTED) from error
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # click ends without a word
-                raise
-            raise Failure(str(error)) from error
+        except BrokenPipeError:  # click ends without a word
+            raise
+        except STORE_ERRORS as error:
+            raise Failure(str(error), REFUSED) from error
 
 
 @click.group(cls=Commands, context_settings={"auto_envvar_prefix": "BOOKSTORE"})
@@ -61,22 +60,7 @@ def bookstore(context: click.Context, auth_url: str, books_url: str, attempts: i
 
 def failure_of(error: BookstoreError) -> Failure:
     """Return what a person reads of an error."""
-    text = escape(str(error))
+    text = "\n".join(map(escape, str(error).splitlines()))
     if isinstance(error, NotLoggedIn):
         return Failure(f"{text}; log in with `bookstore login`", NOT_LOGGED_IN)
-    if isinstance(error, Unreachable | Unavailable):
-        return Failure(text, NO_ANSWER)
-    return Failure("\n".join([text, *complaints(error)]) if isinstance(error, Problem) else text)
-
-
-def complaints(problem: Problem) -> list[str]:
-    """Return a line for each part of the request, or row of the file, that breaks a rule."""
-    lines = [f"  {escape(_place(error) + str(error.get('detail', '')))}" for error in problem.errors]
-    more = problem.error_count - len(lines)
-    return [*lines, f"  and {more} more"] if more > 0 else lines
-
-
-def _place(error: dict[str, Any]) -> str:
-    line = f"line {error['line']}: " if "line" in error else ""
-    part = error.get("pointer") or error.get("parameter") or error.get("header")
-    return f"{line}{part.lstrip('/')} " if part else line
+    return Failure(text, NO_ANSWER if isinstance(error, Unreachable | Unavailable) else REFUSED)

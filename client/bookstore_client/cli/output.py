@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -73,7 +73,8 @@ def _cell(value: object) -> str:
 def progress() -> Iterator[Progress]:
     """Yield what shows how far a transfer is, on a terminal, once it has taken a while."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    seconds = TextColumn("{task.elapsed:.0f} s")  # which go on while the service works
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), seconds)
     shown = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     timer = threading.Timer(LONG, shown.start)
     timer.daemon = True

@@ -1,14 +1,17 @@
-"""The client behind a network that loses requests and answers: all is done, and once."""
+"""The client behind other programs: one that loses requests and answers, and one that adds a path."""
 
 import dataclasses
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from bookstore_client import Bookstore, BookstoreError, FileStore
 
 from tests.api import new_session
+from tests.browser.edge import nginx, prefix_of
 from tests.client.lossy_proxy import LossyProxy
 from tests.people import PASSWORD, new_name
+from tests.ports import free_port
 from tests.served import ServedPair
 
 PROCESSES, THREADS, BOOKS = 2, 4, 39  # books a thread: five operations for every three of them, 520 in all
@@ -72,3 +75,14 @@ def test_nothing_is_lost_or_done_twice(served_pair: ServedPair, store: FileStore
         for number in range(BOOKS)
         if number % 3 != 1
     )
+
+
+def test_both_services_may_have_one_address(served_pair: ServedPair, tmp_path: Path) -> None:
+    with nginx(served_pair, tmp_path, free_port()) as origin:
+        auth_url, books_url = (origin + prefix_of(service) for service in ("auth", "books"))
+        bookstore = Bookstore(auth_url, f"{books_url}/", connect=new_session).register(new_name(), PASSWORD)
+
+        book = bookstore.change(bookstore.add("Mort", "Ann", "Press"), prize=12)
+
+        assert list(bookstore.books()) == [book]
+        bookstore.logout()
