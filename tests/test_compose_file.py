@@ -37,6 +37,12 @@ def test_every_variable_and_every_service_is_documented() -> None:
     assert {name for name in COMPOSE["services"] if f"`{name}`" not in OPERATIONS} == set()
 
 
+def test_each_base_image_is_named_once_for_a_digest_to_take_its_place() -> None:
+    names = re.findall(r"\$\{([A-Z]+_IMAGE):-[a-z]+:[0-9]", TEXT)
+
+    assert sorted(names) == ["NGINX_IMAGE", "POSTGRES_IMAGE", "PYTHON_IMAGE"]
+
+
 @every("name", COMPOSE["services"])
 def test_no_container_can_do_more_than_it_has_to(name: str) -> None:
     service = COMPOSE["services"][name]
