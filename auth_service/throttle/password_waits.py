@@ -77,7 +77,7 @@ class Attempt:
         """Forget the failures of the name from the network, which is known from now on."""
         self.has_succeeded = True
         before = {"abandoned_before": now - attempts.ABANDONED_AFTER}
-        for each in (self.pair, self.counted_as):
+        for each in [self.pair, self.counted_as] if self.full else [self.pair]:
             pair = {"name_key": each.name_key, "network": each.network}
             connection.execute(attempts.CLEAR, {"attempt_id": self.id, **pair, **before})
         know_network(connection, self.pair.name_key, self.pair.network, now=now)
