@@ -17,7 +17,7 @@ import pytest
 from auth_service.cli import key_file
 from tests.common.log_lines import Log
 from tests.contract.recipes import Key
-from tests.pair import KINDS, SERVICES, Pair, run_flask
+from tests.pair import KINDS, SERVICES, Pair, invoke
 from tests.people import Person, register, register_admin
 from tests.postgres_server import PostgresServer, lock
 from tests.served import ServedPair
@@ -68,7 +68,7 @@ def migrated_database(postgres: PostgresServer, service: str) -> str:
 
     def migrate(url: str) -> None:
         settings = Pair(Path()).environment | {f"{service.upper()}_DATABASE_URL": url}
-        run_flask(service, "db", "upgrade", environment=settings)
+        invoke(service, "db", "upgrade", environment=settings)
 
     template = postgres.template(f"{service}_template", migrate)
     return postgres.create_database(f"{service}_{secrets.token_hex(4)}", template=template)

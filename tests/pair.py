@@ -5,12 +5,14 @@ import secrets
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from threading import Event
 from typing import Self
 from unittest.mock import patch
 
 from flask import Flask
 
 from tests import programs
+from tests.auth.hashers import hash_cheaply
 from tests.in_process import applications
 
 SERVICES = ("auth", "books")
@@ -30,6 +32,14 @@ def create_app(service: str) -> Flask:
     """Make the application of a service, by the environment."""
     app: Flask = import_module(f"{service}_service").create_app()
     return app
+
+
+def invoke(service: str, *words: str, environment: Mapping[str, str]) -> str:
+    """Do what `run_flask` does in this process, which takes a tenth of the time."""
+    with patch.dict(os.environ, {**environment, "FLASK_RUN_FROM_CLI": "true"}, clear=True):
+        done = create_app(service).test_cli_runner().invoke(args=words)
+    assert done.exit_code == 0, done.output
+    return done.stdout.strip()
 
 
 class Pair:
@@ -67,9 +77,9 @@ class Pair:
 
     def prepare(self) -> Self:
         """Make the keys and migrate the databases."""
-        run_flask("auth", "keys", "init", environment=self.environment)
+        invoke("auth", "keys", "init", environment=self.environment)
         for service in self.services:
-            run_flask(service, "db", "upgrade", environment=self.environment)
+            invoke(service, "db", "upgrade", environment=self.environment)
         return self
 
     def start(self, *services: str) -> Self:
@@ -77,6 +87,8 @@ class Pair:
         for service in services or self.services:
             with patch.dict(os.environ, self.environment, clear=True):
                 self.apps[service] = applications[self.host(service)] = create_app(service)
+            if service == "auth":
+                hash_cheaply(self.apps[service])
         return self
 
     def stop(self, *services: str) -> None:
@@ -86,6 +98,8 @@ class Pair:
         for service in services or self.services:
             if app := self.apps.pop(service, None):
                 del applications[self.host(service)]
+                if "revocations" in app.extensions:
+                    app.extensions["revocations"].refresh = Event().wait  # parks the thread that polls
                 with app.app_context():
                     app.extensions["sqlalchemy"].engine.dispose()
 

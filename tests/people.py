@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from argon2 import PasswordHasher
 from flask import Flask
 
 from auth_service.models import db
@@ -20,6 +19,7 @@ from auth_service.views.access import issue_tokens
 from auth_service.views.schemas import Tokens
 from tests import api
 from tests.api import new_session
+from tests.auth.hashers import CHEAP
 from tests.in_process import CLIENT, applications
 from tests.pair import Pair
 from tests.served import ServedPair
@@ -120,8 +120,7 @@ def insert_user(app: Flask, name: str) -> tuple[str, Tokens]:
 
 @functools.cache
 def hash_of_password() -> str:
-    """Return a hash of PASSWORD with the parameters that auth has unless it is told otherwise."""
-    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(PASSWORD)
+    return CHEAP.hash(PASSWORD)
 
 
 def register_admin(pair: Pair) -> Person:

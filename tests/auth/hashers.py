@@ -11,6 +11,13 @@ from flask import Flask
 from auth_service.passwords.hashing import Hasher
 from common.ops.limits import ConcurrencyLimit
 
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+def hash_cheaply(app: Flask) -> None:
+    """Let an application hash at next to no cost: else that would be most of what its tests take."""
+    app.extensions["hasher"] = Hasher(CHEAP, app.extensions["hasher"].slots)
+
 
 def make_hasher(
     *, memory: int = 64, time_cost: int = 1, parallelism: int = 1, slots: ConcurrencyLimit | None = None
@@ -38,7 +45,7 @@ def patient(app: Flask) -> Iterator[None]:
 @contextmanager
 def while_hashing(app: Flask, action: Callable[[], object]) -> Iterator[None]:
     """Let `action` happen while the application hashes its next password."""
-    hasher = make_hasher(memory=19 * 1024, time_cost=2, slots=Meanwhile(action))
+    hasher = make_hasher(slots=Meanwhile(action))
     with patch.dict(app.extensions, hasher=hasher):
         yield
 

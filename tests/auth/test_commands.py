@@ -152,6 +152,7 @@ def test_a_database_that_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> N
         assert operator.fail("users", "list") == "the database cannot be reached"
 
 
+@pytest.mark.system
 @on_sqlite
 def test_the_commands_are_there_at_a_real_command_line(pair: Pair, person: Person) -> None:
     assert person.public_id in run_flask("auth", "users", "list", environment=pair.environment)

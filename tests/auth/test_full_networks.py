@@ -1,5 +1,6 @@
 """A network past its 300 failures: who is known there still gets in, and nobody else learns who is known."""
 
+import secrets
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -43,12 +44,10 @@ def full(address: str) -> str:
 
 def add_failures(address: str, count: int, *, at: datetime, name: str = "") -> None:
     """Let there have been failures from a network, of that name or of one for each."""
-    rows = [
-        {"name_key": key_of(name or new_name()), "network": network_of(address), "at": at, "failed": True}
-        for _ in range(count)
-    ]
+    row = {"network": network_of(address), "at": at, "failed": True}
+    names = [key_of(name)] * count if name else [secrets.token_bytes(32) for _ in range(count)]
     with db.write() as connection:
-        connection.execute(insert(PasswordAttempt), rows)
+        connection.execute(insert(PasswordAttempt), [row | {"name_key": each} for each in names])
 
 
 def know(person: Person, address: str, *, at: datetime = NOW) -> None:

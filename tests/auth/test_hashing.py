@@ -26,7 +26,7 @@ from tests.cases import every
 from tests.people import PASSWORD, Person, new_name
 from tests.waiting import wait_until
 
-WEAK = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1)
+WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 NAMES = ("password_hash_seconds_count", "password_hash_wait_seconds_count")
 
 
@@ -36,6 +36,12 @@ def hasher_of(**changed: Any) -> Hasher:
     hashing.init_app(app, replace(AuthSettings.read(), argon2_memory=64, argon2_time_cost=1, **changed))
     hasher: Hasher = app.extensions["hasher"]
     return hasher
+
+
+def test_a_hash_has_the_parameters_that_are_set() -> None:
+    parameters = extract_parameters(hasher_of(argon2_parallelism=2).hash("correct horse"))
+
+    assert (parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (64, 1, 2)
 
 
 @pytest.mark.parametrize(("workers", "slots"), [(1, cores()), (cores(), 1), (256, 1)])

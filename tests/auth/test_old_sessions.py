@@ -10,7 +10,7 @@ from sqlalchemy import column, insert, select, table
 from auth_service.sessions.refresh_tokens import digest_of
 from tests.auth.database import execute, rows, user_of
 from tests.auth.logins import Login, assert_refused, log_out, login_of, refresh
-from tests.pair import Pair, run_flask
+from tests.pair import Pair, invoke
 from tests.people import register
 
 BEFORE = "0004"
@@ -32,7 +32,7 @@ def login(own_pair: Pair) -> Login:
 
 
 def migrate(pair: Pair, *direction: str) -> None:
-    run_flask("auth", "db", *direction, environment=pair.environment)
+    invoke("auth", "db", *direction, environment=pair.environment)
 
 
 def insert_old_session(pair: Pair, user_id: int) -> list[str]:

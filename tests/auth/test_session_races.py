@@ -21,7 +21,7 @@ from tests.people import Person, register
 from tests.waiting import wait_until
 
 LIMIT = 50
-ROUNDS = 20
+ROUNDS = 8
 
 
 def each_at_once(times: int, pair: Pair, ask: Callable[[int], requests.Response]) -> list[requests.Response]:

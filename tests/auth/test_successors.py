@@ -65,7 +65,7 @@ def test_two_tabs_that_refresh_in_any_order_both_live_on(pair: Pair, login: Logi
 
 def test_lost_answers_log_nobody_out(pair: Pair, login: Login) -> None:
     client, is_lost = Client(pair, login.refresh_token), random.Random(1)
-    for _ in range(200):
+    for _ in range(60):
         client.send()
         if is_lost.randrange(3):
             client.store()

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from auth_service.models import db
-from tests.pair import SERVICES, Pair, run_flask
+from tests.pair import SERVICES, Pair, invoke
 
 
 @pytest.fixture(autouse=True)
@@ -30,20 +30,20 @@ def modes(folder: Path) -> dict[str, int]:
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_migration_makes_the_database_private(tmp_path: Path, service: str) -> None:
     pair = Pair(tmp_path)
-    run_flask("auth", "keys", "init", environment=pair.environment)
+    invoke("auth", "keys", "init", environment=pair.environment)
 
-    run_flask(service, "db", "upgrade", environment=pair.environment)
+    invoke(service, "db", "upgrade", environment=pair.environment)
 
     assert modes(tmp_path) == {f"{service}.db": 0o600}
 
 
 def test_a_service_that_comes_before_the_migration_makes_it_private_too(tmp_path: Path) -> None:
     pair = Pair(tmp_path)
-    run_flask("auth", "keys", "init", environment=pair.environment)
+    invoke("auth", "keys", "init", environment=pair.environment)
     with pair.start("auth"), pair.apps["auth"].test_client() as client:
         assert client.get("/readyz").status_code == 503
         before = modes(tmp_path)
-        run_flask("auth", "db", "upgrade", environment=pair.environment)
+        invoke("auth", "db", "upgrade", environment=pair.environment)
         client.post("/register", json={"name": "Ann", "password": "the moon is made of paper"})
         after = modes(tmp_path)
 

@@ -3,15 +3,18 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-import pytest
 import requests
 import time_machine
 
+from tests.cases import every
 from tests.conftest import keys_of
+from tests.feed import followers
 from tests.feed.ends import log_out
 from tests.feed.service_tokens import ask, service_token
 from tests.pair import Pair
 from tests.people import book, register, register_admin
+
+pair = followers.pair
 
 WHOLE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 MOMENTS = [WHOLE, WHOLE + timedelta(microseconds=1), WHOLE + timedelta(microseconds=120_000)]
@@ -27,10 +30,10 @@ def times_in(answer: requests.Response) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("moment", MOMENTS, ids=str)
-def test_times_of_books_have_six_decimals(own_pair: Pair, moment: datetime) -> None:
+@every("moment", MOMENTS)
+def test_times_of_books_have_six_decimals(pair: Pair, moment: datetime) -> None:
     with time_machine.travel(moment, tick=False):
-        person = register(own_pair.start())
+        person = register(pair)
         headers = person.with_token(Idempotency_Key="a-key")
         body = book()
         answers = [person.post("/books", body, headers=headers) for _ in range(2)]  # the second is a replay
@@ -42,14 +45,14 @@ def test_times_of_books_have_six_decimals(own_pair: Pair, moment: datetime) -> N
         assert times_in(answer) == {"created_at": shown, "updated_at": shown}
 
 
-@pytest.mark.parametrize("moment", MOMENTS, ids=str)
-def test_times_of_users_and_sessions_and_events_have_six_decimals(own_pair: Pair, moment: datetime) -> None:
+@every("moment", MOMENTS)
+def test_times_of_users_and_sessions_and_events_have_six_decimals(pair: Pair, moment: datetime) -> None:
     with time_machine.travel(moment, tick=False):
-        admin, person = register_admin(own_pair.start()), register(own_pair)
+        admin, person = register_admin(pair), register(pair)
         users = [person.get("/me", "auth"), admin.get("/users", "auth")]
         sessions = person.get("/sessions", "auth")
         log_out(person)
-        events = ask(own_pair, service_token(keys_of(own_pair)[0]))
+        events = ask(pair, service_token(keys_of(pair)[0]))
 
     for answer in users:
         assert times_in(answer).keys() == {"created_at"}
