@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from tests import api
-from tests.cases import every
+from tests.cases import every, on_sqlite
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, new_name
 
@@ -16,8 +16,6 @@ BEARER = 'Bearer realm="bookstore"'
 WRONG = {"name": "Ann", "password": "not the password"}
 FETCH, XHR = {"Sec-Fetch-Dest": "empty"}, {"X-Requested-With": "XMLHttpRequest"}
 NAVIGATION = {"Sec-Fetch-Dest": "document"}
-
-on_sqlite = pytest.mark.parametrize("pair", ["sqlite"], indirect=True)  # no statement is different
 
 
 def challenge(pair: Pair, method: str, path: str, **options: Any) -> str:

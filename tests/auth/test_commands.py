@@ -9,13 +9,12 @@ import pytest
 from tests.auth.logins import log_in, login_of, try_password
 from tests.auth.shell import Operator, operator_in
 from tests.auth.users import OTHER
-from tests.cases import every
+from tests.cases import every, on_sqlite
 from tests.pair import Pair, run_flask
 from tests.people import PASSWORD, Person, new_name
 
 PUBLIC_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 CHANGES = ["promote", "demote", "disable", "enable", "set-password"]
-on_sqlite = pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
 
 
 def listed(operator: Operator, name: str) -> list[str]:

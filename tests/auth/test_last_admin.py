@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from flask import Flask
 from sqlalchemy import select, text, update
 
@@ -12,13 +11,13 @@ from auth_service.users.changes import update_user
 from tests.auth.database import connected
 from tests.auth.shell import Operator
 from tests.auth.users import change_user, delete_me, delete_user
+from tests.cases import on_postgresql
 from tests.pair import Pair
 from tests.people import Person, assert_problem, register
 from tests.waiting import wait_until
 
 STAYS = "the last admin stays"
 BLOCKED = text("SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))")
-on_postgresql = pytest.mark.parametrize("pair", ["postgresql"], indirect=True, scope="session")
 
 
 def assert_still_admin(person: Person) -> None:

@@ -3,17 +3,14 @@
 from base64 import b64encode
 from typing import Any
 
-import pytest
 import requests
 
 from tests import api
 from tests.auth.logins import CHALLENGE, granted
 from tests.auth.shell import Operator
-from tests.cases import every
+from tests.cases import every, on_sqlite
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, new_name, register
-
-on_sqlite = pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
 
 
 def log_in(pair: Pair, authorization: str | bytes | None = None, **options: Any) -> requests.Response:

@@ -4,22 +4,17 @@ import time
 import uuid
 from typing import Any
 
-import pytest
-
 from common.tokens.access import issue
 from common.tokens.keys import read_keys
 from tests import api
 from tests.auth.logins import Login, assert_refused
 from tests.auth.users import MEMBERS, NOBODY, TIME
-from tests.cases import every
+from tests.cases import every, on_sqlite
 from tests.pair import Pair
 from tests.people import Person, assert_problem, complaints, new_name, register
 
 GUARDED = ["GET /me", "PUT /me/password", "GET /sessions", "DELETE /sessions", f"DELETE /sessions/{NOBODY}"]
 GUARDED += ["GET /users", *(f"{method} /users/{NOBODY}" for method in ("GET", "PATCH", "DELETE"))]
-
-
-on_sqlite = pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
 
 
 def forge(pair: Pair, *, public_id: str, session_id: str) -> str:

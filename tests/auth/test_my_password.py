@@ -8,14 +8,12 @@ import pytest
 from tests.auth.database import told_of
 from tests.auth.logins import assert_refused, granted, log_in, login_of, refresh, try_password
 from tests.auth.users import OTHER, change_password
-from tests.cases import every
+from tests.cases import every, on_sqlite
 from tests.common.log_lines import Log, traced
 from tests.people import PASSWORD, Person, assert_problem, complaints
 
 CURRENT = "/current_password"
 NEW = "/new_password"
-WRONG = ["wrong", "", " ", PASSWORD.upper(), PASSWORD + " ", "a\x00b", "x" * 5000]
-on_sqlite = pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
 
 
 def test_every_session_ends_and_a_new_one_begins_with_the_new_password(person: Person) -> None:

@@ -42,15 +42,7 @@ def test_a_refresh_answers_with_new_tokens_of_the_session(pair: Pair, login: Log
     assert fresh.is_live
 
 
-def test_a_lost_answer_is_given_again(login: Login) -> None:
-    first = login.refresh_token
-    (successor,) = {login.successor(first) for _ in range(3)}
-
-    login.successor(successor)
-    assert login.is_live
-
-
-@pytest.mark.parametrize("steps", [2, 3], ids=["superseded", "its grandparent"])
+@pytest.mark.parametrize("steps", [2, 3, 11], ids=["superseded", "its grandparent", "the first of many"])
 def test_a_token_whose_successor_was_used_ends_its_session_and_no_other(
     pair: Pair, person: Person, login: Login, steps: int
 ) -> None:

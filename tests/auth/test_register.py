@@ -3,16 +3,13 @@
 import uuid
 from typing import Any
 
-import pytest
 import requests
 
 from tests import api
 from tests.auth.logins import granted
-from tests.cases import every
+from tests.cases import every, on_sqlite
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, complaints, new_name, register
-
-on_sqlite = pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
 
 
 def post(pair: Pair, body: Any, **options: Any) -> requests.Response:

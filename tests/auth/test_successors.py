@@ -3,19 +3,17 @@
 import random
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from auth_service.cli import key_file
-from auth_service.models import OldRefreshToken, Session, User
+from auth_service.models import OldRefreshToken, Session
 from auth_service.sessions.refresh_tokens import compute_token
 from common.tokens.keys import Key, KeySet, read_keys
 from tests.at_once import at_once
-from tests.auth.database import count, execute, let_pass, rows, told_of, user_of
+from tests.auth.database import count, rows, told_of
 from tests.auth.logins import Login, assert_refused, log_out, login_of, refresh
-from tests.cases import every
 from tests.pair import Pair
 from tests.people import register
 from tests.waiting import wait_until
@@ -82,51 +80,6 @@ def test_a_session_has_one_row_however_often_it_is_refreshed(pair: Pair, login: 
     assert count(pair, OldRefreshToken.session_id == login.session_id) == 0
     assert_refused(refresh(pair, first))
     assert not login.is_live
-
-
-@pytest.mark.parametrize("stolen", [0, 1, 8, 9])
-def test_a_stolen_token_ends_the_session_once_its_successor_was_used(
-    pair: Pair, login: Login, stolen: int
-) -> None:
-    issued = [login.refresh_token, *(login.successor() for _ in range(11))]
-
-    assert_refused(refresh(pair, issued[stolen]))
-
-    assert not login.is_live
-    assert_refused(refresh(pair, login.refresh_token))
-    assert told_of(pair, login.session_id) == 1
-
-
-@every("reason", ["never issued", "superseded", "logged out", "expired", "disabled"])
-def test_every_refusal_is_told_as_an_invalid_token(pair: Pair, reason: str) -> None:
-    login = login_of(register(pair))
-    first = login.refresh_token
-    if reason == "never issued":
-        first = f"{login.session_id}.{'A' * 43}"
-    elif reason == "superseded":
-        login.successor(login.successor())
-    elif reason == "logged out":
-        log_out(pair, first)
-    elif reason == "expired":
-        let_pass(pair, timedelta(days=7), login.session_id)
-    else:
-        disable = update(User).where(User.id == user_of(login)).values(disabled=True)
-        execute(pair, disable)  # not by a route, which ends the session as well
-
-    answer = refresh(pair, first)
-
-    assert_refused(answer)
-    assert answer.json().get("code", "token-invalid") == "token-invalid"
-
-
-def test_an_owner_who_comes_behind_the_thief_ends_the_session(pair: Pair, login: Login) -> None:
-    thief = Login(pair, login.token, login.refresh_token)
-    for _ in range(5):
-        thief.successor()
-
-    assert_refused(refresh(pair, login.refresh_token))
-
-    assert_refused(refresh(pair, thief.refresh_token))
 
 
 def test_a_copy_of_the_database_computes_no_token(pair: Pair, login: Login) -> None:

@@ -23,15 +23,6 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_changed_file_is_read_when_somebody_asks_again(path: Path) -> None:
-    keys = Keys(path)
-
-    write(path, jwk(kid="new"))
-
-    assert keys.reload()
-    assert keys.current().signing.id == "new"
-
-
 def test_a_file_that_did_not_change_is_not_read_again(path: Path) -> None:
     keys = Keys(path)
     before = keys.current()

@@ -64,16 +64,6 @@ def test_json_in_utf_8_is_read(route: Route, reader: Person, kind: str) -> None:
 
 
 @every_route
-@every("coding", ["gzip", "br", "deflate"])
-def test_a_body_in_another_coding_is_not_read_as_if_it_had_none(
-    route: Route, reader: Person, coding: str
-) -> None:
-    answer = anonymous(route, reader, b"{}", Content_Type="application/json", Content_Encoding=coding)
-
-    assert_problem(answer, 415)
-
-
-@every_route
 def test_the_query_is_refused_together_with_the_body(route: Route, reader: Person) -> None:
     found = complaints(post_json(route, reader, b'{"price":1}', "?token=x&x=1&x=2"))
 
