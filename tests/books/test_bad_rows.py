@@ -11,22 +11,8 @@ from tests.people import Person
 pytestmark = on_sqlite
 
 LONG = "x" * 201
-BAD_PRIZES = [
-    "x",
-    "-1",
-    "+1",
-    "1.5",
-    "1.",
-    "1e3",
-    "1 2",
-    "'1",
-    "2147483648",
-    "9" * 5000,
-    "null",
-    "''1",
-    "0x1",
-]
-BAD_PRIZES += ["\u0661", "\uff11"]
+BAD_PRIZES = ["x", "-1", "+1", "1.5", "1.", "1e3", "1 2", "'1", "2147483648", "9" * 5000, "null"]
+BAD_PRIZES += ["''1", "0x1", "\u0661", "\uff11"]
 Place = tuple[int, str]
 
 

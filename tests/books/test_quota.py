@@ -9,7 +9,6 @@ import requests
 from tests.at_once import at_once
 from tests.books.conftest import somebody
 from tests.books.database import counted, keys_of
-from tests.books.files import as_csv, books, import_file
 from tests.pair import Pair
 from tests.people import Person, assert_problem, book
 
@@ -45,16 +44,6 @@ def test_the_eleventh_book_is_refused(person: Person) -> None:
     assert person.post("/books", sent, headers=headers).headers["Idempotency-Replayed"] == "true"
     assert_problem(person.post("/books", book()), 409, FULL)
     assert counted(person) == (10, 10)
-
-
-def test_a_file_that_is_too_much_for_what_is_there_is_refused_and_so_is_its_dry_run(person: Person) -> None:
-    for _ in range(6):
-        person.add_book()
-
-    for query in ("?dry_run=1", ""):
-        assert_problem(import_file(person, as_csv(books(5)), query=query), 409, FULL)
-        assert import_file(person, as_csv(books(4)), query="?dry_run=1").status_code == 200
-    assert counted(person) == (6, 6)
 
 
 def test_changes_need_no_room(person: Person) -> None:

@@ -17,7 +17,8 @@ from books_service.transfer.lines import MAX_RECORD, Lines, Record, TooManyRecor
 from books_service.transfer.rows import Rows
 
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=200)
-guarded = st.tuples(st.sampled_from(["", "=", "+", "-", "@", "'", "''", '"', ","]), texts).map("".join)
+STARTS = ["", "=", "+", "-", "@", "'", "''", '"', ",", "'=", " ='", "\u200b＝", "'\u00a0-", "' "]
+guarded = st.tuples(st.sampled_from(STARTS), texts).map("".join)
 prizes = st.none() | st.integers(0, 2**31 - 1)
 shelves = st.lists(st.tuples(guarded, guarded, guarded, prizes), max_size=5)
 every_format = pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS)
