@@ -5,7 +5,7 @@ SYSTEM_PROCESSES ?= 4
 ARGS ?=
 # The folder of a backup: made by `make backup`, read by `make restore`.
 FOLDER ?=
-# Who becomes an admin by `make admin`.
+# Who becomes an admin by `make admin`, or what `make new-service` makes.
 NAME ?=
 # What is measured beside this checkout: another one, and a folder of other programs.
 BEFORE ?=
@@ -19,13 +19,13 @@ SERVICES := $(VENV)/.services
 DEVELOPMENT := $(VENV)/.development
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --root-user-action=ignore
 PACKAGES := $(wildcard *_service)
-CODE := $(PACKAGES) common client contract tests benchmarks tools
+CODE := $(PACKAGES) common client contract tests benchmarks tools templates
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run dev migrate up down logs ps admin rotate-keys rolling-restart pin backup restore check lint format types test \
-	test-system coverage bench bench-compose bench-revocation bench-shelf bench-compare bench-peers lock clean
+	test-system coverage new-service bench bench-compose bench-revocation bench-shelf bench-compare bench-peers lock clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -111,6 +111,9 @@ test-system: $(DEVELOPMENT) ## the tests with servers, containers, a browser and
 
 coverage: $(DEVELOPMENT) ## the tests in process, and the lines they leave out
 	@$(PYTEST) $(IN_PROCESS) --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+new-service: $(DEVELOPMENT) ## make a service beside the others: NAME=notes (docs/make-it-yours.md)
+	@$(BIN)/python tools/new_service.py "$(NAME)"
 
 bench: $(DEVELOPMENT) ## requests a second, latency and CPU a request, with wrk
 	@$(BIN)/python -m benchmarks.books $(ARGS)

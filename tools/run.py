@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from http.client import HTTPException
+from importlib import import_module
 from pathlib import Path
 from socket import AF_INET, AF_INET6, create_server
 from tempfile import TemporaryFile
@@ -24,8 +26,8 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 
 from dotenv import load_dotenv  # noqa: E402
 
-from auth_service.settings import AuthSettings  # noqa: E402
-from books_service.settings import BooksSettings  # noqa: E402
+from common.feed.settings import FollowerSettings  # noqa: E402
+from common.service_list import SERVICES  # noqa: E402
 from common.settings import Settings  # noqa: E402
 from common.tokens.keys import load_keys  # noqa: E402
 from tools.page import page_port, url  # noqa: E402
@@ -33,7 +35,7 @@ from tools.supervisor import Supervisor, say  # noqa: E402
 
 PAGE_HOST = "127.0.0.1"  # of this machine alone, whatever HOST says: the services see its address only
 PROCFILES = {"run": "Procfile", "dev": "Procfile.dev"}
-PREPARATION = ("auth_service keys init", "auth_service db upgrade", "books_service db upgrade")
+PREPARATION = ("auth_service keys init", *(f"{name}_service db upgrade" for name in SERVICES))
 DIRECTLY = build_opener(ProxyHandler({}))
 TRACE = "Traceback (most recent call last):"
 
@@ -43,7 +45,7 @@ def main(procfile: str) -> None:
     os.chdir(ROOT)
     os.umask(0o077)  # the databases hold password hashes: they are their owner's, whatever the folder allows
     load_dotenv(ROOT / ".env")  # as flask does for its commands; what is set already stays
-    services = AuthSettings.read(), BooksSettings.read()
+    services = [settings_of(name) for name in SERVICES]
     os.environ["PAGE_PORT"] = str(page_port())  # for the Procfile
     os.environ["LOG_FORMAT"] = services[0].log_format  # the services write into a pipe, which ends here
     check_ports(*services)
@@ -51,16 +53,23 @@ def main(procfile: str) -> None:
     for command in PREPARATION:
         run(*command.split())
     load_keys(services[0])
-    page, auth, books = f"http://{PAGE_HOST}:{page_port()}", *map(url, services)
-    heartbeat, urls = follower_heartbeat(services[1]), (page, f"{auth}/readyz", f"{books}/readyz")
+    page, heartbeat = f"http://{PAGE_HOST}:{page_port()}", follower_heartbeat(services)
+    urls = [page, *(f"{url(service)}/readyz" for service in services)]
     with Supervisor(procfile) as supervisor:
         while supervisor.is_running() and not (heartbeat.exists() and all(map(answers, urls))):
             time.sleep(0.1)
         if supervisor.is_running():
-            where = f"the page is at {page}, auth at {auth}, books at {books}, each with its /docs"
-            say(f"Ready: {where}; Ctrl-C stops them.\n".encode())
+            where = ", ".join(f"{service.service} at {url(service)}" for service in services)
+            say(f"Ready: the page is at {page}, {where}, each with its /docs; Ctrl-C stops them.\n".encode())
         supervisor.wait()
     sys.exit(f"make run: {supervisor.ended} ended")
+
+
+def settings_of(service: str) -> Settings:
+    """Return the settings of a service, whose class has its name, or exit naming a variable."""
+    kind = f"{service.title().replace('_', '')}Settings"
+    settings: Settings = getattr(import_module(f"{service}_service.settings"), kind).read()
+    return settings
 
 
 def check_ports(*services: Settings) -> None:
@@ -99,9 +108,10 @@ def run(package: str, *words: str) -> None:
         sys.exit(f"make run: {package} {' '.join(words)}: {complaint}")
 
 
-def follower_heartbeat(books: BooksSettings) -> Path:
-    """Return the file that the follower makes when it has begun; remove that of an earlier one."""
-    file = books.follower_heartbeat or books.data_dir / "follower"
+def follower_heartbeat(services: Sequence[Settings]) -> Path:
+    """Return the file that a follower makes when it has begun; remove that of an earlier one."""
+    follower = next(service for service in services if isinstance(service, FollowerSettings))
+    file = follower.follower_heartbeat or follower.data_dir / "follower"
     file.unlink(missing_ok=True)
     os.environ["FOLLOWER_HEARTBEAT"] = str(file)
     return file

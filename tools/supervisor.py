@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import Self
 
 HONCHO = [sys.executable, "-m", "honcho", "--no-prefix", "--env", os.devnull, "--procfile"]
-PROCESSES = 4  # lines of the Procfile
 STARTED = re.compile(rb"\w+\.1 started \(pid=(\d+)\)")
 STOPPED = re.compile(rb"(\w+)\.1 stopped")
 ENDING = re.compile(rb"sending SIG\w+ to \w+\.1|SIG\w+ received")
@@ -30,6 +29,7 @@ class Supervisor:
     def __init__(self, procfile: str) -> None:
         self.ended = "honcho"  # or the process that ended first
         self._groups: list[int] = []  # of processes, one for each line of the Procfile
+        self._processes = len(Path(procfile).read_text().splitlines())
         self._started = Event()
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         output, write_end = os.pipe()
@@ -82,7 +82,7 @@ class Supervisor:
 
     def _note_start(self, group: int) -> None:
         self._groups.append(group)
-        if len(self._groups) == PROCESSES:
+        if len(self._groups) == self._processes:
             self._started.set()
 
     def _note_end(self, name: str) -> None:

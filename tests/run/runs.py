@@ -12,11 +12,13 @@ from pathlib import Path
 
 import psutil
 
+from common.service_list import SERVICES
 from tests.ports import free_port
 from tests.programs import ROOT
 
 WAIT = 60  # seconds for anything to happen, on a busy machine
-PORTS = ("PAGE_PORT", "AUTH_PORT", "BOOKS_PORT", "AUTH_METRICS_PORT", "BOOKS_METRICS_PORT")
+KINDS = ("PORT", "METRICS_PORT")
+PORTS = ("PAGE_PORT", *(f"{name.upper()}_{kind}" for name in SERVICES for kind in KINDS))
 
 
 def heed_signals() -> None:
