@@ -154,8 +154,8 @@ class Transport:
 def is_cut(response: requests.Response) -> bool:
     """Return whether the connection ended in the head of the answer, which Python takes for its end."""
     length, coding = (response.headers.get(name, "") for name in ("Content-Length", "Transfer-Encoding"))
-    has_end = length.isdecimal() or coding == "chunked" or response.status_code == requests.codes.no_content
-    return not has_end
+    is_empty = response.status_code == requests.codes.no_content
+    return not (is_empty or length.isdecimal() or coding.lower() == "chunked")
 
 
 def payload_of(response: requests.Response) -> Any:
