@@ -12,6 +12,7 @@ from common.settings import Settings
 from tests.cases import every
 from tests.programs import ROOT
 from tests.readme import DOCUMENTS, variables
+from tools.page import HEADERS
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
@@ -41,6 +42,13 @@ def test_each_base_image_is_named_once_for_a_digest_to_take_its_place() -> None:
     names = re.findall(r"\$\{([A-Z]+_IMAGE):-[a-z]+:[0-9]", TEXT)
 
     assert sorted(names) == ["NGINX_IMAGE", "POSTGRES_IMAGE", "PYTHON_IMAGE"]
+
+
+def test_the_page_has_one_policy_in_containers_and_without() -> None:
+    text = (ROOT / "deploy/nginx/page.conf").read_text()
+
+    for name, value in HEADERS.items():
+        assert re.search(rf'add_header {name} "?{re.escape(value)}"?;', text), name
 
 
 @every("name", COMPOSE["services"])

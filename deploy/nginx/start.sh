@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts nginx on the two ports: with TLS if a certificate is mounted, and never without one that was asked for.
+# Starts nginx on its ports: with TLS if a certificate is mounted, and never without one that was asked for.
 set -eu
 
 here=/etc/nginx/bookstore

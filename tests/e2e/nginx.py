@@ -76,8 +76,8 @@ def make_certificate(stack: Stack, folder: Path) -> Path:
 
 
 def speaks_tls(stack: Stack, certificate: Path) -> bool:
-    """Tell whether both ports show this certificate and answer."""
-    urls = [f"https://127.0.0.1:{port}/healthz" for port in stack.ports.values()]
+    """Tell whether all ports show this certificate and answer."""
+    urls = [f"https://127.0.0.1:{port}/" for port in stack.ports.values()]
     try:
         return all(api.get(url, verify=str(certificate), timeout=TIME).ok for url in urls)
     except requests.exceptions.SSLError:

@@ -76,17 +76,18 @@ class Stack:
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         self.project = f"bookstore-test-{secrets.token_hex(4)}"
-        self.ports = {service: free_port() for service in SERVICES}
+        self.ports = {name: free_port() for name in ("page", *SERVICES)}
         self.environment = {
             **clean_environment(),
             "COMPOSE_PROJECT_NAME": self.project,
-            **{f"{service.upper()}_PORT": str(port) for service, port in self.ports.items()},
+            **{f"{name.upper()}_PORT": str(port) for name, port in self.ports.items()},
             "REGISTRATIONS_PER_HOUR": "0",  # all people of the tests come from one address
             **settings,
         }
 
-    def url(self, service: str) -> str:
-        return f"http://127.0.0.1:{self.ports[service]}"
+    def url(self, name: str) -> str:
+        """Return the address of a service, or of the page."""
+        return f"http://127.0.0.1:{self.ports[name]}"
 
     def register(self, name: str | None = None) -> Person:
         """Register somebody; all that a person needs of a pair is its URLs."""

@@ -111,7 +111,7 @@ def restart(stack: Stack) -> None:
     stack.compose("up", "--detach", "--no-deps", "--wait", "nginx")
 
 
-def test_with_a_certificate_both_ports_speak_tls(stack: Stack, tls_folder: Path) -> None:
+def test_with_a_certificate_all_ports_speak_tls(stack: Stack, tls_folder: Path) -> None:
     certificate = make_certificate(stack, tls_folder)
     restart(stack)
     assert speaks_tls(stack, certificate)
@@ -121,8 +121,8 @@ def test_with_a_certificate_both_ports_speak_tls(stack: Stack, tls_folder: Path)
     wait_until(lambda: speaks_tls(stack, renewed), "the new certificate is not used")
 
     assert problem_for(stack.ports["auth"], b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")["status"] == 400
-    for path in ("/healthz", "/.problem"):
-        answer = api.get(f"https://127.0.0.1:{stack.ports['auth']}{path}", verify=str(renewed), timeout=TIME)
+    for name, path in [("auth", "/healthz"), ("auth", "/.problem"), ("page", "/")]:
+        answer = api.get(f"https://127.0.0.1:{stack.ports[name]}{path}", verify=str(renewed), timeout=TIME)
         assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 

@@ -40,8 +40,10 @@ def values(name: str, file: str = "nginx.conf") -> list[str]:
 def test_all_that_can_be_under_way_at_nginx_fits_into_its_memory() -> None:
     nginx = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["nginx"]
     (room,) = re.findall("^/tmp:size=(\\w+),", nginx["tmpfs"][0])
-    small, *large = (size(value) for value in values("client_max_body_size") if value != "0")
-    limits = dict(map(str.split, values("limit_conn") + values("limit_conn", "large_answers.conf")))
+    (small,) = map(size, values("client_max_body_size"))
+    large = [size(value) for value in values("client_max_body_size", "service.conf") if value != "0"]
+    files = ("nginx.conf", "service.conf", "large_answers.conf")
+    limits = dict(value.split() for file in files for value in values("limit_conn", file))
     (kept,) = values("proxy_max_temp_file_size", "large_answers.conf")
 
     assert values("proxy_max_temp_file_size") == ["0"]

@@ -5,7 +5,6 @@ import pytest
 
 from tests import api
 from tests.e2e.stack import MakeStack, Stack
-from tests.pair import SERVICES
 from tests.readme import WALKER, walk
 
 pytestmark = pytest.mark.compose
@@ -77,4 +76,4 @@ def test_nginx_alone_is_published_and_on_loopback_alone(stack: Stack) -> None:
         for binding in bindings or ()
     }
 
-    assert published == {("nginx", "127.0.0.1", str(stack.ports[service])) for service in SERVICES}
+    assert published == {("nginx", "127.0.0.1", str(port)) for port in stack.ports.values()}
