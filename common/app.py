@@ -1,6 +1,7 @@
 """The Flask class of both services, and the order in which their common parts are put together."""
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 from flask import Flask, Request
@@ -32,6 +33,7 @@ class Service(Flask):
 def add_common_parts(app: Flask, settings: Settings) -> None:
     """Prepare what stands around the routes; the first hook registered sees a request first."""
     app.config["TITLE"] = f"Bookstore {settings.service} service"
+    app.config["SUMMARY"] = import_module(app.import_name).__doc__
     app.extensions["settings"] = settings
     if settings.trusted_proxies or settings.url_prefix:
         proxies = TrustedProxies(app.wsgi_app, settings.trusted_proxies, settings.url_prefix)

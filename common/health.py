@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from common.db.connections import SchemaNotCurrent, check_schema
 from common.db.engine import Database
 from common.web.guard import verifier
+from common.web.pages import page, prefers_page
 from common.web.responses import json_response
 from common.web.routes import ApiBlueprint
 
@@ -67,8 +68,17 @@ def init_app(app: Flask, db: Database, *, checks: Mapping[str, Check] | None = N
 
 @blueprint.operation("GET /", responses={200: ServiceInfo("books_service", *LINKS)})
 def show_service() -> Response:
-    """Name the service and link its documents."""
-    return json_response(ServiceInfo(current_app.name, *(request.root_path + path for path in LINKS)))
+    """Name the service and link its documents.
+
+    A browser (`Accept: text/html`) gets a page, which also shows the readiness.
+    """
+    if prefers_page():
+        response = page("home.html", readiness=current_app.extensions["readiness"]())
+    else:
+        paths = (request.root_path + path for path in LINKS)
+        response = json_response(ServiceInfo(current_app.name, *paths))
+    response.vary.add("Accept")
+    return response
 
 
 @blueprint.operation("GET /healthz", responses={200: Health()})

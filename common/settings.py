@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from common.proxies import Network, parse_network, parse_prefix
+from common.proxies import PREFIX, Network, parse_network, parse_prefix
 from common.service_list import SERVICES
 
 DRIVERS = {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
@@ -19,6 +19,9 @@ CPU_MAX = Path("/sys/fs/cgroup/cpu.max")  # microseconds of each period, or "max
 ORIGIN = re.compile(
     r"(?!https://.*:443$|http://.*:80$)"
     r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?"
+)
+PUBLIC_URL = re.compile(
+    rf"(?:https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[1-9][0-9]{{0,4}})?)?{PREFIX.pattern}"
 )
 HTTP_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")  # RFC 9110 section 5.6.2
 HEADER_NAME = re.compile(rf"(?!\*$){HTTP_TOKEN.pattern}")  # `*` would not let a page send `Authorization`
@@ -81,6 +84,14 @@ class Environment:
             raise Misconfigured(f"{name} must be a path such as /shop")
         return prefix
 
+    def public_url(self, service: str) -> str:
+        """Return where a browser finds `service`: an address, a path, or a port of the host (`:5001`)."""
+        name = f"{service.upper()}_PUBLIC_URL"
+        value = self.text(name).removesuffix("/")
+        if not PUBLIC_URL.fullmatch(value):
+            raise Misconfigured(f"{name} must be an address such as https://shop.example/auth, or a path")
+        return value or f":{self.port(f'{service.upper()}_PORT', SERVICES[service]['port'])}"
+
     def networks(self, name: str) -> tuple[Network, ...]:
         """Return the networks of a list, in which an address is a network of one."""
         what = "addresses and networks (10.0.0.0/8, not 10.0.0.1/8)"
@@ -112,6 +123,7 @@ class Settings:
     log_format: str  # "json" or "console"
     log_level: str
     no_color: bool
+    others: tuple[tuple[str, str], ...]  # name and `public_url` of each other service
     is_command: bool  # a `flask` command, which must run before there is a key file
 
     @property
@@ -146,6 +158,7 @@ def common_settings(environment: Environment, service: str) -> dict[str, object]
         "log_format": log_format(environment),
         "log_level": environment.choice("LOG_LEVEL", "info", "debug", "warning", "error"),
         "no_color": bool(environment.text("NO_COLOR")),  # no-color.org
+        "others": tuple((name, environment.public_url(name)) for name in SERVICES if name != service),
         "is_command": os.environ.get("FLASK_RUN_FROM_CLI") == "true" and "run" not in sys.argv,
     }
 

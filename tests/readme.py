@@ -13,7 +13,7 @@ SETTINGS = (ROOT / "docs/settings.md").read_text()
 DOCUMENTS = (ROOT / "README.md", ROOT / "contract/README.md", *sorted((ROOT / "docs").glob("*.md")))
 WALKER = ("Ann", "the moon is made of paper")  # whom the walk registers, with the password
 
-INTERNAL = {"service", "secret", "database_url", "is_command"}  # no settings, or with other names
+INTERNAL = {"service", "secret", "database_url", "others", "is_command"}  # no settings, or with other names
 NAMES = {  # where the variable is not the member in upper case
     "keys_file": "JWT_KEYS_FILE",
     "workers": "WEB_CONCURRENCY",

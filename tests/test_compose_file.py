@@ -18,7 +18,7 @@ TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 # What a container has fixed places for, and what is built from others.
 FIXED = {"DATA_DIR", "HOST", "PORT", "METRICS_PORT"} | {"AUTH_URL", "FOLLOWER_HEARTBEAT"}  # of the follower
-OWN = {"URL_PREFIX"}  # with the service's own prefix
+OWN = {"URL_PREFIX", "PUBLIC_URL"}  # with the service's own prefix
 ONCE = {"keys", "operator", "db-roles", *(name for name in COMPOSE["services"] if name.endswith("-migrate"))}
 
 

@@ -64,7 +64,7 @@ def test_the_table_of_routes_is_complete(pair: Pair, service: str) -> None:
 def test_the_tables_of_settings_are_complete(kind: type[Settings], prefix: str) -> None:
     own = {
         f"{prefix}_{name}"
-        for name in ("PORT", "METRICS_PORT", "URL_PREFIX", "DATABASE_URL", "DATABASE_PASSWORD")
+        for name in ("PORT", "METRICS_PORT", "URL_PREFIX", "PUBLIC_URL", "DATABASE_URL", "DATABASE_PASSWORD")
     }
     names = variables(kind) - {"PORT", "METRICS_PORT", "URL_PREFIX"} | own | {"JWT_SECRET"}
 

@@ -1,26 +1,23 @@
-"""`/openapi.json` and `/docs`: Swagger UI from flask-swagger-ui's files, which needs no network."""
+"""`/openapi.json`, `/docs` and the icon: Swagger UI from flask-swagger-ui's files, which needs no network."""
 
 from pathlib import Path
 
 import flask_swagger_ui
-from flask import Blueprint, Response, current_app, render_template, request, send_from_directory
+from flask import Blueprint, Response, current_app, request, send_from_directory
 from pydantic_core import to_json
 
+from common.web.pages import page
 from common.web.routes import reading
 
 OWN = Path(__file__).parent / "static"
 SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
 FILES = {
-    "start.js": OWN,
-    "favicon-32x32.png": SWAGGER_UI,
+    "docs.js": OWN,
+    "login.js": OWN,
+    "pages.css": OWN,
     "swagger-ui-bundle.js": SWAGGER_UI,
     "swagger-ui.css": SWAGGER_UI,
 }
-# Swagger UI sets style attributes and draws its icons from data: addresses; it loads nothing from elsewhere.
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 blueprint = Blueprint("docs", __name__, template_folder="templates")
 
@@ -35,8 +32,13 @@ def show_document() -> Response:
 @blueprint.get("/docs")
 @reading
 def show_page() -> Response:
-    page = render_template("docs.html", title=current_app.config["TITLE"])
-    return Response(page, headers={"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"})
+    return page("docs.html", styles="'unsafe-inline'")  # Swagger UI sets style attributes
+
+
+@blueprint.get("/favicon.ico")
+@reading
+def send_icon() -> Response:
+    return send_from_directory(OWN, "favicon.ico", mimetype="image/x-icon")  # the name depends on the machine
 
 
 @blueprint.get(f"/docs/<any({','.join(map(repr, FILES))}):name>")

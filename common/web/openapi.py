@@ -96,9 +96,10 @@ def document(app: Flask, version: str, blueprints: Sequence[ApiBlueprint]) -> Js
     for operation in operations:
         path = paths.setdefault(VARIABLE.sub(r"{\2}", operation.rule), _variables(app, operation.rule))
         path[operation.method.lower()] = _operation(operation, references)
+    about = {"title": app.config["TITLE"], "summary": app.config["SUMMARY"]}
     return {
         "openapi": "3.1.0",
-        "info": {"title": app.config["TITLE"], "version": version, "description": DESCRIPTION},
+        "info": {**about, "version": version, "description": DESCRIPTION},
         "tags": [{"name": each.name, "description": each.description} for each in blueprints],
         "paths": paths,
         "components": {
@@ -126,6 +127,8 @@ def _operation(operation: Operation, references: References) -> Json:
         description = f"Deprecated: the same as `{operation.successor}`."
     where = {"pointer": "/price"} if "body" in operation.models else {"parameter": "page"}
     responses = {status: _error(status, cases, where) for status, cases in _errors(operation).items()}
+    for status in responses.keys() - {error.status for error in operation.errors}:
+        responses[status]["x-common"] = True  # no more this route's than another's: /docs folds it
     for status, example in operation.responses.items():
         responses[status] = _describe(status, _content(example, references), operation.headers)
     members = {

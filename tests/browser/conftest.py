@@ -51,8 +51,14 @@ def programs() -> list[str]:
 
 @pytest.fixture
 def browser(chromium: Chrome) -> Chrome:
-    """Return the browser, with nothing left of what another test did in it."""
-    chromium.get("about:blank")
+    """Return the browser with one new tab, and nothing left of what another test did in it."""
+    old = chromium.window_handles
+    chromium.switch_to.new_window("tab")
+    new = chromium.current_window_handle
+    for window in old:
+        chromium.switch_to.window(window)
+        chromium.close()
+    chromium.switch_to.window(new)
     for kind in LOGS:
         chromium.get_log(kind)  # type: ignore[no-untyped-call] # reading empties it
     return chromium

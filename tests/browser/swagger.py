@@ -13,11 +13,61 @@ WAIT = 30  # seconds for the page to do something, on a busy machine
 CSS = By.CSS_SELECTOR
 
 
-class Docs:
+class Login:
+    """The login above Swagger UI, in the browser's current window."""
+
+    def __init__(self, browser: Chrome) -> None:
+        self.browser = browser
+
+    def log_in(self, name: str, password: str, button: str = "login") -> None:
+        """Log in by the form above Swagger UI, or by that of the window that its button opens."""
+        page, others = self.browser.current_window_handle, self.browser.window_handles
+        if self.browser.find_elements(CSS, "#open"):
+            self._click("#open")
+            self._switch_to_new_window(others)
+        for selector, value in (("#login [name=name]", name), ("#login [name=password]", password)):
+            self._find(selector).send_keys(value)
+        self._click(f"#login [value={button}]")
+        if self.browser.current_window_handle != page:
+            WebDriverWait(self.browser, WAIT).until(lambda _: self.browser.window_handles == others)
+            self.browser.switch_to.window(page)
+
+    def user(self) -> str:
+        """Return what the page says of who is logged in."""
+        return self._find("#user span").text
+
+    def message(self) -> str:
+        """Return what is wrong with a login, or why it is over."""
+        return self._find("#message:not(:empty)").text
+
+    def wait_for_form(self) -> None:
+        self._find("#login")
+
+    def log_out(self) -> None:
+        self._click("#user button")
+        self.wait_for_form()
+
+    def _switch_to_new_window(self, others: list[str]) -> None:
+        opened = expected_conditions.new_window_is_opened(set(others))
+        WebDriverWait(self.browser, WAIT).until(opened)
+        [window] = set(self.browser.window_handles) - set(others)
+        self.browser.switch_to.window(window)
+
+    def _find(self, selector: str) -> WebElement:
+        found = expected_conditions.visibility_of_element_located((CSS, selector))
+        return WebDriverWait(self.browser, WAIT).until(found)
+
+    def _click(self, selector: str) -> None:
+        ready = expected_conditions.element_to_be_clickable((CSS, selector))
+        WebDriverWait(self.browser, WAIT).until(ready).click()
+
+
+class Docs(Login):
     """The page of one service, open in a browser."""
 
     def __init__(self, browser: Chrome, origin: str) -> None:
-        self.browser, self.origin = browser, origin
+        super().__init__(browser)
+        self.origin = origin
         browser.get_log("performance")  # type: ignore[no-untyped-call] # forget whom the browser itself asked
         browser.get(f"{origin}/docs")
         self._find(".opblock")
@@ -34,9 +84,36 @@ class Docs:
             for block in shown
         }
 
-    def authorise(self, values: dict[str, str]) -> None:
-        """Type the values into the fields, by their selectors, of one scheme of "Authorize"."""
-        self._click(".auth-wrapper .btn.authorize")
+    def reload(self) -> None:
+        """Load the page again, with every operation folded."""
+        self.browser.get(f"{self.origin}/docs")
+        self._find(".opblock")
+
+    def open_other(self) -> "Docs":
+        """Return the page of the other service, opened in a window by the link at the top."""
+        others = self.browser.window_handles
+        self._click("#bar .other")
+        self._switch_to_new_window(others)
+        self._find(".opblock")
+        return self
+
+    def statuses(self, operation: str) -> list[str]:
+        """Return the statuses that an operation, which is unfolded, describes."""
+        rows = self.browser.find_elements(
+            CSS, f"[id$='-{operation}'] .responses-table:last-child tr.response"
+        )
+        return [row.get_attribute("data-code") or "" for row in rows]
+
+    def unfold(self, operation: str) -> None:
+        self._click(f"[id$='-{operation}'] .opblock-summary-control")
+        self._find(f"[id$='-{operation}'] .responses-wrapper")
+
+    def toggle_common_errors(self, operation: str) -> None:
+        self._click(f"[id$='-{operation}'] .fold")
+
+    def authorise(self, values: dict[str, str], *, at: str = ".auth-wrapper .btn.authorize") -> None:
+        """Type the values into the fields, by their selectors, of one scheme of "Authorize", or of a lock."""
+        self._click(at)
         for selector, value in values.items():
             self._find(selector).send_keys(value)
             typed = expected_conditions.text_to_be_present_in_element_value((CSS, selector), value)
@@ -66,11 +143,3 @@ class Docs:
         sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
         addresses = [params["request"]["url"] for params in sent if params["documentURL"].startswith("http")]
         return [address for address in addresses if not address.startswith("data:")]
-
-    def _find(self, selector: str) -> WebElement:
-        found = expected_conditions.visibility_of_element_located((CSS, selector))
-        return WebDriverWait(self.browser, WAIT).until(found)
-
-    def _click(self, selector: str) -> None:
-        ready = expected_conditions.element_to_be_clickable((CSS, selector))
-        WebDriverWait(self.browser, WAIT).until(ready).click()

@@ -45,11 +45,17 @@ def test_the_page_shows_every_operation_and_asks_nobody_else(
     assert {urlsplit(address).netloc for address in asked} == {urlsplit(pair.url(service)).netloc}
 
 
-@pytest.mark.parametrize("field", [BEARER, API_KEY])
-def test_with_a_token_one_lists_ones_books(field: str, pair: Pair, person: Person, browser: Chrome) -> None:
+@pytest.mark.parametrize("pasted", ["{}", "Bearer {}", ' bearer "{}"'])
+@pytest.mark.parametrize(
+    ("field", "at"),
+    [(BEARER, ".auth-wrapper .btn.authorize"), (API_KEY, "[id$='-list_books'] .authorization__btn")],
+)
+def test_with_a_pasted_token_one_lists_ones_books(
+    field: str, at: str, pasted: str, pair: Pair, person: Person, browser: Chrome
+) -> None:
     book = person.add_book()
     docs = Docs(browser, pair.url("books"))
-    docs.authorise({field: person.token})
+    docs.authorise({field: pasted.format(person.token)}, at=at)
 
     status, answer = docs.execute("list_books")
 
@@ -76,9 +82,7 @@ def test_with_name_and_password_one_logs_in_and_with_the_token_sees_oneself(
     status, answer = docs.execute("log_in")
 
     assert status == 200
-    docs = Docs(browser, pair.url("auth"))
-    docs.authorise({BEARER: answer["token"]})
-    status, answer = docs.execute("show_me")
+    status, answer = docs.execute("show_me")  # they serve as a login for every route
     assert status == 200
     assert answer["public_id"] == person.public_id
     assert docs.complaints() == []
@@ -94,6 +98,19 @@ def test_a_wrong_login_is_shown_and_no_dialog_of_the_browser_waits(
 
     assert status == 401
     assert answer["message"] == "could not verify"
+
+
+def test_errors_that_any_route_may_have_are_folded(pair: Pair, browser: Chrome) -> None:
+    docs = Docs(browser, pair.url("books"))
+    docs.unfold("create_book")
+    assert docs.statuses("create_book") == ["201", "409", "422", "429"]
+
+    docs.toggle_common_errors("create_book")
+    assert {"400", "401", "413", "415", "500", "503"} < set(docs.statuses("create_book"))
+
+    docs.toggle_common_errors("create_book")
+    assert docs.statuses("create_book") == ["201", "409", "422", "429"]
+    assert docs.complaints() == []
 
 
 def test_one_registers_from_the_page(pair: Pair, browser: Chrome) -> None:

@@ -39,22 +39,21 @@ def person(own_served_pair: ServedPair) -> Person:
     return register(own_served_pair)
 
 
-def test_a_person_authorises_and_calls_from_the_docs(edge: str, person: Person, browser: Chrome) -> None:
-    docs = Docs(browser, edge + prefix_of("auth"))
-    docs.authorise({"#auth-basic-username": person.name, "#auth-basic-password": person.password})
-    status, tokens = docs.execute("log_in")
-    assert status == 200
-    assert docs.complaints() == []
-
+def test_a_person_logs_in_and_calls_from_the_docs(edge: str, person: Person, browser: Chrome) -> None:
     docs = Docs(browser, edge + prefix_of("books"))
-    docs.authorise({"#auth-bearer-value": tokens["token"]})
+    docs.log_in(person.name, person.password)  # in a window of auth
     status, answer = docs.execute("list_books")
 
     assert (status, answer["list_of_books"]) == (200, [])
     assert docs.complaints() == []
     asked = docs.requests()
     assert [address for address in asked if address.startswith(f"{edge}/shop/books/books?")]
-    assert [address for address in asked if not address.startswith(f"{edge}/shop/books/")] == []
+    assert {address.removeprefix(f"{edge}/shop/").partition("/")[0] for address in asked} <= {"auth", "books"}
+
+    docs = docs.open_other()
+    assert docs.user() == f"Logged in as {person.name}"
+    assert docs.execute("show_me")[0] == 200
+    assert docs.complaints() == []
 
 
 def test_a_program_follows_location_and_link(edge: str, person: Person) -> None:

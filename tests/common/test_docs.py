@@ -12,10 +12,12 @@ pytestmark = pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="s
 JAVASCRIPT = "text/javascript; charset=utf-8"
 TYPES = {
     "/docs": "text/html; charset=utf-8",
-    "/docs/start.js": JAVASCRIPT,
+    "/docs/docs.js": JAVASCRIPT,
+    "/docs/login.js": JAVASCRIPT,
+    "/docs/pages.css": "text/css; charset=utf-8",
     "/docs/swagger-ui-bundle.js": JAVASCRIPT,
     "/docs/swagger-ui.css": "text/css; charset=utf-8",
-    "/docs/favicon-32x32.png": "image/png",
+    "/favicon.ico": "image/x-icon",
 }
 
 
@@ -34,6 +36,8 @@ def test_the_page_has_a_policy_of_its_own(pair: Pair) -> None:
 
     assert "default-src 'none'" in policy
     assert "script-src 'self';" in policy
+    assert "connect-src 'self';" in policy
+    assert "form-action 'none'" in policy
     assert "frame-ancestors 'none'" in policy
 
 

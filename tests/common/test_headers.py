@@ -20,7 +20,8 @@ NO_TOKEN: dict[str, Any] = {"headers": {}}
 # Every kind of answer there is: service, method, path, options of requests.
 ANSWERS: list[tuple[str, str, str, dict[str, Any]]] = [
     *(("auth", "GET", path, {}) for path in ("/", "/healthz", "/readyz", "/openapi.json", "/docs")),
-    *(("auth", "GET", path, {}) for path in ("/docs/swagger-ui.css", "/me", "/users")),
+    *(("auth", "GET", path, {}) for path in ("/docs/swagger-ui.css", "/favicon.ico", "/me", "/users")),
+    ("books", "GET", "/", {"headers": {"Accept": "text/html"}}),
     ("auth", "POST", "/login", NO_TOKEN),
     ("auth", "POST", "/register", {"data": b"x"}),
     *(("books", "GET", path, {}) for path in ("/books", "/books?x=1", "/books/1", "/nowhere", "/books/")),

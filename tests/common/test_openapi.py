@@ -95,6 +95,15 @@ def test_every_error_is_a_problem_document(document: Document) -> None:
             assert schema["properties"]["code"]["enum"], route
 
 
+@on_books
+def test_errors_that_any_route_may_have_are_marked(document: Document) -> None:
+    common = {(route, status) for route, status, found in responses(document) if found.get("x-common")}
+
+    statuses = {status for route, status in common if route == "post /books"}
+    assert statuses == {"400", "401", "408", "413", "415", "500", "503"}
+    assert not {("post /books", status) for status in ("201", "409", "422", "429")} & common
+
+
 def test_headers_that_are_always_there_are_required(document: Document) -> None:
     for route, status, response in responses(document):
         for header in {"X-Request-ID", ALWAYS.get(status, "X-Request-ID")}:

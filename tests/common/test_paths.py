@@ -40,7 +40,7 @@ def test_paths_have_a_case(reader: Person, service: str, path: str) -> None:
 @every("service", SERVICES)
 @every(
     "path",
-    ["/metrics", "/static/x", "/favicon.ico", "/.env", "/.git/config", "/console", "/docs/index.html"]
+    ["/metrics", "/static/x", "/docs/favicon.ico", "/.env", "/.git/config", "/console", "/docs/index.html"]
     + ["/docs/", "/docs/..%2f__init__.py", "/docs/%2e%2e/__init__.py", "/docs/../docs", "/docs/%00"]
     + ["/docs/.", "/docs/%2fetc%2fpasswd", "/docs/" + "x" * 300, "/docs/swagger-ui.css/x", "/*", "/%ff"]
     + ["/" + "x" * 3000, "/%E2%80%A8", "/%0d%0aSet-Cookie:%20x=1", "/{}", "/%s%n", "/x?/healthz"],

@@ -135,10 +135,12 @@ def test_a_new_user_is_told_an_address_behind_the_prefix(behind_proxy: Pair) -> 
 def test_every_address_of_the_docs_leads_somewhere(behind_proxy: Pair, service: str) -> None:
     headers = {"X-Forwarded-Prefix": "/shop"}
     page = api.get(behind_proxy.url(service) + "/docs", headers=headers).text
-    addresses = ADDRESS.findall(page)
+    addresses = [
+        address for address in ADDRESS.findall(page) if not address.startswith("//")
+    ]  # the other service
     described = api.get(behind_proxy.url(service) + "/", headers=headers).json()
 
-    assert len(addresses) == 5
+    assert len(addresses) == 9
     for address in [*addresses, *(value for name, value in described.items() if name != "service")]:
         assert urljoin("https://edge.example/shop/docs", address).startswith("https://edge.example/shop/")
         path = address.removeprefix("/shop")
