@@ -29,7 +29,7 @@ def create_app(settings: AuthSettings | None = None) -> Flask:
     add_routes(
         app,
         blueprints=[
-            health.blueprint,
+            health.make_blueprint(__name__),
             access.registration,
             access.blueprint,
             me.blueprint,

@@ -23,5 +23,6 @@ def create_app(settings: BooksSettings | None = None) -> Flask:
     transfer.init_app(app, settings)
     cli.init_app(app, USER_DATA)
     app.url_map.converters["row"] = RowId
-    add_routes(app, blueprints=[health.blueprint, books.blueprint, listing.blueprint, transfer.blueprint])
+    about = health.make_blueprint(__name__, feed="ok", feed_age=0.4)
+    add_routes(app, blueprints=[about, books.blueprint, listing.blueprint, transfer.blueprint])
     return app

@@ -52,10 +52,6 @@ class Readiness:
 
 
 LINKS = ("/openapi.json", "/docs", "/healthz", "/readyz")
-READY = Readiness("ok", {"database": "ok", "schema": "ok", "keys": "ok"})
-NOT_READY = Readiness("failing", {"database": "ok", "schema": "failing", "keys": "ok"})
-
-blueprint = ApiBlueprint("service", description="What the service is and how it is")
 
 # One thread: a database that hangs must not collect them.
 _database_checks = ThreadPoolExecutor(max_workers=1, thread_name_prefix="readiness")
@@ -66,7 +62,17 @@ def init_app(app: Flask, db: Database, *, checks: Mapping[str, Check] | None = N
     app.extensions["readiness"] = partial(find_readiness, db, checks or {})
 
 
-@blueprint.operation("GET /", responses={200: ServiceInfo("books_service", *LINKS)})
+def make_blueprint(service: str, **checks: State | float) -> ApiBlueprint:
+    """Return the routes of a service; `checks` are examples of what it checks besides database and keys."""
+    ready = Readiness("ok", {"database": "ok", "schema": "ok", "keys": "ok", **checks})
+    not_ready = Readiness("failing", ready.checks | {"schema": "failing"})
+    blueprint = ApiBlueprint("service", description="What the service is and how it is")
+    blueprint.operation("GET /", responses={200: ServiceInfo(service, *LINKS)})(show_service)
+    blueprint.operation("GET /healthz", responses={200: Health()})(show_health)
+    blueprint.operation("GET /readyz", responses={200: ready, 503: not_ready})(show_readiness)
+    return blueprint
+
+
 def show_service() -> Response:
     """Name the service and link its documents.
 
@@ -81,14 +87,12 @@ def show_service() -> Response:
     return response
 
 
-@blueprint.operation("GET /healthz", responses={200: Health()})
 def show_health() -> Response:
     """Say that the process lives, without a look at anything else."""
     g.is_routine = True
     return json_response(Health())
 
 
-@blueprint.operation("GET /readyz", responses={200: READY, 503: NOT_READY})
 def show_readiness() -> Response:
     """Say whether the service can serve: the database answers, its schema is current, the keys are loaded."""
     readiness: Readiness = current_app.extensions["readiness"]()

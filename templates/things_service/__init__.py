@@ -22,5 +22,6 @@ def create_app(settings: ThingsSettings | None = None) -> Flask:
     health.init_app(app, db, checks={"feed": cache.state, "feed_age": cache.age})
     cli.init_app(app, THINGS_OF_USERS)
     app.url_map.converters["row"] = RowId
-    add_routes(app, blueprints=[health.blueprint, views.blueprint])
+    about = health.make_blueprint(__name__, feed="ok", feed_age=0.4)
+    add_routes(app, blueprints=[about, views.blueprint])
     return app

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from tests import api
 from tests.common import openapi
 from tests.common.openapi import ROUTES, Document, objects, operations, parameters_of, responses, validator
+from tests.pair import Pair
 
 service, document = openapi.service, openapi.document
 # A document comes from no database.
@@ -194,6 +196,18 @@ def test_files_and_patches_have_their_media_types(document: Document) -> None:
     assert set(exported) == {"text/csv", "application/x-ndjson"}
     assert set(file["content"]) == {*exported, "application/vnd.ms-excel"}
     assert "first line of CSV" in file["description"]
+
+
+def test_examples_of_what_a_service_is_are_its_own(pair: Pair, service: str, document: Document) -> None:
+    routes: dict[str, Any] = dict(operations(document))
+    shown = {
+        path: routes[f"get {path}"]["responses"]["200"]["content"]["application/json"]["example"]
+        for path in ("/", "/readyz")
+    }
+    readiness = api.get(pair.url(service) + "/readyz").json()
+
+    assert shown["/"] == api.get(pair.url(service) + "/").json()
+    assert shown["/readyz"]["checks"].keys() == readiness["checks"].keys()
 
 
 @on_books
