@@ -22,7 +22,7 @@ from bookstore_client.models import (
     service_name,
 )
 from bookstore_client.tokens import MemoryStore, TokenStore
-from bookstore_client.transport import LOST, Transport, payload_of
+from bookstore_client.transport import IMPORT_TIMEOUT, LOST, Transport, payload_of
 
 AUTH_URL = "http://localhost:5001"
 BOOKS_URL = "http://localhost:5002"
@@ -135,7 +135,8 @@ class Bookstore:
         data = file if file.seekable() else BytesIO(file.read())  # it may have to be sent again
         query, headers = {"dry_run": int(dry_run)}, {"Content-Type": MEDIA_TYPES[kind]}
         url = f"{self.books_url}/books/import"
-        response = self._send("POST", url, params=query, data=data, headers=headers)
+        options = {"params": query, "data": data, "headers": headers, "timeout": IMPORT_TIMEOUT}
+        response = self._send("POST", url, **options)
         return from_json(ImportResult, payload_of(response))
 
     def export_books(self, kind: Kind = "csv") -> Iterator[bytes]:

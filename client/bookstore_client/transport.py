@@ -13,6 +13,7 @@ from bookstore_client import errors
 from bookstore_client.tokens import Tokens, TokenStore
 
 TIMEOUT = (5, 60)  # seconds to connect, and between two pieces of an answer
+IMPORT_TIMEOUT = (5, 300)  # which is answered when all of it is stored
 EARLY = 60  # seconds before its end an access token is replaced
 LONGEST_WAIT = 30  # seconds that a service may ask for; what asks for more is refused at once
 TEMPORARY = {429, 502, 503, 504}
@@ -72,7 +73,7 @@ class Transport:
             options["data"].seek(0)
         session = self._session()
         try:
-            response = session.request(method, url, timeout=TIMEOUT, allow_redirects=False, **options)
+            response = session.request(method, url, allow_redirects=False, **{"timeout": TIMEOUT} | options)
         except LOST as error:
             raise errors.Unreachable(f"no answer from {url}: {type(error).__name__}") from error
         except requests.RequestException as error:  # such as a URL without http://
