@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import hypothesis
 import pytest
 
 from auth_service.cli import key_file
@@ -29,6 +30,12 @@ AnyPair = TypeVar("AnyPair", bound=Pair)
 # Where servers, containers and browsers are tested, and the fixtures that start one elsewhere.
 SYSTEM_FOLDERS = {"browser", "e2e", "resilience", "run", "server"}
 SYSTEM_FIXTURES = {"served_pairs", "own_served_pair", "own_postgres"}
+
+# On a busy machine any example may take long, and nothing would be wrong.
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy")
 
 # Nine thousand tests stay to the end: to look through them for garbage as often as usual takes a while.
 gc.set_threshold(50_000, 20, 100)

@@ -101,6 +101,9 @@ def test_a_copy_of_the_database_computes_no_token(pair: Pair, login: Login) -> N
         assert_refused(refresh(pair, guess))
 
 
+own_on_sqlite = pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # keys are in a file
+
+
 @pytest.fixture
 def rotated(own_pair: Pair) -> Login:
     """Return a session of an auth whose keys a test may change."""
@@ -122,6 +125,7 @@ def rotate_keys(pair: Pair, *, retire: bool = False) -> None:
     wait_until(lambda: kids(keys.current()) == kids(read_keys(path)), "auth has not read the keys")
 
 
+@own_on_sqlite
 def test_a_rotation_between_the_refreshes_of_two_tabs_logs_nobody_out(rotated: Login) -> None:
     tabs = [Client(rotated.pair, rotated.refresh_token) for _ in range(2)]
     for _ in range(2):
@@ -135,6 +139,7 @@ def test_a_rotation_between_the_refreshes_of_two_tabs_logs_nobody_out(rotated: L
     assert rotated.successor(tabs[0].stored)
 
 
+@own_on_sqlite
 def test_a_lost_successor_of_a_retired_key_is_replaced(rotated: Login) -> None:
     first, pair = rotated.refresh_token, rotated.pair
     lost = rotated.successor(first)
@@ -148,6 +153,7 @@ def test_a_lost_successor_of_a_retired_key_is_replaced(rotated: Login) -> None:
     assert rotated.is_live
 
 
+@own_on_sqlite
 def test_a_key_that_is_retired_takes_no_token_along(rotated: Login) -> None:
     rotated.successor()
     rotate_keys(rotated.pair, retire=True)
@@ -156,6 +162,7 @@ def test_a_key_that_is_retired_takes_no_token_along(rotated: Login) -> None:
     assert rotated.is_live
 
 
+@own_on_sqlite
 @pytest.mark.parametrize("which", [0, 1, "the replaced one"])
 def test_a_token_of_a_retired_key_still_ends_the_session(rotated: Login, which: int | str) -> None:
     issued: dict[int | str, str] = {0: rotated.refresh_token, 1: rotated.successor()}

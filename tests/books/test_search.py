@@ -78,7 +78,7 @@ def strange_shelf(pair: Pair) -> tuple[Person, list[dict[str, Any]]]:
     return person, [person.add_book(name=text(), Author=text(), Publisher=text()) for _ in range(80)]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(q=st.text(LETTERS + SPACES + "x", max_size=6))
 @example(q="%")
 @example(q="\\")
