@@ -37,7 +37,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("busy")
 
-# Nine thousand tests stay to the end: to look through them for garbage as often as usual takes a while.
+# What the tests hold stays to the end: to look through them for garbage as often as usual takes a while.
 gc.set_threshold(50_000, 20, 100)
 
 

@@ -76,10 +76,6 @@ def test_what_is_no_header_of_one_proxy_is_ignored(behind_proxy: Pair, headers: 
     assert prefix_of(behind_proxy, "books", *headers) == "/own"
 
 
-def test_without_a_prefix_addresses_begin_at_the_root(pair: Pair) -> None:
-    assert prefix_of(pair, "books") == "/"
-
-
 @every("kind, name", [(AuthSettings, "AUTH_URL_PREFIX"), (BooksSettings, "BOOKS_URL_PREFIX")])
 @every("value", BAD)
 def test_a_setting_that_is_no_prefix_is_refused(

@@ -1,6 +1,5 @@
 """Why a token was refused: expired, revoked, or anything else; in both services, in one and the same way."""
 
-import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -11,14 +10,14 @@ from books_service.models import db
 from books_service.shelf.erasure import USER_DATA
 from common.feed import events as feed
 from common.feed.events import FeedEvent
-from tests import api
 from tests.auth.logins import assert_refused
+from tests.cases import on_sqlite
 from tests.feed.ends import disable, leave, log_out, session_of
 from tests.pair import Pair
 from tests.people import Person, register
 
 # That a session is live is asked on both databases in tests/auth, what books heard in tests/feed.
-pytestmark = pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)
+own_on_sqlite = pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # whose feed is empty
 
 ADDRESSES = [("auth", "/me"), ("books", "/books")]
 
@@ -34,24 +33,27 @@ def hear(pair: Pair, kind: str, **members: str) -> None:
         app.extensions["revocations"].refresh()
 
 
+@on_sqlite
 @pytest.mark.parametrize(("service", "path"), ADDRESSES)
-def test_a_token_that_grew_old_expired(own_pair: Pair, service: str, path: str) -> None:
-    person = register(own_pair.start())
+def test_a_token_that_grew_old_expired(pair: Pair, service: str, path: str) -> None:
+    person = register(pair)
     assert person.get(path, service).status_code == 200  # and it is remembered from now on
 
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=46), tick=False):
         assert_refused(person.get(path, service), "token-expired")
 
 
+@on_sqlite
 @pytest.mark.parametrize("end", [log_out, disable, leave])
-def test_auth_says_that_a_token_was_revoked(own_pair: Pair, end: Callable[[Person], None]) -> None:
-    person = register(own_pair.start())
+def test_auth_says_that_a_token_was_revoked(pair: Pair, end: Callable[[Person], None]) -> None:
+    person = register(pair)
 
     end(person)
 
     assert_refused(person.get("/me", "auth"), "token-revoked")
 
 
+@own_on_sqlite
 def test_books_says_that_the_session_of_a_token_ended(own_pair: Pair) -> None:
     person = register(own_pair.start())
 
@@ -60,6 +62,7 @@ def test_books_says_that_the_session_of_a_token_ended(own_pair: Pair) -> None:
     assert_refused(person.get("/books"), "token-revoked")
 
 
+@own_on_sqlite
 def test_books_says_that_the_user_of_a_token_was_deleted(own_pair: Pair) -> None:
     person = register(own_pair.start())
 
@@ -68,18 +71,9 @@ def test_books_says_that_the_user_of_a_token_was_deleted(own_pair: Pair) -> None
     assert_refused(person.get("/books"), "token-revoked")
 
 
-def test_a_refresh_is_refused_in_one_way(own_pair: Pair) -> None:
-    person = register(own_pair.start())
-    session = person.refresh_token.partition(".")[0]
-    log_out(person)
-
-    for token in (person.refresh_token, f"{session}.{secrets.token_urlsafe(32)}", "x", person.token):
-        answer = api.post(own_pair.url("auth") + "/refresh", json={"refresh_token": token})
-        assert_refused(answer, "token-invalid")
-
-
-def test_two_tokens_that_differ_are_no_valid_token(own_pair: Pair) -> None:
-    person, other = register(own_pair.start()), register(own_pair)
+@on_sqlite
+def test_two_tokens_that_differ_are_no_valid_token(pair: Pair) -> None:
+    person, other = register(pair), register(pair)
 
     for service, path in ADDRESSES:
         headers = person.with_token(x_access_tokens=other.token)
