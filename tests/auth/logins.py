@@ -43,7 +43,7 @@ class Login:
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.token}"}
-        return api.request(method, self.pair.url("auth") + path, headers=headers, timeout=30, **options)
+        return api.request(method, self.pair.url("auth") + path, headers=headers, **options)
 
     def successor(self, refresh_token: str | None = None) -> str:
         """Use a refresh token of this session, the newest unless another is given, and return what came."""
@@ -74,7 +74,7 @@ def granted(pair: Pair, answer: requests.Response) -> Login:
 
 def try_password(pair: Pair, name: str, password: str = PASSWORD, **headers: str) -> requests.Response:
     """Try to log in, with Basic credentials."""
-    return api.post(pair.url("auth") + "/login", auth=(name, password), headers=headers, timeout=30)
+    return api.post(pair.url("auth") + "/login", auth=(name, password), headers=headers)
 
 
 def log_in(person: Person, password: str = PASSWORD, **headers: str) -> Login:
@@ -84,11 +84,11 @@ def log_in(person: Person, password: str = PASSWORD, **headers: str) -> Login:
 
 def refresh(pair: Pair, token: Any, **headers: str) -> requests.Response:
     url, body = pair.url("auth") + "/refresh", {"refresh_token": token}
-    return api.post(url, json=body, headers=headers, timeout=30)
+    return api.post(url, json=body, headers=headers)
 
 
 def log_out(pair: Pair, token: Any) -> requests.Response:
-    return api.post(pair.url("auth") + "/logout", json={"refresh_token": token}, timeout=30)
+    return api.post(pair.url("auth") + "/logout", json={"refresh_token": token})
 
 
 def assert_refused(answer: requests.Response, code: str = "token-invalid") -> None:

@@ -20,7 +20,7 @@ NAVIGATION = {"Sec-Fetch-Dest": "document"}
 
 def challenge(pair: Pair, method: str, path: str, **options: Any) -> str:
     """Return how a refusal says that one should authenticate."""
-    refused = api.request(method, pair.url("auth") + path, timeout=30, **options)
+    refused = api.request(method, pair.url("auth") + path, **options)
     assert_problem(refused, 401, "could not verify")
     return refused.headers["WWW-Authenticate"]
 
@@ -59,14 +59,14 @@ def test_a_script_that_deletes_the_account_gets_no_dialog_either(
 def basic(pair: Pair, credentials: bytes) -> requests.Response:
     """Log in with these bytes."""
     headers = {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
-    return api.post(pair.url("auth") + "/login", headers=headers, timeout=30)
+    return api.post(pair.url("auth") + "/login", headers=headers)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
 def test_basic_credentials_are_utf_8_or_else_latin_1(pair: Pair, encoding: str) -> None:
     name, password = f"Jürgen {new_name()}", "größer als gedacht"
     body = {"name": name, "password": password}
-    assert api.post(pair.url("auth") + "/register", json=body, timeout=30).status_code == 201
+    assert api.post(pair.url("auth") + "/register", json=body).status_code == 201
 
     assert basic(pair, f"{name}:{password}".encode(encoding)).status_code == 200
 

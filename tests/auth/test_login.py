@@ -16,7 +16,7 @@ from tests.people import PASSWORD, Person, assert_problem, new_name, register
 def log_in(pair: Pair, authorization: str | bytes | None = None, **options: Any) -> requests.Response:
     """Send a login with this `Authorization` header, if any."""
     headers = {} if authorization is None else {"Authorization": authorization}
-    return api.post(pair.url("auth") + "/login", headers=headers, timeout=30, **options)
+    return api.post(pair.url("auth") + "/login", headers=headers, **options)
 
 
 def basic(name: str, password: str, scheme: str = "Basic ") -> str:
@@ -60,7 +60,7 @@ def test_a_name_is_known_in_whatever_spelling(pair: Pair, person: Person, spelli
 @every("password", ["with:a:colon:", ":starts with one", " spaces around ", "пароль 密码 \U0001f511"])
 def test_a_password_is_taken_to_the_letter(pair: Pair, password: str) -> None:
     name = f"Jürgen {new_name()}"
-    granted(pair, api.post(pair.url("auth") + "/register", json=body(name, password), timeout=30))
+    granted(pair, api.post(pair.url("auth") + "/register", json=body(name, password)))
 
     assert log_in(pair, basic(name, password)).status_code == 200
     assert_refused(log_in(pair, basic(name, password.replace(":", "").strip(" ") + ".")))

@@ -71,14 +71,14 @@ def test_joiners_make_no_second_name() -> None:
 
 
 def log_in(pair: Pair, name: str) -> requests.Response:
-    return api.post(pair.url("auth") + "/login", auth=(name.encode(), PASSWORD.encode()), timeout=30)
+    return api.post(pair.url("auth") + "/login", auth=(name.encode(), PASSWORD.encode()))
 
 
 def test_a_name_with_a_joiner_registers_once_and_logs_in_with_or_without_it(pair: Pair) -> None:
     digits = new_name()[-8:]
     body = {"name": f"می{ZWNJ}خواهم {digits}", "password": PASSWORD}
 
-    first, second = (api.post(pair.url("auth") + "/register", json=body, timeout=30) for _ in range(2))
+    first, second = (api.post(pair.url("auth") + "/register", json=body) for _ in range(2))
 
     assert (first.status_code, second.status_code) == (201, 409)
     assert log_in(pair, body["name"]).status_code == 200
@@ -97,5 +97,5 @@ def test_a_user_from_before_these_rules_logs_in_and_can_be_changed(
     assert log_in(pair, name).status_code == 200
     assert operator.succeed("users", "disable", name) == "done"
     assert "user.disabled" in operator.succeed("audit", "--user", name)
-    taken = api.post(pair.url("auth") + "/register", json={"name": name, "password": PASSWORD}, timeout=30)
+    taken = api.post(pair.url("auth") + "/register", json={"name": name, "password": PASSWORD})
     assert complaints(taken) == ["/name"]

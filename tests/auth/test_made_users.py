@@ -30,16 +30,16 @@ def post(admin: Person, body: Any, pair: Pair | None = None, **options: Any) -> 
     """Make a user as this admin, on another pair with the same databases if one is given."""
     headers = {"Authorization": f"Bearer {admin.token}"}
     url = (pair or admin.pair).url("auth") + "/users"
-    return api.post(url, json=body, headers=headers, timeout=30, **options)
+    return api.post(url, json=body, headers=headers, **options)
 
 
 def log_in(pair: Pair, name: str) -> requests.Response:
-    return api.post(pair.url("auth") + "/login", auth=(name, PASSWORD), timeout=30)
+    return api.post(pair.url("auth") + "/login", auth=(name, PASSWORD))
 
 
 @every("options", [{"json": new_user()}, {"json": {"name": 1}}, {"data": b"x" * 70_000}])
 def test_closed_registration_refuses_whatever_the_body(closed: Pair, options: dict[str, Any]) -> None:
-    refused = api.post(closed.url("auth") + "/register", timeout=30, **options)
+    refused = api.post(closed.url("auth") + "/register", **options)
 
     assert_problem(refused, 403, "registration is closed")
 

@@ -40,7 +40,7 @@ def test_a_user_is_shown_to_itself_and_to_an_admin(admin: Person, person: Person
 def test_without_a_token_nothing_is_seen_or_changed(pair: Pair, route: str) -> None:
     method, path = route.split()
 
-    answer = api.request(method, f"{pair.url('auth')}{path}?x=1", timeout=30)
+    answer = api.request(method, f"{pair.url('auth')}{path}?x=1")
 
     assert_problem(answer, 401, "a valid token is missing")
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="bookstore"'

@@ -13,7 +13,7 @@ from tests.people import PASSWORD, Person, assert_problem, complaints, new_name,
 
 
 def post(pair: Pair, body: Any, **options: Any) -> requests.Response:
-    return api.post(pair.url("auth") + "/register", json=body, timeout=30, **options)
+    return api.post(pair.url("auth") + "/register", json=body, **options)
 
 
 def test_a_registration_answers_with_the_user_logged_in(pair: Pair, admin: Person) -> None:

@@ -27,7 +27,7 @@ def delete_me(person: Person, path: str = "/me", **options: Any) -> requests.Res
     """Send the request with the right credentials, unless the options say otherwise."""
     if "headers" not in options:
         options.setdefault("auth", (person.name, PASSWORD))
-    return api.delete(person.pair.url("auth") + path, timeout=30, **options)
+    return api.delete(person.pair.url("auth") + path, **options)
 
 
 def change_password(

@@ -27,12 +27,12 @@ def refused_everywhere(person: Person) -> bool:
 def ask(person: Person) -> requests.Response:
     """Ask over a new connection, so that any worker may answer."""
     headers = {"x-access-tokens": person.token}
-    return api.get(person.pair.url("books") + "/books", headers=headers, timeout=30)
+    return api.get(person.pair.url("books") + "/books", headers=headers)
 
 
 def log_out(person: Person) -> None:
     body = {"refresh_token": person.refresh_token}
-    answer = api.post(person.pair.url("auth") + "/logout", json=body, timeout=30)
+    answer = api.post(person.pair.url("auth") + "/logout", json=body)
     assert answer.status_code == 200, answer.text
 
 
@@ -42,5 +42,5 @@ def disable(person: Person) -> None:
 
 def leave(person: Person) -> None:
     credentials = (person.name, person.password)
-    answer = api.delete(person.pair.url("auth") + "/me", auth=credentials, timeout=30)
+    answer = api.delete(person.pair.url("auth") + "/me", auth=credentials)
     assert answer.status_code == 204, answer.text

@@ -77,7 +77,7 @@ def test_the_services_that_are_named_are_let_in(pair: Pair, issuer: str, subject
 
 @every("way", ["x-access-tokens: {}", "Authorization: Basic {}", "Authorization: Bearer "])
 def test_a_token_that_is_no_bearer_is_missing(pair: Pair, way: str) -> None:
-    answer = api.get(pair.url("auth") + "/events", headers=shown(pair, way), timeout=30)
+    answer = api.get(pair.url("auth") + "/events", headers=shown(pair, way))
 
     assert_problem(answer, 401, "a valid token is missing")
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="bookstore"'
@@ -88,6 +88,6 @@ def test_a_token_that_is_no_bearer_is_missing(pair: Pair, way: str) -> None:
 def test_a_token_of_a_service_is_refused_everywhere_else(
     pair: Pair, way: str, service: str, path: str
 ) -> None:
-    answer = api.get(pair.url(service) + path, headers=shown(pair, way), timeout=30)
+    answer = api.get(pair.url(service) + path, headers=shown(pair, way))
 
     assert_problem(answer, 401, "token is invalid")
