@@ -1,8 +1,9 @@
-"""The key file while it is in use: a change is noticed, a broken one changes nothing."""
+"""The key file while it is in use: whatever stands in its place, nothing hangs, and the old keys stay."""
 
 import json
+import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,7 +11,11 @@ import pytest
 
 from common.tokens import keys as key_files
 from common.tokens.keys import Keys, read_keys
+from common.web.guard import Verifier
+from tests import api
+from tests.cases import on_sqlite
 from tests.common.jwks import jwk, write, write_text
+from tests.pair import Pair
 
 GOOD = b"0123456789abcdefghijklmnopqrstuv"
 
@@ -21,6 +26,13 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "keys.json"
     write(path, jwk(GOOD, kid="old"))
     return path
+
+
+@pytest.fixture
+def keys(path: Path, monkeypatch: pytest.MonkeyPatch) -> Keys:
+    """Return the keys of the file, which is looked at whenever somebody asks."""
+    monkeypatch.setattr(key_files, "RELOAD_EVERY", 0)
+    return Keys(path)
 
 
 def test_a_file_that_did_not_change_is_not_read_again(path: Path) -> None:
@@ -63,19 +75,17 @@ def test_no_key_shows_in_a_representation(path: Path) -> None:
     assert "0123456789" not in f"{read_keys(path)!r} {read_keys(path)} {keys.current()!r} {vars(keys)}"
 
 
-def test_what_could_not_be_read_is_read_at_the_next_look(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_files, "RELOAD_EVERY", 0)
-    file = Keys(path)
+def test_what_could_not_be_read_is_read_at_the_next_look(keys: Keys, path: Path) -> None:
     write(path, jwk(kid="new"))
 
     with without_file_numbers():
-        assert not file.reload()
-        assert file.current().signing.id == "old"
-        assert file.complaint == "the key file cannot be read"
+        assert not keys.reload()
+        assert keys.current().signing.id == "old"
+        assert keys.complaint == "the key file cannot be read"
 
-    assert file.reload()
-    assert file.current().signing.id == "new"
-    assert file.complaint is None
+    assert keys.reload()
+    assert keys.current().signing.id == "new"
+    assert keys.complaint is None
 
 
 @contextmanager
@@ -87,3 +97,69 @@ def without_file_numbers() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def make_link(path: Path) -> None:
+    """Put a link to a file of another user there, which root alone can make."""
+    other = path.with_name("other.json")
+    write(other, jwk(kid="other"))
+    os.chown(other, os.geteuid() + 1, -1)
+    path.symlink_to(other)
+
+
+def make_fifo(path: Path) -> None:
+    os.mkfifo(path, 0o600)
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file away")
+THINGS = [make_fifo, Path.mkdir, pytest.param(make_link, marks=as_root)]
+
+
+@pytest.mark.parametrize("put", THINGS)
+def test_something_else_leaves_the_old_keys_until_the_file_is_back(
+    keys: Keys, path: Path, put: Callable[[Path], None]
+) -> None:
+    path.rename(aside := path.with_name("aside"))
+    put(path)
+
+    assert not keys.reload()
+    assert keys.current().signing.id == "old"
+    assert keys.complaint
+
+    path.rename(path.with_name("away"))
+    aside.rename(path)
+    assert keys.reload()
+    assert keys.complaint is None
+
+
+def test_no_file_number_is_lost(keys: Keys, path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    for _ in range(10):
+        keys.reload()
+
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.fixture
+def fifo(pair: Pair, keys: Keys, path: Path) -> Iterator[Path]:
+    """Let auth have its keys in a file in whose place there is a FIFO."""
+    extensions = pair.apps["auth"].extensions
+    verifier, extensions["verifier"] = extensions["verifier"], Verifier(keys)
+    path.unlink()
+    make_fifo(path)
+    yield path
+    extensions["verifier"] = verifier
+
+
+@pytest.mark.usefixtures("fifo")
+@on_sqlite
+def test_a_fifo_hangs_no_route_and_shows_in_readyz(pair: Pair) -> None:
+    url, headers = pair.url("auth"), {"Authorization": "Bearer eyJhbGciOiJIUzI1NiIsImtpZCI6IngifQ.e30.x"}
+
+    assert api.get(f"{url}/me", headers=headers).status_code == 401
+    pair.apps["auth"].extensions["verifier"].keys.reload()
+    ready = api.get(f"{url}/readyz")
+    assert (ready.status_code, ready.json()["checks"]["keys"]) == (200, "degraded")
