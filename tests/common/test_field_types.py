@@ -68,7 +68,7 @@ def list_editions(query: Search) -> Response:
 @pytest.fixture(scope="module")
 def app() -> Flask:
     app = Flask(__name__)
-    app.config["TITLE"] = "Editions"
+    app.config.update(TITLE="Editions", SUMMARY="Editions of books.")
     openapi.init_app(app, version="1", blueprints=[blueprint])
     problems.init_app(app)
     return app

@@ -33,7 +33,8 @@ def test_a_browser_gets_a_page(pair: Pair, service: str, accept: str) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
     for path in ("/docs", "/openapi.json", "/readyz"):
         assert f'href="{path}"' in answer.text
-    assert answer.text.count('<span class="state ok">ok</span>') > 3  # in all, and each check
+    # Without a follower the feed of books, and so all of it, is degraded after half a minute.
+    assert answer.text.count('<span class="state ok">ok</span>') >= 3
 
 
 @every("service", SERVICES)
