@@ -1,5 +1,6 @@
 """A pool of connections in autocommit mode; a use of it costs a tenth of one of SQLAlchemy's."""
 
+import os
 import select
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,8 +11,6 @@ from prometheus_client import Gauge
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-
-from common.ops.forks import after_fork
 
 CONNECTIONS = 10  # a worker
 POOL_WAIT = 1  # seconds for a free connection
@@ -32,7 +31,7 @@ class ConnectionPool:
         self._of_parents: list[Slots] = []  # nobody closes what is in them under the parent
         self._empty()
         event.listen(engine, "engine_disposed", lambda _: self.clear())
-        after_fork(self._empty)
+        os.register_at_fork(after_in_child=self._empty)
 
     def _empty(self) -> None:
         self._slots: Slots = LifoQueue()

@@ -4,6 +4,7 @@ A thread looks at one row four times a second and reads what is new. Whatever fa
 known stays.
 """
 
+import os
 import threading
 import time
 from contextlib import suppress
@@ -19,7 +20,6 @@ from common.db.engine import Database
 from common.feed.models import DeletedUser, EndedSession, FeedState
 from common.feed.settings import FollowerSettings
 from common.health import State
-from common.ops.forks import after_fork
 from common.tokens.access import ACCESS_LIFETIME, Claims
 
 REFRESH_EVERY = 0.25  # seconds
@@ -158,5 +158,5 @@ def init_app(app: Flask, db: Database, settings: FollowerSettings) -> Revocation
     revocations = RevocationCache(app, db, settings)
     app.extensions["revocations"] = revocations
     if not settings.is_command:
-        after_fork(revocations.start)
+        os.register_at_fork(after_in_child=revocations.start)
     return revocations

@@ -17,7 +17,6 @@ from typing import Any
 
 import structlog
 
-from common.ops.forks import after_fork
 from common.settings import Misconfigured, Settings
 
 MIN_SECRET = 32  # bytes, RFC 7518 section 3.2
@@ -71,7 +70,7 @@ class Keys:
     def watch(self) -> None:
         """Look for changes in a thread from now on, and in one of each process that is forked."""
         if self._path:
-            after_fork(self._start)
+            os.register_at_fork(after_in_child=self._start)
             self._start()
 
     def _start(self) -> None:
