@@ -15,7 +15,6 @@ _requests = Counter(
 _durations = Histogram(
     "http_request_duration_seconds", "Time to answer a request.", ["method", "route"], buckets=SECONDS
 )
-_rejections = Counter("token_rejections_total", "Tokens refused with 401, by reason.", ["reason"])
 
 
 def init_app(app: Flask) -> None:
@@ -31,8 +30,3 @@ def count_request(response: Response) -> Response:
     _requests.labels(method, route, response.status_code).inc()
     _durations.labels(method, route).observe(time.perf_counter() - g.started)
     return response
-
-
-def token_rejected(reason: str) -> None:
-    """Count a token refused for `reason`, a word of ours."""
-    _rejections.labels(reason).inc()
