@@ -1,9 +1,11 @@
 """What can go wrong: a problem document of a service (RFC 9457) is an exception by its `code`."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import requests
+
+BY_CODE: dict[str, type["Problem"]] = {}
 
 
 class BookstoreError(Exception):
@@ -21,7 +23,8 @@ class NotLoggedIn(BookstoreError):
 class Problem(BookstoreError):
     """A service refused the request; of this class itself where the code is not known."""
 
-    codes: ClassVar[tuple[str, ...]] = ()
+    def __init_subclass__(cls, *, codes: Sequence[str] = ()) -> None:
+        BY_CODE.update(dict.fromkeys(codes, cls))
 
     def __init__(
         self,
@@ -47,111 +50,81 @@ class Problem(BookstoreError):
         return [*lines, f"  and {more} more"] if more > 0 else lines
 
 
-class BadRequest(Problem):
+BAD_REQUESTS = (
+    "bad-request",
+    "body-too-large",
+    "http-version-not-supported",
+    "length-required",
+    "method-not-allowed",
+    "misdirected-request",
+    "not-implemented",
+    "not-json",
+    "not-utf-8",
+    "request-header-fields-too-large",
+    "too-many-records",
+    "unsupported-media-type",
+    "uri-too-long",
+)
+
+
+class BadRequest(Problem, codes=BAD_REQUESTS):
     """The service does not take such a request, or such a file."""
 
-    codes = (
-        "bad-request",
-        "body-too-large",
-        "http-version-not-supported",
-        "length-required",
-        "method-not-allowed",
-        "misdirected-request",
-        "not-implemented",
-        "not-json",
-        "not-utf-8",
-        "request-header-fields-too-large",
-        "too-many-records",
-        "unsupported-media-type",
-        "uri-too-long",
-    )
 
-
-class BodyLost(Problem):
+class BodyLost(Problem, codes=["broken-body", "request-timeout"]):
     """The body of the request did not arrive whole."""
 
-    codes = ("broken-body", "request-timeout")
 
-
-class InvalidRequest(Problem):
+class InvalidRequest(Problem, codes=["invalid-request", "key-reused"]):
     """Parts of the request, or rows of the file, break a rule; `errors` lists the first 100."""
 
-    codes = ("invalid-request", "key-reused")
 
-
-class WrongCredentials(Problem):
+class WrongCredentials(Problem, codes=["wrong-credentials", "wrong-password"]):
     """Name or password is wrong."""
 
-    codes = ("wrong-credentials", "wrong-password")
 
-
-class TokenRejected(Problem):
+class TokenRejected(Problem, codes=["token-expired", "token-invalid", "token-missing", "token-revoked"]):
     """The token does not let anybody in."""
 
-    codes = ("token-expired", "token-invalid", "token-missing", "token-revoked")
 
-
-class TooManyAttempts(Problem):
+class TooManyAttempts(Problem, codes=["too-many-attempts"]):
     """There were wrong passwords: wait for `retry_after` before the next try."""
 
-    codes = ("too-many-attempts",)
 
-
-class TooManyRequests(Problem):
+class TooManyRequests(Problem, codes=["too-many-keys", "too-many-registrations", "too-many-requests"]):
     """A limit is reached; `retry_after` says for how long."""
 
-    codes = ("too-many-keys", "too-many-registrations", "too-many-requests")
 
-
-class Forbidden(Problem):
+class Forbidden(Problem, codes=["admins-only", "last-admin", "registration-closed"]):
     """The user may not do this."""
 
-    codes = ("admins-only", "last-admin", "registration-closed")
 
-
-class NotFound(Problem):
+class NotFound(Problem, codes=["not-found", "not-in-feed"]):
     """There is no such book, session or address."""
 
-    codes = ("not-found", "not-in-feed")
 
-
-class NameTaken(Problem):
+class NameTaken(Problem, codes=["name-taken"]):
     """Another user has this name."""
 
-    codes = ("name-taken",)
 
-
-class BookExists(Problem):
+class BookExists(Problem, codes=["book-exists"]):
     """The shelf has this name and author already."""
 
-    codes = ("book-exists",)
 
-
-class ShelfFull(Problem):
+class ShelfFull(Problem, codes=["shelf-full"]):
     """The shelf holds as many books as it may."""
 
-    codes = ("shelf-full",)
 
-
-class Conflict(Problem):
+class Conflict(Problem, codes=["precondition-failed"]):
     """Somebody changed the book since it was read."""
 
-    codes = ("precondition-failed",)
 
-
-class RequestInProgress(Problem):
+class RequestInProgress(Problem, codes=["request-in-progress"]):
     """The same request, sent before, is still running."""
 
-    codes = ("request-in-progress",)
 
-
-class Unavailable(Problem):
+class Unavailable(Problem, codes=["internal-error", "unavailable"]):
     """The service cannot answer right now."""
-
-    codes = ("internal-error", "unavailable")
-
-
-BY_CODE = {code: kind for kind in Problem.__subclasses__() for code in kind.codes}
 
 
 def _place_of(error: Mapping[str, Any]) -> str:
