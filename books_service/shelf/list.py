@@ -26,18 +26,9 @@ SORTED: dict[str, Any] = {
     "book_prize": Book.book_prize,
     "created_at": Book.created_at,
 }
-Sort = Literal[
-    "id",
-    "-id",
-    "name",
-    "-name",
-    "Author",
-    "-Author",
-    "book_prize",
-    "-book_prize",
-    "created_at",
-    "-created_at",
-]
+Ascending = Literal["id", "name", "Author", "book_prize", "created_at"]
+Descending = Literal["-id", "-name", "-Author", "-book_prize", "-created_at"]
+Sort = Literal[Ascending, Descending]
 TOTAL = COUNT_BOOKS.scalar_subquery().label("total")
 STATEMENTS = 256  # kept, of as many shapes; a sort of the whole shelf has five at most
 
