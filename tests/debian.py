@@ -1,11 +1,14 @@
-"""Owns the installing of Debian's packages by the tests, where they run as root."""
+"""Installs what the tests need of Debian's packages, where they run as root."""
 
 import fcntl
 import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+
+import pytest
 
 LOCK = Path(tempfile.gettempdir()) / "bookstore-tests-apt.lock"
 
@@ -27,3 +30,13 @@ def install(*packages: str) -> None:
             )
             if done.returncode:
                 raise NotInstalled(f"apt-get failed: {done.stderr.strip()[-300:]}")
+
+
+def require(programs: Iterable[str], *packages: str) -> None:
+    """Install the packages if a program is missing; or skip, or fail where everything has to run (CI)."""
+    try:
+        if not all(map(shutil.which, programs)):
+            install(*packages)
+    except NotInstalled as error:
+        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        refuse(f"{packages[0]} is {error}")

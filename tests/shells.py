@@ -1,13 +1,10 @@
 """The shells that people paste the commands of the documents into."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
-from tests.debian import NotInstalled, install
+from tests.debian import require
 from tests.programs import ROOT
 
 # Interactive, without settings of their own: `#` is a command in zsh then, and `!` is expanded.
@@ -15,22 +12,11 @@ COMMANDS = {"bash": ["bash", "--norc", "-ei"], "zsh": ["zsh", "-fei"]}
 SHELLS = tuple(COMMANDS)
 
 
-def find_shell(name: str) -> list[str]:
-    """Return the command of a shell, which root installs if it is missing; or skip, where CI fails."""
-    try:
-        if not shutil.which(name):
-            install(name)
-    except NotInstalled as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{name}: {error}")
-        pytest.skip(f"{name}: {error}")
-    return COMMANDS[name]
-
-
 def start_shell(name: str, *, folder: Path = ROOT, **environment: str) -> subprocess.Popen[str]:
     """Start a shell in a session of its own, which ends with the first command that fails."""
+    require([name], name)
     return subprocess.Popen(
-        find_shell(name),
+        COMMANDS[name],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "HISTFILE": "", **environment},
         stdin=subprocess.PIPE,

@@ -1,6 +1,5 @@
 """The fixtures of the browser's tests: Chromium as Debian packs it, with a fresh profile."""
 
-import os
 import shutil
 from collections.abc import Iterator
 
@@ -9,7 +8,7 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
 from tests import served
-from tests.debian import NotInstalled, install
+from tests.debian import require
 
 pair = served.pair  # its servers are what is tested
 
@@ -31,22 +30,11 @@ LOGS = ("browser", "performance")
 WAIT = 30  # seconds for a script to end
 
 
-def find_programs() -> list[str]:
-    """Return the paths of the browser and of its driver, which root installs if they are missing."""
-    if not all(map(shutil.which, PROGRAMS)):
-        install(*PACKAGES)
-    return [shutil.which(program) or program for program in PROGRAMS]
-
-
 @pytest.fixture(scope="session")
 def programs() -> list[str]:
-    """Return the paths of the browser and of its driver, or skip; where everything has to run (CI), fail."""
-    try:
-        return find_programs()
-    except NotInstalled as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"Chromium: {error}")
-        pytest.skip(f"Chromium: {error}")
+    """Return the paths of the browser and of its driver."""
+    require(PROGRAMS, *PACKAGES)
+    return [shutil.which(program) or program for program in PROGRAMS]
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """What stands in front in the browser's tests: Debian's nginx, which takes a path off and has a page."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.debian import install
+from tests.debian import require
 from tests.ports import free_port
 from tests.served import ServedPair
 from tests.waiting import wait_until
@@ -46,8 +45,7 @@ def prefix_of(service: str) -> str:
 @contextmanager
 def nginx(pair: ServedPair, folder: Path, port: int, *, tells_prefix: bool = False) -> Iterator[str]:
     """Run nginx in front of both services, each under its `prefix_of`; return its origin."""
-    if not shutil.which("nginx"):
-        install("nginx")
+    require(["nginx"], "nginx")
     places = "".join(
         PLACE.format(service=service, port=number, prefix=prefix_of(service) if tells_prefix else "")
         for service, number in pair.ports.items()
