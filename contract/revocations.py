@@ -46,9 +46,10 @@ class Revocations:
         """Return whether a token that `verify` takes belongs to a session or a user that is gone."""
         return claims["sid"] in self._gone or claims["public_id"] in self._gone
 
-    def poll(self, wait: int = WAIT) -> None:
-        """Apply the next events, as soon as there are any. Call it again and again, in one thread.
+    def poll(self, wait: int = WAIT) -> bool:
+        """Apply the next events, as soon as there are any; return whether there may be more at once.
 
+        Call it again and again, in one thread; one that starts reads all there is before it believes a token.
         It raises `requests.RequestException` while auth is away; then wait for a second.
         """
         response = self._session.get(
@@ -60,7 +61,7 @@ class Revocations:
         )
         if response.status_code == 410 or int(response.headers.get("Feed-End", self._cursor)) < self._cursor:
             self._cursor = 0  # the next events were purged, or auth was restored from a backup
-            return
+            return True
         response.raise_for_status()
         page = response.json()
         for event in page["events"]:
@@ -68,6 +69,7 @@ class Revocations:
         self._cursor = page["last"]
         now = datetime.now(UTC)
         self._gone = {name: until for name, until in self._gone.items() if until > now}
+        return bool(page["events"])
 
     def _apply(self, event: Mapping[str, Any]) -> None:
         """Apply an event; those of types that are not known yet are skipped."""

@@ -79,6 +79,15 @@ def test_the_example_of_the_document_refuses_who_is_gone(pair: Pair) -> None:
         run_example(pair, ends.token)
 
 
+def test_the_example_of_the_document_reads_a_long_feed_to_its_end(pair: Pair, teller: Teller) -> None:
+    teller.end(*map(str, range(150)))  # more than auth gives at once
+    ends = register(pair)
+    log_out(ends)
+
+    with pytest.raises(PermissionError):
+        run_example(pair, ends.token)
+
+
 def run_example(pair: Pair, token: str) -> None:
     """Run the lines of docs/verify-elsewhere.md beside the pair, as a request with this token comes."""
     (lines,) = blocks("docs/verify-elsewhere.md", "## Follow logouts", "python")
