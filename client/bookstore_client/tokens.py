@@ -79,9 +79,9 @@ class FileStore:
         if tokens is None:
             self.path.unlink(missing_ok=True)
             return
-        unfinished = self.path.with_suffix(".unfinished")
+        unfinished = Path(f"{self.path}.unfinished")  # no other store's, as the lock
         unfinished.unlink(missing_ok=True)  # of a program that was killed
-        unfinished.touch(mode=0o600)
+        unfinished.touch(mode=0o600, exist_ok=False)  # nobody else can have made it to read along
         unfinished.write_text(json.dumps(asdict(tokens)))
         unfinished.replace(self.path)  # a reader sees the old tokens or the new ones
 

@@ -4,9 +4,11 @@ import dataclasses
 import io
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
-from bookstore_client import Bookstore, BookstoreError, FileStore, NotLoggedIn, Unreachable, errors
+from bookstore_client import Bookstore, BookstoreError, FileStore, NotLoggedIn, Tokens, Unreachable, errors
 
 from tests.common.test_codes import codes_of_the_table
 from tests.people import PASSWORD
@@ -101,6 +103,23 @@ def test_the_tokens_are_their_owners_alone_and_go_with_the_session(
     assert not store.path.exists()
     with pytest.raises(NotLoggedIn):
         bookstore.me()
+
+
+def test_stores_in_one_folder_keep_their_tokens_apart(tmp_path: Path) -> None:
+    """Each has a lock of its own, so none may touch what another one is writing."""
+    stores = [FileStore(tmp_path / f"ann@shop.{end}") for end in ("example", "test")]
+
+    def save_again_and_again(store: FileStore) -> set[Tokens | None]:
+        tokens = Tokens("access", f"refresh of {store.path.name}", 0)
+        found = set()
+        for _ in range(200):
+            with store.lock():
+                store.save(tokens)
+                found.add(store.load())
+        return found - {tokens}
+
+    with ThreadPoolExecutor(len(stores)) as threads:
+        assert list(threads.map(save_again_and_again, stores)) == [set(), set()]
 
 
 def test_a_file_that_holds_no_tokens_is_as_good_as_none(bookstore: Bookstore, store: FileStore) -> None:
