@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from typing import Any, BinaryIO, Self, Unpack
+from urllib.parse import quote
 
 import requests
 
@@ -82,7 +83,7 @@ class Bookstore:
 
     def end_session(self, session_id: str) -> None:
         """End a session of the user."""
-        self._delete(f"{self.auth_url}/sessions/{session_id}")
+        self._delete(f"{self.auth_url}/sessions/{quote(session_id, safe='')}")
 
     def books(
         self, q: str = "", *, sort: str = "id", name: str = "", author: str = "", publisher: str = ""

@@ -159,3 +159,11 @@ def test_a_session_that_was_ended_elsewhere_asks_for_a_login(
         bookstore.me()
     with pytest.raises(errors.NotFound):
         other.end_session(ended)
+
+
+def test_an_id_of_a_session_is_no_other_address(bookstore: Bookstore) -> None:
+    for odd in ("?", "../sessions", f"../sessions/{bookstore.sessions()[0].id}"):
+        with pytest.raises(errors.NotFound):
+            bookstore.end_session(odd)
+
+    assert len(bookstore.sessions()) == 1
