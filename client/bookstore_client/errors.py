@@ -21,7 +21,7 @@ class NotLoggedIn(BookstoreError):
 
 
 class Problem(BookstoreError):
-    """A service refused the request; of this class itself where the code is not known."""
+    """A service refused the request."""
 
     def __init_subclass__(cls, *, codes: Sequence[str] = ()) -> None:
         BY_CODE.update(dict.fromkeys(codes, cls))
@@ -50,25 +50,8 @@ class Problem(BookstoreError):
         return [*lines, f"  and {more} more"] if more > 0 else lines
 
 
-BAD_REQUESTS = (
-    "bad-request",
-    "body-too-large",
-    "http-version-not-supported",
-    "length-required",
-    "method-not-allowed",
-    "misdirected-request",
-    "not-implemented",
-    "not-json",
-    "not-utf-8",
-    "request-header-fields-too-large",
-    "too-many-records",
-    "unsupported-media-type",
-    "uri-too-long",
-)
-
-
-class BadRequest(Problem, codes=BAD_REQUESTS):
-    """The service does not take such a request, or such a file."""
+class BadRequest(Problem):
+    """The service does not take such a request, or such a file; its `code` has no class of its own."""
 
 
 class BodyLost(Problem, codes=["broken-body", "request-timeout"]):
@@ -141,7 +124,8 @@ def problem_of(response: requests.Response, *, is_repeat: bool) -> Problem:
         document = None
     if not isinstance(document, dict):  # not from the service: a proxy, perhaps
         document = {}
-    kind = BY_CODE.get(str(document.get("code")), Problem)
+    other = BadRequest if response.status_code < 500 else Unavailable
+    kind = BY_CODE.get(str(document.get("code")), other)
     seconds = response.headers.get("Retry-After", "")
     retry_after = int(seconds) if seconds.isdecimal() else 0
     return kind(response.status_code, document, is_repeat=is_repeat, retry_after=retry_after)

@@ -66,8 +66,11 @@ def test_what_is_refused_is_an_exception_of_its_own(
         stranger.me()
 
 
-def test_every_code_has_its_class() -> None:
-    assert set(errors.BY_CODE) == {code for code, _ in codes_of_the_table()}
+def test_a_class_has_codes_of_the_services_and_what_has_none_is_a_bad_request(bookstore: Bookstore) -> None:
+    assert set(errors.BY_CODE) <= {code for code, _ in codes_of_the_table()}
+    with pytest.raises(errors.BadRequest) as refused:
+        bookstore.import_books(io.BytesIO(b"\xff"))
+    assert refused.value.code == "not-utf-8"
 
 
 def test_passwords_are_not_tried_again_and_long_waits_are_not_waited_for(
