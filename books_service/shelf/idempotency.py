@@ -1,10 +1,8 @@
 """Idempotent requests: a request that is repeated with its key makes no second book, for a day.
 
-The key, a fingerprint of the body and the book that was made are stored in the transaction that makes the
-book, so there is never one without the other, and a refused request leaves no key. The key's row comes first:
-a second request with the same key waits at it, on whatever replica, until that transaction has ended. That
-there are not too many keys is checked twice: where the row is stored, for this refusal comes before others,
-and while the shelf is locked, when each key of the owner can be seen.
+Key and book are one transaction, in which the key's row comes first (docs/design.md). That there are not too
+many keys is checked twice: where the row is stored, for this refusal comes before others, and while the shelf
+is locked, when each key of the owner can be seen.
 """
 
 import hashlib
