@@ -67,7 +67,9 @@ class FileStore:
         self.path = path
 
     def lock(self) -> AbstractContextManager[object]:
-        return _lock(self.path)
+        """Return a new lock: one that was made before a fork does not lock in the child."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return FileLock(f"{self.path}.lock", mode=0o600)
 
     def load(self) -> Tokens | None:
         try:
@@ -105,12 +107,6 @@ def store_for(auth_url: str) -> TokenStore:
     if keyring is not None and keyring.get_keyring().priority >= 1:  # below it are those that keep nothing
         return KeyringStore(path)
     return FileStore(path)
-
-
-def _lock(path: Path) -> FileLock:
-    """Return a new lock: one that was made before a fork does not lock in the child."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return FileLock(f"{path}.lock", mode=0o600)
 
 
 def _from_text(text: str) -> Tokens | None:

@@ -146,7 +146,7 @@ class Transport:
         if getattr(self._local, "process", None) != os.getpid():
             self._local.process = os.getpid()
             self._local.session = session = self.connect()
-            session.auth = _keep_as_it_is
+            session.auth = lambda request: request  # or a password of ~/.netrc takes the token's place
             session.headers["User-Agent"] = "bookstore-client"
         found: requests.Session = self._local.session
         return found
@@ -165,11 +165,6 @@ def payload_of(response: requests.Response) -> Any:
         return response.json()
     except requests.JSONDecodeError as error:
         raise errors.BookstoreError(f"{response.url} does not answer as a bookstore") from error
-
-
-def _keep_as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keep `requests` from adding a password of ~/.netrc in place of the token."""
-    return request
 
 
 def _bearer(tokens: Tokens, headers: Mapping[str, str] | None) -> dict[str, str]:
