@@ -5,6 +5,7 @@ from typing import Any
 
 import requests
 
+PROBLEM_JSON = "application/problem+json"
 BY_CODE: dict[str, type["Problem"]] = {}
 
 
@@ -118,11 +119,10 @@ def _place_of(error: Mapping[str, Any]) -> str:
 
 def problem_of(response: requests.Response, *, is_repeat: bool) -> Problem:
     """Return the exception for an answer that is an error."""
+    is_ours = response.headers.get("Content-Type", "").startswith(PROBLEM_JSON)  # and not a proxy's
     try:
-        document = response.json()
+        document = response.json() if is_ours else {}
     except requests.JSONDecodeError:
-        document = None
-    if not isinstance(document, dict):  # not from the service: a proxy, perhaps
         document = {}
     other = BadRequest if response.status_code < 500 else Unavailable
     kind = BY_CODE.get(str(document.get("code")), other)

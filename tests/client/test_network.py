@@ -3,9 +3,12 @@
 import dataclasses
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
-from bookstore_client import Bookstore, BookstoreError, FileStore
+import pytest
+from bookstore_client import Bookstore, BookstoreError, FileStore, Problem
 
 from tests.api import new_session
 from tests.browser.edge import nginx, prefix_of
@@ -86,3 +89,24 @@ def test_both_services_may_have_one_address(served_pair: ServedPair, tmp_path: P
 
         assert list(bookstore.books()) == [book]
         bookstore.logout()
+
+
+class Gateway(BaseHTTPRequestHandler):
+    """Lets nobody through, and says so in its own way."""
+
+    def do_POST(self) -> None:
+        body = b'{"code": "wrong-credentials", "detail": null, "errors": ["no route"]}'
+        self.send_response(403)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def test_what_a_gateway_answers_is_no_problem_document() -> None:
+    with HTTPServer(("127.0.0.1", 0), Gateway) as server:
+        Thread(target=server.handle_request).start()
+        with pytest.raises(Problem) as refused:
+            Bookstore(f"http://127.0.0.1:{server.server_port}", connect=new_session).login("Ann", PASSWORD)
+
+    assert (refused.value.code, str(refused.value)) == ("", "the service answered 403")
