@@ -7,7 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -22,6 +27,13 @@ from tests.waiting import wait_until
 
 CSS = By.CSS_SELECTOR
 WAIT = 60  # seconds for the page to do something, on a busy machine
+# The list may be drawn again between finding a button and pressing it, or something may still cover it.
+UNREADY = (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
 
 
 @contextmanager
@@ -66,8 +78,8 @@ class ShelfPage:
         return WebDriverWait(self.browser, WAIT).until(found, selector)
 
     def press(self, selector: str) -> None:
-        ready = expected_conditions.element_to_be_clickable((CSS, selector))
-        WebDriverWait(self.browser, WAIT).until(ready, selector).click()
+        wait = WebDriverWait(self.browser, WAIT, ignored_exceptions=UNREADY)
+        wait.until(lambda browser: browser.find_element(CSS, selector).click() is None, selector)
 
     def type(self, selector: str, text: str) -> None:
         """Put `text` in place of what stands in a field."""
