@@ -1,5 +1,6 @@
 """The command `bookstore`: what people and programs read of it, and its exit codes."""
 
+import stat
 from pathlib import Path
 
 from bookstore_client.cli import output
@@ -40,6 +41,9 @@ def test_files_go_in_and_out(user: Shell, tmp_path: Path) -> None:
     assert user.run("import", "-", typed=file.read_text()) == "0\t1\n"
     user.run("export", str(copy))
     assert copy.read_text() == file.read_text()
+    copy.chmod(0o600)
+    user.run("export", str(copy))
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert user.run("export", "-", "--format", "ndjson").startswith('{"name":"Mort"')
     user.run("logout")
     user.run("export", str(copy), code=3)

@@ -1,6 +1,7 @@
 """The commands that read and write files."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -64,6 +65,8 @@ def replaced(name: str) -> Iterator[BinaryIO]:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with unfinished.open("xb") as file:
+            if path.exists():
+                shutil.copymode(path, unfinished)  # what is private stays so
             yield file
         unfinished.replace(path)
     finally:
