@@ -78,8 +78,11 @@ class ShelfPage:
         return WebDriverWait(self.browser, WAIT).until(found, selector)
 
     def press(self, selector: str) -> None:
-        wait = WebDriverWait(self.browser, WAIT, ignored_exceptions=UNREADY)
-        wait.until(lambda browser: browser.find_element(CSS, selector).click() is None, selector)
+        def click(browser: Chrome) -> bool:
+            browser.find_element(CSS, selector).click()
+            return True
+
+        WebDriverWait(self.browser, WAIT, ignored_exceptions=UNREADY).until(click, selector)
 
     def type(self, selector: str, text: str) -> None:
         """Put `text` in place of what stands in a field."""
