@@ -8,7 +8,6 @@ from common.settings import Settings
 from tests.programs import ROOT
 from tests.shells import paste
 
-OPERATIONS = (ROOT / "docs/operations.md").read_text()
 SETTINGS = (ROOT / "docs/settings.md").read_text()
 DOCUMENTS = (ROOT / "README.md", ROOT / "contract/README.md", *sorted((ROOT / "docs").glob("*.md")))
 WALKER = ("Ann", "the moon is made of paper")  # whom the walk registers, with the password
