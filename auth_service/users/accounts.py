@@ -42,6 +42,7 @@ class WrongCredentials(DomainError):
     status = 401
     code = "wrong-credentials"
     message = "could not verify"
+    detail = "wrong name or password"
     headers: Mapping[str, str] = {"WWW-Authenticate": 'Basic realm="bookstore", charset="UTF-8"'}
 
 
@@ -49,6 +50,7 @@ class WrongPassword(DomainError):
     status = 403
     code = "wrong-password"
     message = "could not verify"
+    detail = "wrong password"
 
 
 class NameTaken(DomainError):

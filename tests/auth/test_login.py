@@ -32,7 +32,8 @@ def body(name: str, password: str = PASSWORD) -> dict[str, str]:
 
 
 def assert_refused(answer: requests.Response) -> None:
-    assert_problem(answer, 401, "could not verify")
+    problem = assert_problem(answer, 401, "could not verify")
+    assert problem["detail"] == "wrong name or password"
     assert answer.headers["WWW-Authenticate"] == CHALLENGE
 
 

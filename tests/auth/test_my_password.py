@@ -35,8 +35,9 @@ def test_every_session_ends_and_a_new_one_begins_with_the_new_password(person: P
     "current", ["wrong", "", " ", PASSWORD.upper(), PASSWORD + " ", "a\x00b", "x" * 5000]
 )
 def test_a_wrong_password_changes_nothing(person: Person, current: str) -> None:
-    assert_problem(change_password(person, OTHER, current), 403, "could not verify")
+    problem = assert_problem(change_password(person, OTHER, current), 403, "could not verify")
 
+    assert problem["detail"] == "wrong password"
     assert login_of(person).is_live
     assert log_in(person).is_live
 

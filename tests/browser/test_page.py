@@ -120,7 +120,7 @@ def test_what_is_wrong_stands_beside_its_field(page: ShelfPage, person: Person) 
     page.enter(person.name, PASSWORD, "register")
     page.shows("#login-name-complaint", "Name is already taken.")
     page.enter(person.name, "not the password")
-    page.shows("#login .complaint", "Could not verify.")
+    page.shows("#login .complaint", "Wrong name or password.")
     page.enter(person.name, PASSWORD)
     person.add_book(name="Emil", Author="Kästner")
 

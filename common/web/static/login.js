@@ -59,7 +59,7 @@ async function ask(method, path, headers, body) {
 
 function complain(problem) {
   const errors = problem.errors?.map(({pointer, detail}) => `${pointer?.slice(1)} ${detail}`);
-  const texts = problem.code === "wrong-credentials" ? ["wrong name or password"] : errors ?? [problem.detail];
+  const texts = errors ?? [problem.detail];
   message.textContent = texts.map((text) => `${text[0].toUpperCase()}${text.slice(1)}.`).join(" ");
 }
 
