@@ -121,7 +121,7 @@ def log_request(render: Render, shown: Container[str], response: Response) -> Re
     line = {
         "event": "request",
         "level": level,
-        "time": datetime.now(UTC).isoformat(),
+        "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",  # as structlog writes it
         "service": current_app.name,
         "request_id": now.request_id,
         "client": this.remote_addr,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 Line = dict[str, Any]
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(Z|\+00:00)")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 def new_id() -> str:
