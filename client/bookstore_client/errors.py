@@ -114,7 +114,7 @@ class Unavailable(Problem, codes=["internal-error", "unavailable"]):
 def _place_of(error: Mapping[str, Any]) -> str:
     line = f"line {error['line']}: " if "line" in error else ""
     part = error.get("pointer") or error.get("parameter") or error.get("header")
-    return f"{line}{part.lstrip('/')} " if part else line
+    return f"{line}{part.lstrip('/')}: " if part else line
 
 
 def problem_of(response: requests.Response, *, is_repeat: bool) -> Problem:

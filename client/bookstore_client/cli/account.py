@@ -25,7 +25,10 @@ def read_password(*, confirm: bool = False) -> str:
 @click.argument("name")
 @pass_store
 def register(store: Bookstore, name: str) -> None:
-    """Make a user, and log in; the password is asked for, or read from a pipe."""
+    """Make a user, and log in.
+
+    The password is asked for, or read from a pipe.
+    """
     store.register(name, read_password(confirm=True))
     click.echo(f"Registered and logged in as {output.escape(name)}.", err=True)
 
@@ -34,7 +37,10 @@ def register(store: Bookstore, name: str) -> None:
 @click.argument("name")
 @pass_store
 def login(store: Bookstore, name: str) -> None:
-    """Log in; the password is asked for, or read from a pipe. The tokens stay on this machine."""
+    """Log in.
+
+    The password is asked for, or read from a pipe. The tokens stay on this machine.
+    """
     store.login(name, read_password())
     click.echo(f"Logged in as {output.escape(name)}.", err=True)
 

@@ -15,14 +15,17 @@ SORTS = [sign + name for name in ("id", "name", "author", "prize", "created_at")
 
 @bookstore.command("list")
 @click.argument("words", nargs=-1)
-@click.option("--sort", type=click.Choice(SORTS), default="id", help="With a minus from the end.")
+@click.option("--sort", type=click.Choice(SORTS), default="id", help="With a minus in descending order.")
 @click.option("--name", default="", help="The whole name, in any case.")
 @click.option("--author", default="", help="The whole author, in any case.")
 @click.option("--publisher", default="", help="The whole publisher, in any case.")
 @json_option
 @pass_store
 def list_books(store: Bookstore, /, words: tuple[str, ...], as_json: bool, **options: str) -> None:
-    """List the shelf, or the books that have all WORDS: a table, or in a pipe a line each with tabs."""
+    """List the shelf, or the books that have all WORDS.
+
+    It is a table on a terminal, and a line with tabs for each book in a pipe.
+    """
     output.print_rows(store.books(" ".join(words), **options), COLUMNS, as_json=as_json)
 
 

@@ -16,7 +16,7 @@ from bookstore_client.client import Bookstore
 from bookstore_client.models import MEDIA_TYPES, Kind
 
 format_option = click.option(
-    "--format", "kind", type=click.Choice(list(MEDIA_TYPES)), help="By the end of the name, if left out."
+    "--format", "kind", type=click.Choice(list(MEDIA_TYPES)), help="By the end of the name, else csv."
 )
 
 
@@ -27,12 +27,15 @@ def kind_of(name: str, kind: Kind | None) -> Kind:
 
 @bookstore.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
-@click.option("--dry-run", is_flag=True, help="Say what would happen.")
+@click.option("--dry-run", is_flag=True, help="Only say what would happen.")
 @format_option
 @json_option
 @pass_store
 def import_file(store: Bookstore, file: str, dry_run: bool, kind: Kind | None, as_json: bool) -> None:
-    """Put all books of FILE on the shelf, or none; those that are there are skipped. - is a pipe."""
+    """Put all books of FILE on the shelf, or none.
+
+    Books that are there already are skipped. - reads from a pipe.
+    """
     with click.open_file(file, "rb") as opened, output.progress() as shown:
         content: BinaryIO = cast("BinaryIO", opened) if Path(file).is_file() else BytesIO(opened.read())
         counted = shown.wrap_file(content, content.seek(0, os.SEEK_END), description="Importing")
@@ -45,7 +48,10 @@ def import_file(store: Bookstore, file: str, dry_run: bool, kind: Kind | None, a
 @format_option
 @pass_store
 def export_file(store: Bookstore, file: str, kind: Kind | None) -> None:
-    """Write the shelf to FILE, which is complete or not touched; - is the terminal or a pipe."""
+    """Write the shelf to FILE.
+
+    The file is complete or not touched. - writes to the terminal or a pipe.
+    """
     pieces = store.export_books(kind_of(file, kind))
     with replaced(file) as written, output.progress() as shown:
         task = shown.add_task("Exporting", total=None)

@@ -13,7 +13,7 @@ from bookstore_client.tokens import STORE_ERRORS, store_for
 REFUSED, NOT_LOGGED_IN, NO_ANSWER, INTERRUPTED = 1, 3, 4, 130
 
 pass_store = click.make_pass_decorator(Bookstore)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, a line each.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print each as a line of JSON.")
 
 
 class Failure(click.ClickException):
@@ -47,7 +47,9 @@ class Commands(click.Group):
 @click.option(
     "--books-url", default=BOOKS_URL, show_default=True, show_envvar=True, help="The books service."
 )
-@click.option("--attempts", default=5, show_default=True, type=click.IntRange(1), help="To get an answer.")
+@click.option(
+    "--attempts", default=5, show_default=True, type=click.IntRange(1), help="How often to ask for an answer."
+)
 @click.version_option(package_name="bookstore-client")
 @click.pass_context
 def bookstore(context: click.Context, auth_url: str, books_url: str, attempts: int) -> None:
