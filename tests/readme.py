@@ -9,7 +9,10 @@ from tests.programs import ROOT
 from tests.shells import paste
 
 SETTINGS = (ROOT / "docs/settings.md").read_text()
-DOCUMENTS = (ROOT / "README.md", ROOT / "contract/README.md", *sorted((ROOT / "docs").glob("*.md")))
+DOCUMENTS = (
+    *(ROOT / name / "README.md" for name in ("", "client", "contract")),
+    *sorted((ROOT / "docs").glob("*.md")),
+)
 WALKER = ("Ann", "the moon is made of paper")  # whom the walk registers, with the password
 
 INTERNAL = {"service", "secret", "database_url", "others", "is_command"}  # no settings, or with other names
