@@ -154,11 +154,11 @@ $(MADE):
 	@touch $@
 
 $(SERVICES): $(MADE) $(PACKAGES:=/requirements.txt) requirements-run.txt
-	@echo "Installing the locked packages into $(VENV) ..." >&2
+	@echo "Installing the locked packages into $(VENV), which may take minutes ..." >&2
 	@$(INSTALL) --require-hashes $(PACKAGES:%=-r %/requirements.txt) -r requirements-run.txt
 	@touch $@
 
 $(DEVELOPMENT): $(SERVICES) requirements-dev.txt
-	@echo "Installing the locked development tools into $(VENV) ..." >&2
+	@echo "Installing the locked development tools into $(VENV), which may take minutes ..." >&2
 	@$(INSTALL) --require-hashes -r requirements-dev.txt
 	@touch $@
