@@ -5,6 +5,7 @@ whole one, joins headers whose names differ by `-` and `_`, and gives a thread t
 """
 
 import functools
+import gc
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from common.ops.stop_signal import watch_for_stop
-from common.server import garbage
 from common.server.addresses import check_address, metrics_listener
 from common.server.metrics_page import serve_metrics
 from common.settings import Settings, forget_variables_like_headers
@@ -40,6 +40,7 @@ def serve(service: str) -> None:
     settings: Settings = app.extensions["settings"]
     address = check_address(settings)
     serve_metrics(metrics_listener(settings))
+    gc.freeze()  # a search for garbage writes to what it looks at, which workers then share no longer
     Granian(
         service,
         address=address,
@@ -67,7 +68,6 @@ def make_application(service: str) -> Flask:
 def load_worker(service: str) -> "WSGIApplication":
     """Return what Granian calls in a worker."""
     app = make_application(service)
-    garbage.search_less()
     watch_for_stop()
     return functools.partial(call_application, app.wsgi_app)
 

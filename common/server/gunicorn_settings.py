@@ -1,5 +1,6 @@
 """gunicorn's settings that both services share; each `gunicorn_conf.py` adds its own."""
 
+import gc
 import logging
 import os
 from collections.abc import Callable
@@ -9,7 +10,6 @@ import gunicorn
 
 from common.ops.logs import StructlogHandler
 from common.ops.stop_signal import watch_for_stop
-from common.server import garbage
 from common.server.addresses import check_address, metrics_listener
 from common.server.drain import drain_before_stop
 from common.server.metrics_folder import MEMORY
@@ -60,7 +60,7 @@ on_reload = on_starting
 
 def when_ready(server: Any) -> None:
     """Prepare the workers, which are forks of this process, and the stop."""
-    garbage.search_less()
+    gc.freeze()  # a search for garbage writes to what it looks at, which workers then share no longer
     drain_before_stop(server.LISTENERS)
 
 
