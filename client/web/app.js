@@ -237,6 +237,7 @@ function add() {
 
 async function edit(id) {
   edited = await read(id);
+  if (shelf.hidden) return; // logged out in another tab meanwhile
   openEditor("Edit the book", edited.book);
 }
 
