@@ -97,17 +97,17 @@ types: $(DEVELOPMENT) ## mypy --strict
 # The processes of the tests import the same modules: they are compiled once.
 unexport PYTHONDONTWRITEBYTECODE
 
-# pytest's status 5 says that ARGS chose no test.
+# The tests of the containers come last and one by one: they share a stack. pytest's status 5 says that ARGS chose
+# none of one kind.
 PYTEST := $(BIN)/python -m pytest
 IN_PROCESS := --numprocesses=$(TEST_PROCESSES) --dist=worksteal -m "not system"
 
 test: $(DEVELOPMENT) ## the tests in process, on SQLite and PostgreSQL; ARGS=tests/auth for some of them
 	@$(PYTEST) $(IN_PROCESS) $(ARGS) || test $$? -eq 5
 
-# The tests of the containers share a stack, so one process of these runs them, in their order; nice leaves the cores to
-# the containers, whose health checks have limits.
 test-system: $(DEVELOPMENT) ## the tests with servers, containers, a browser and `make run`
-	@nice $(PYTEST) --numprocesses=$(SYSTEM_PROCESSES) --dist=loadgroup -m system $(ARGS) || test $$? -eq 5
+	@$(PYTEST) --numprocesses=$(SYSTEM_PROCESSES) --dist=worksteal -m "system and not compose" $(ARGS) || test $$? -eq 5
+	@$(PYTEST) -m compose $(ARGS) || test $$? -eq 5
 
 coverage: $(DEVELOPMENT) ## the tests in process, and the lines they leave out
 	@$(PYTEST) $(IN_PROCESS) --cov --cov-report=term-missing:skip-covered $(ARGS)

@@ -41,12 +41,9 @@ hypothesis.settings.load_profile("busy")
 gc.set_threshold(50_000, 20, 100)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs more than this process and a database; what shares a stack is one group."""
+    """Mark what needs more than this process and a database."""
     for item in items:
-        if item.get_closest_marker("compose"):
-            item.add_marker(pytest.mark.xdist_group("compose"))
         fixtures = item.fixturenames if isinstance(item, pytest.Function) else []
         if item.path.parent.name in SYSTEM_FOLDERS or SYSTEM_FIXTURES & set(fixtures):
             item.add_marker("system")
