@@ -55,8 +55,11 @@ def make_stack(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def stack(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack that the tests share: they bring their own people, and leave it running and healthy."""
-    stack = Stack(clone(tmp_path_factory.mktemp("clone")), **images)
+    """The stack that the tests share: they bring their own people, and leave it running and healthy.
+
+    Its logs have a line of every request.
+    """
+    stack = Stack(clone(tmp_path_factory.mktemp("clone")), LOG_LEVEL="debug", **images)
     try:
         yield stack.up()
     finally:
