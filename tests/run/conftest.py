@@ -1,8 +1,10 @@
 """The fixture of the tests of `make run`."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.run.runs import Run
@@ -14,6 +16,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
     run = Run(tmp_path)
     yield run
     for process in run.processes():
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # some end by themselves meanwhile
+            process.kill()
     if run.process is not None:
         run.process.communicate()
