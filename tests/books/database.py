@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from books_service.models import Book, IdempotencyKey, Shelf, db
 from tests.pair import Pair
@@ -31,6 +31,15 @@ def keys_of(person: Person) -> set[str]:
     with transaction(person.pair) as connection:
         kept = select(IdempotencyKey.key).where(IdempotencyKey.owner == person.public_id)
         return set(connection.scalars(kept))
+
+
+def keep(person: Person, count: int, *, age: timedelta = timedelta()) -> None:
+    """Let the person have so many keys, each stored ten seconds after the one before."""
+    first = datetime.now(UTC) - age
+    row = {"owner": person.public_id, "fingerprint": b"", "answer": b""}
+    rows = [row | {"key": f"old-{n}", "made_at": first + n * timedelta(seconds=10)} for n in range(count)]
+    with transaction(person.pair) as connection:
+        connection.execute(insert(IdempotencyKey), rows)
 
 
 def age_keys(person: Person, age: timedelta) -> None:

@@ -5,13 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
-from sqlalchemy import insert
 
-from books_service.models import IdempotencyKey, db
+from books_service.models import db
 from books_service.shelf.idempotency import purge_keys
 from tests.at_once import at_once
 from tests.books.conftest import somebody
-from tests.books.database import age_keys, counted, keys_of, transaction
+from tests.books.database import age_keys, counted, keep, keys_of
 from tests.pair import Pair
 from tests.people import Person, assert_problem, book, complaints
 
@@ -21,15 +20,6 @@ MESSAGE = "too many idempotency keys"
 
 def post(person: Person, key: str, sent: object) -> requests.Response:
     return person.post("/books", sent, headers=person.with_token(Idempotency_Key=key))
-
-
-def keep(person: Person, count: int, *, age: timedelta = timedelta()) -> None:
-    """Let the person have so many keys, each stored ten seconds after the one before."""
-    first = datetime.now(UTC) - age
-    row = {"owner": person.public_id, "fingerprint": b"", "answer": b""}
-    rows = [row | {"key": f"old-{n}", "made_at": first + n * timedelta(seconds=10)} for n in range(count)]
-    with transaction(person.pair) as connection:
-        connection.execute(insert(IdempotencyKey), rows)
 
 
 def refused(answer: requests.Response) -> int:
