@@ -31,9 +31,8 @@ PASSWORD_OF = {
 }
 UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 KEY = re.compile("[!-~]{1,255}")
-NOT_IN_NAMES = regex.compile(
-    r"[\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Greek}\p{Cyrillic}]"
-)
+NOT_IN_NAMES = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Greek}\p{Cyrillic}]")
+NOT_OF_NAMES = {"Cf", "Cn", "Co", "Cs"}  # categories, as this Python's Unicode has them
 CHANGES_USERS = {"PATCH /users/{public_id}", "DELETE /users/{public_id}"}
 
 
@@ -156,7 +155,8 @@ def write_in_normal_form(body: dict[str, Any]) -> None:
     Nor does it mix letters of scripts that look alike.
     """
     if isinstance(name := body.get("name"), str):
-        seen = NOT_IN_NAMES.sub("", unicodedata.normalize("NFKC", name))
+        known = "".join(each for each in name if unicodedata.category(each) not in NOT_OF_NAMES)
+        seen = NOT_IN_NAMES.sub("", unicodedata.normalize("NFKC", known))
         body["name"] = unicodedata.normalize("NFKC", " ".join(seen.split(" ")))
     for member in PASSWORD_OF.values():
         if isinstance(password := body.get(member), str):
