@@ -38,6 +38,13 @@ def test_every_variable_and_every_service_is_documented() -> None:
     assert {name for name in names | COMPOSE["services"].keys() if f"`{name}`" not in texts} == set()
 
 
+def test_what_serves_may_go_through_pgbouncer_and_nothing_else_does() -> None:
+    connecting = {name for name, each in COMPOSE["services"].items() if "_DATABASE_URL" in str(each)}
+    movable = {name for name in connecting if "@${DATABASE_HOST:-db}/" in str(COMPOSE["services"][name])}
+
+    assert movable == connecting - ONCE
+
+
 def test_each_base_image_is_named_once_for_a_digest_to_take_its_place() -> None:
     names = re.findall(r"\$\{([A-Z]+_IMAGE):-[a-z]+:[0-9]", TEXT)
 

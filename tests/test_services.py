@@ -58,6 +58,8 @@ def test_compose_has_all_that_a_service_needs(service: str) -> None:
     assert f"{password}:ro" in services["db-roles"]["volumes"]
     assert f'role {service} "$${service.upper()}_PASSWORD_FILE";' in services["db-roles"]["command"][0]
     assert f"{host}-database" in services["db"]["networks"]
+    assert services[f"{host}-pgbouncer"]["networks"] == {f"{host}-database": {"aliases": ["pgbouncer"]}}
+    assert services[f"{host}-pgbouncer"]["environment"]["ROLE"] == service
     assert host in services["nginx"]["depends_on"]
     assert host in services["nginx"]["networks"]
     published = f"${{{service.upper()}_PORT:-{port}}}:{port}"

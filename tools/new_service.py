@@ -85,7 +85,7 @@ def plan(name: str) -> Service:
     host = name.replace("_", "-")
     folders = [ROOT / f"{name}_service", ROOT / "tests" / name]
     is_taken = name in services or any(folder.exists() for folder in folders)
-    if is_taken or re.search(rf"^  ({host}|{host}-(password|database|follower|migrate)):", compose, re.M):
+    if is_taken or re.search(rf"^  {host}(-(password|database|follower|migrate|pgbouncer))?:", compose, re.M):
         raise Refused(f"{name} is taken")
     code = " ".join(path.read_text() for path in TEMPLATES.rglob("*.py"))
     for word in (name, singular(name)):

@@ -35,7 +35,7 @@ def images() -> Iterator[dict[str, str]]:
     """Return settings that name images of this run's own; the first stack to start builds them."""
     need_engine()
     tag = f"test-{secrets.token_hex(4)}"
-    names = {f"{service.upper()}_IMAGE": f"bookstore-{service}:{tag}" for service in SERVICES}
+    names = {f"{service.upper()}_IMAGE": f"bookstore-{service}:{tag}" for service in (*SERVICES, "pgbouncer")}
     yield names
     remove_images(names)
 
