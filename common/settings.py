@@ -110,6 +110,7 @@ class Settings:
     keys_file: Path
     secret: str = field(repr=False)  # JWT_SECRET, "" if the keys come from the file
     database_url: str = field(repr=False)
+    database_pool_size: int  # connections of a worker
     host: str
     port: int
     metrics_host: str
@@ -143,6 +144,8 @@ def common_settings(environment: Environment, service: str) -> dict[str, object]
         "keys_file": environment.path("JWT_KEYS_FILE", str(data_dir / "keys.json")),
         "secret": jwt_secret(environment),
         "database_url": database_url(environment, prefix, sqlite.render_as_string()),
+        # Two: a follower has one for its lock, and one for its work.
+        "database_pool_size": environment.integer("DATABASE_POOL_SIZE", 10, low=2, high=1000),
         "host": environment.text("HOST", "127.0.0.1"),
         "port": environment.port(f"{prefix}_PORT", SERVICES[service]["port"]),
         "metrics_host": environment.text("METRICS_HOST", "127.0.0.1"),

@@ -1,6 +1,7 @@
 """docker-compose.yml says what the documents say, and passes on what the services can be told."""
 
 import re
+from configparser import ConfigParser
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from books_service.settings import BooksSettings
 from common.settings import Settings
 from tests.cases import every
 from tests.programs import ROOT
-from tests.readme import DOCUMENTS, variables
+from tests.readme import DOCUMENTS, section, variables
 from tools.page import HEADERS
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -43,6 +44,19 @@ def test_what_serves_may_go_through_pgbouncer_and_nothing_else_does() -> None:
     movable = {name for name in connecting if "@${DATABASE_HOST:-db}/" in str(COMPOSE["services"][name])}
 
     assert movable == connecting - ONCE
+
+
+def test_the_table_of_connections_adds_up() -> None:
+    pooler = ConfigParser()
+    pooler.read(ROOT / "deploy/pgbouncer/pgbouncer.ini")
+    rows = re.findall(
+        r"^\| (\d+) \+ (\d+)" + r" \| (\d+)[^|]*" * 4, section("docs/operations.md", "## Connections"), re.M
+    )
+
+    assert len(rows) > 4
+    for auth, books, workers, size, directly, pooled in [map(int, row) for row in rows]:
+        assert directly == (auth + books + 1) * workers * size + 2
+        assert pooled == 2 * pooler.getint("pgbouncer", "default_pool_size")
 
 
 def test_each_base_image_is_named_once_for_a_digest_to_take_its_place() -> None:

@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import InternalServerError
 
 from common.db.connections import SchemaNotCurrent, WrongDatabase, engine_options, watch_engine
-from common.db.pool import ConnectionPool
+from common.db.pool import ConnectionPool, pool_size
 from common.errors import Unavailable
 from common.settings import Misconfigured, Settings
 
@@ -52,9 +52,11 @@ class Database(SQLAlchemy):
         self.init_app(app)
         Migrate(app, self, directory=f"{app.import_name}:migrations")  # a path's % would be Alembic's own
         scripts = ScriptDirectory(f"{app.root_path}/migrations")
+        pool_size.labels(app.name).set(settings.workers * settings.database_pool_size)
         app.extensions["schema_head"] = head = scripts.get_current_head()
         with app.app_context():
-            app.extensions["connection_pool"] = pool = ConnectionPool(self.engine, app.name)
+            pool = ConnectionPool(self.engine, app.name, settings.database_pool_size)
+            app.extensions["connection_pool"] = pool
             watch_engine(self.engine, pool, metadata=self.metadata, schema_head=str(head))
             if not settings.is_command:
                 self.refuse_wrong_database()

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-CONNECTIONS = 10  # a worker
 POOL_WAIT = 1  # seconds for a free connection
 
 Slots = LifoQueue[Connection | None]  # None: a connection that has yet to be made
@@ -20,13 +19,20 @@ Slots = LifoQueue[Connection | None]  # None: a connection that has yet to be ma
 _in_use = Gauge(
     "database_pool_connections", "Database connections in use.", ["database"], multiprocess_mode="livesum"
 )
+pool_size = Gauge(
+    "database_pool_size",
+    "Database connections that all workers together may have.",
+    ["database"],
+    multiprocess_mode="max",
+)
 
 
 class ConnectionPool:
-    """At most `CONNECTIONS` of `engine`, each for one thread at a time."""
+    """At most `size` connections of `engine`, each for one thread at a time."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, name: str, size: int) -> None:
         self._engine = engine
+        self._size = size
         self._in_use = _in_use.labels(name)
         self._of_parents: list[Slots] = []  # nobody closes what is in them under the parent
         self._empty()
@@ -36,7 +42,7 @@ class ConnectionPool:
     def _empty(self) -> None:
         self._slots: Slots = LifoQueue()
         self._of_parents.append(self._slots)
-        for _ in range(CONNECTIONS):
+        for _ in range(self._size):
             self._slots.put(None)
 
     @contextmanager

@@ -13,8 +13,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from common.db.connections import engine_options
 from common.db.engine import transaction
-from common.db.pool import CONNECTIONS, ConnectionPool
+from common.db.pool import ConnectionPool
 from tests.postgres_server import PostgresServer
+
+SIZE = 3  # connections
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def pool(engine: Engine) -> ConnectionPool:
-    return ConnectionPool(engine, "test")
+    return ConnectionPool(engine, "test", SIZE)
 
 
 def use(pool: ConnectionPool) -> Connection:
@@ -100,7 +102,7 @@ def test_at_a_fork_they_are_left_to_the_parent_in_use_or_not(pool: ConnectionPoo
         child = os.fork()
         if not child:
             stack.close()
-            reused = {used, idle} & set(use_at_once(pool, CONNECTIONS))
+            reused = {used, idle} & set(use_at_once(pool, SIZE))
             os._exit(1 if reused or used.closed or idle.closed else 0)
         _, status = os.waitpid(child, 0)
 
@@ -111,7 +113,7 @@ def test_at_a_fork_they_are_left_to_the_parent_in_use_or_not(pool: ConnectionPoo
 def test_one_that_is_waited_for_goes_to_who_waits(pool: ConnectionPool) -> None:
     with ThreadPoolExecutor(1) as threads:
         with ExitStack() as stack:
-            taken = [stack.enter_context(pool.connection()) for _ in range(CONNECTIONS)]
+            taken = [stack.enter_context(pool.connection()) for _ in range(SIZE)]
             waiting = threads.submit(use, pool)
             wait([waiting], timeout=0.1)
             assert not waiting.done()
@@ -122,7 +124,7 @@ def test_one_that_is_waited_for_goes_to_who_waits(pool: ConnectionPool) -> None:
 def test_who_waits_in_vain_is_refused(pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("common.db.pool.POOL_WAIT", 0.01)
     with ExitStack() as stack:
-        for _ in range(CONNECTIONS):
+        for _ in range(SIZE):
             stack.enter_context(pool.connection())
 
         with pytest.raises(PoolTimeout):
@@ -131,9 +133,9 @@ def test_who_waits_in_vain_is_refused(pool: ConnectionPool, monkeypatch: pytest.
 
 def test_a_connect_that_fails_takes_no_place(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'nowhere' / 'books.db'}", poolclass=NullPool)
-    pool = ConnectionPool(engine, "test")
+    pool = ConnectionPool(engine, "test", SIZE)
 
-    for _ in range(CONNECTIONS + 1):
+    for _ in range(SIZE + 1):
         with pytest.raises(OperationalError):
             use(pool)
 
@@ -141,7 +143,7 @@ def test_a_connect_that_fails_takes_no_place(tmp_path: Path) -> None:
 def test_every_connection_that_the_server_ended_is_noticed_at_once(postgres: PostgresServer) -> None:
     url = postgres.url().replace("postgresql://", "postgresql+psycopg://")
     engine = create_engine(url, **engine_options(url))
-    pool = ConnectionPool(engine, "test")
+    pool = ConnectionPool(engine, "test", SIZE)
     ended = use_at_once(pool, 3)
     with engine.connect() as operator:
         operator.exec_driver_sql("SELECT pg_terminate_backend(%s, 5000)", [(pid(each),) for each in ended])

@@ -171,6 +171,7 @@ def test_connections_to_the_database_are_shown(person: Person, service: str, pat
 
     name = f'database_pool_connections{{database="{service}_service"}}'
     wait_until(lambda: samples(person.served, service)[name] == 0, f"{name} is not 0")
+    assert samples(person.served, service)[name.replace("connections", "size")] == 20  # of two workers
 
 
 def test_metrics_tell_nothing_private(person: Person) -> None:

@@ -56,7 +56,10 @@ def test_a_path_can_begin_with_the_home_of_a_user_who_has_one(name: str) -> None
     assert name in refusal(BooksSettings, **{name: "~nobody-of-this-name/books"})
 
 
-@every("name, value", [*product(NUMBERS, NO_NUMBERS), *WEAKER, ("AUTH_PORT", "65536")])
+@every(
+    "name, value",
+    [*product(NUMBERS, NO_NUMBERS), *WEAKER, ("AUTH_PORT", "65536"), ("DATABASE_POOL_SIZE", "1")],
+)
 def test_a_number_out_of_its_range_is_refused(name: str, value: str) -> None:
     line = refusal(AuthSettings, **{name: value})
 
