@@ -24,7 +24,7 @@ CODE := $(PACKAGES) common client contract tests benchmarks tools templates
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run dev migrate up down logs ps admin rotate-keys rolling-restart pin backup restore check lint format types test \
+.PHONY: help run dev doctor migrate up down logs ps admin rotate-keys rolling-restart pin backup restore check lint format types test \
 	test-system coverage new-service bench bench-compose bench-revocation bench-shelf bench-compare bench-peers lock clean
 
 help:
@@ -40,6 +40,10 @@ run: $(SERVICES) ## start both services, on SQLite in ./instance; Ctrl-C stops t
 
 dev: $(SERVICES) ## the same with one process each, which reloads when the code is changed
 	@$(BIN)/python tools/run.py dev
+
+doctor: ## say what keeps the services from starting, and what to do about it
+	@$(or $(shell $(BIN)/python -c 'import sys; print(sys.executable)' 2>/dev/null),$(NEEDS_PYTHON) $(PYTHON)) \
+		-m tools.doctor
 
 migrate: $(SERVICES) ## bring the databases to the current schema
 	@for package in $(PACKAGES); do $(BIN)/python -m flask --app $$package db upgrade || exit; done
@@ -144,12 +148,16 @@ clean: ## remove the virtual environment and the caches; the data in ./instance 
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	@find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
 
+define NEEDS_PYTHON
+$(if $(shell $(PYTHON) -c 'import sys; print(sys.version_info >= (3, 11))' 2>&1 | grep -x True),,$(error \
+	$(PYTHON) is not Python 3.11 or newer: choose one, as in make PYTHON=/usr/bin/python3.11))
+$(if $(shell $(PYTHON) -c 'import ensurepip, venv' 2>&1),$(error \
+	$(PYTHON) has no venv: install it (on Debian the package python3-venv)))
+endef
+
 # The virtual environment: made once, and brought up to date whenever a lock is newer than its stamp.
 $(MADE):
-	$(if $(shell $(PYTHON) -c 'import sys; print(sys.version_info >= (3, 11))' 2>&1 | grep -x True),,$(error \
-		$(PYTHON) is not Python 3.11 or newer: choose one, as in make PYTHON=/usr/bin/python3.11))
-	$(if $(shell $(PYTHON) -c 'import ensurepip, venv' 2>&1),$(error \
-		$(PYTHON) has no venv: install it (on Debian the package python3-venv)))
+	$(NEEDS_PYTHON)
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 

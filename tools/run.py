@@ -10,17 +10,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from http.client import HTTPException
 from importlib import import_module
 from pathlib import Path
-from socket import AF_INET, AF_INET6, create_server
 from tempfile import TemporaryFile
 from urllib.request import ProxyHandler, build_opener
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # run as a file, so that make and people need no -m
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if __name__ == "__main__" else ():
     if signal.getsignal(number) != signal.SIG_IGN:  # as HUP is under nohup
         signal.signal(number, lambda *_: sys.exit(0))  # at once: what follows takes a moment to import
 
@@ -31,9 +30,9 @@ from common.service_list import SERVICES  # noqa: E402
 from common.settings import Settings  # noqa: E402
 from common.tokens.keys import load_keys  # noqa: E402
 from tools.page import page_port, url  # noqa: E402
+from tools.ports import PAGE_HOST, Port, taken_ports  # noqa: E402
 from tools.supervisor import Supervisor, say  # noqa: E402
 
-PAGE_HOST = "127.0.0.1"  # of this machine alone, whatever HOST says: the services see its address only
 PROCFILES = {"run": "Procfile", "dev": "Procfile.dev"}
 PREPARATION = ("auth_service keys init", *(f"{name}_service db upgrade" for name in SERVICES))
 DIRECTLY = build_opener(ProxyHandler({}))
@@ -74,19 +73,13 @@ def settings_of(service: str) -> Settings:
 
 def check_ports(*services: Settings) -> None:
     """See that every port is free: what shares its port would not notice another pair."""
-    ports = [("PAGE_PORT", PAGE_HOST, page_port())]
+    ports = [Port("PAGE_PORT", PAGE_HOST, page_port())]
     for service in services:
         name = service.service.upper()
-        ports.append((f"{name}_PORT", service.host, service.port))
-        ports.append((f"{name}_METRICS_PORT", service.metrics_host, service.metrics_port))
-    with ExitStack() as sockets:
-        for setting, host, port in ports:
-            try:
-                family = AF_INET6 if ":" in host else AF_INET
-                sockets.enter_context(create_server((host, port), family=family))
-            except OSError as error:
-                reason = (error.strerror or str(error)).partition(" (while")[0].lower()
-                sys.exit(f"make run: port {port} of {host}: {reason} ({setting})")
+        ports.append(Port(f"{name}_PORT", service.host, service.port))
+        ports.append(Port(f"{name}_METRICS_PORT", service.metrics_host, service.metrics_port))
+    for port, reason in taken_ports(ports):
+        sys.exit(f"make run: {port}: {reason} ({port.setting}); `make doctor` says who has it")
 
 
 def check_data_folder(folder: Path) -> None:
