@@ -35,7 +35,7 @@ def test_a_service_is_started_by_make_run_and_asked_through_nginx(service: str) 
     port = SERVICES[service]["port"]
 
     assert re.search(rf"^{service}: exec python -m common\.server {service}_service$", PROCFILE, re.M)
-    assert f"{port} {host_of(service)}:{port};" in NGINX
+    assert f"{port} {host_of(service)}$domain:{port};" in NGINX
     assert f"include /tmp/listen-{port}.conf;" in NGINX
 
 

@@ -26,4 +26,12 @@ for port in $(sed -n 's|.*include /tmp/listen-\([0-9]*\)\.conf;|\1|p' "$here/ngi
     echo "listen $port$listen;" >"/tmp/listen-$port.conf"
 done
 
+# Where the names of the services are looked up, and the domain that they are in: none with Docker.
+nameserver=$(sed -n 's/^nameserver  *//p' /etc/resolv.conf | head -n 1)
+case $nameserver in *:*) nameserver="[$nameserver]" ;; esac
+cat >/tmp/names.conf <<END
+resolver $nameserver valid=1s ipv6=off;
+map "" \$domain { default "${DOMAIN:+.$DOMAIN}"; }
+END
+
 exec nginx -e stderr -c "$here/nginx.conf" -g 'daemon off;'

@@ -14,7 +14,8 @@ from tests.cases import every
 from tests.e2e.nginx import make_certificate, problem_for, speaks_tls
 from tests.e2e.replicas import log_lines
 from tests.e2e.slow_clients import SLOW, finish, slow_clients
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, docker, inspect, is_healthy
+from tests.pair import SERVICES
 from tests.people import Person, assert_problem
 from tests.waiting import TIME, wait_until
 
@@ -43,6 +44,34 @@ def test_the_client_is_whoever_asks_nginx_whatever_the_request_says(stack: Stack
 
     ((_, line),) = log_lines(stack, "books", request_id)
     assert line["client"] == address
+
+
+@pytest.fixture
+def nginx_of_a_domain(stack: Stack) -> Iterator[str]:
+    """Return the address of an nginx that finds the services where Kubernetes has them: in a domain."""
+    network, domain = f"{stack.project}-domain", "bookstore.svc.cluster.local"
+    docker("network", "create", network)
+    for service in SERVICES:
+        alias = f"--alias={service}.{domain}"
+        docker("network", "connect", alias, network, stack.container(service)["Id"])
+    nginx = stack.compose("run", "--detach", "--rm", "--no-deps", f"--env=DOMAIN={domain}", "nginx")
+    docker("network", "connect", network, nginx)
+    wait_until(lambda: is_healthy(inspect("container", nginx)[0]["State"]), "nginx does not start")
+    yield inspect("container", nginx)[0]["NetworkSettings"]["Networks"][network]["IPAddress"]
+    docker("container", "rm", "--force", nginx)
+    for service in SERVICES:
+        docker("network", "disconnect", network, stack.container(service)["Id"])
+    docker("network", "rm", network)
+
+
+def test_nginx_finds_the_services_in_a_domain(nginx_of_a_domain: str) -> None:
+    auth, books = f"http://{nginx_of_a_domain}:5001", f"http://{nginx_of_a_domain}:5002"
+    large = b"x" * 100_000
+
+    assert [api.get(url).json()["service"] for url in (auth, books)] == ["auth_service", "books_service"]
+    # Of a large body an import alone is taken, and a token is asked for first.
+    assert api.post(f"{books}/books/import", data=large).status_code == 401
+    assert api.post(f"{books}/books", data=large).status_code == 413
 
 
 @pytest.mark.parametrize(("size", "server"), [(70_000, "bookstore"), (20_000_000, "nginx")])
