@@ -42,32 +42,54 @@ def rotate(path: Path, *, follow: float = FOLLOW) -> str:
 
     First every verifier learns the key, and only then does it sign: no token is ever seen before its key.
     """
+    kid = add(path)
+    time.sleep(follow)
+    sign(path, kid)
+    return kid
+
+
+def add(path: Path) -> str:
+    """Add a key that only verifies, the first step of a rotation; return its `kid`."""
+    new = _new_key(["verify"])
     with _locked(path) as folder:
         jwks = read_jwks(path)
         parse(jwks)
-        new = _new_key(["verify"])
         _write(path, _jwk_set([*jwks, new]), folder=folder)
-        time.sleep(follow)
-        now = int(time.time())
-        old = [{**jwk, "key_ops": ["verify"], "exp": time_of(jwk, "exp") or now + AGES} for jwk in jwks]
-        _write(path, _jwk_set([{**new, "key_ops": ["sign", "verify"]}, *old]), folder=folder)
-        return str(new["kid"])
+    return str(new["kid"])
+
+
+def sign(path: Path, kid: str) -> None:
+    """Let a key sign and the others only verify, the second step of a rotation."""
+    with _locked(path) as folder:
+        jwks = read_jwks(path)
+        parse(jwks)
+        new, dead_at = _jwk_of(jwks, kid), int(time.time()) + AGES
+        new |= {"key_ops": ["sign", "verify"]}
+        new.pop("exp", None)
+        old = [jwk for jwk in jwks if jwk is not new]
+        old = [{**jwk, "key_ops": ["verify"], "exp": time_of(jwk, "exp") or dead_at} for jwk in old]
+        _write(path, _jwk_set([new, *old]), folder=folder)
 
 
 def retire(path: Path, kid: str, *, force: bool = False) -> None:
     """Take out a key that no longer signs; unless forced, not while a token of it may be alive."""
     with _locked(path) as folder:
         jwks = read_jwks(path)
-        found = [jwk for jwk in jwks if jwk.get("kid") == kid]
-        if not found:
-            raise BadKeys("there is no such key")
+        found = _jwk_of(jwks, kid)
         if parse(jwks).signing.id == kid:
             raise BadKeys("this key signs; rotate first")
-        dead_at, now = time_of(found[0], "exp"), int(time.time())
+        dead_at, now = time_of(found, "exp"), int(time.time())
         remaining = AGES if dead_at is None else dead_at - now
         if remaining > 0 and not force:
             raise BadKeys(f"tokens of this key may live for {remaining} s more; --force retires it anyway")
-        _write(path, _jwk_set([jwk for jwk in jwks if jwk not in found]), folder=folder)
+        _write(path, _jwk_set([jwk for jwk in jwks if jwk is not found]), folder=folder)
+
+
+def _jwk_of(jwks: list[Jwk], kid: str) -> Jwk:
+    for jwk in jwks:
+        if jwk.get("kid") == kid:
+            return jwk
+    raise BadKeys("there is no such key")
 
 
 def time_of(jwk: Jwk, name: str) -> int | None:

@@ -64,6 +64,24 @@ def rotate_keys() -> None:
     _record("key.rotated", kid)
 
 
+@keys.command("add")
+def add_key() -> None:
+    """Add a key that does not sign yet: rotate's first step, for copies of the file that are late."""
+    with _key_file() as path:
+        kid = key_file.add(path)
+    click.echo(kid)
+    _record("key.made", kid)
+
+
+@keys.command("sign")
+@click.argument("kid")
+def sign_with_key(kid: str) -> None:
+    """Let an added key sign, once every copy of the file has it: rotate's second step."""
+    with _key_file() as path:
+        key_file.sign(path, kid)
+    _record("key.rotated", kid)
+
+
 @keys.command("retire")
 @click.argument("kid")
 @click.option("--force", is_flag=True, help="Even though tokens of the key may still be alive.")

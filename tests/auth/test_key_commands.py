@@ -76,6 +76,20 @@ def test_a_rotation_lets_a_new_key_sign_and_the_old_one_verify(path: Path, rotat
     assert old["exp"] >= new["iat"] + 2700 + 30 + 2
 
 
+def test_the_steps_of_a_rotation_can_be_taken_one_by_one(
+    operator: Operator, path: Path, rotated: list[str]
+) -> None:
+    added = operator.succeed("keys", "add")
+    before = read_keys(path)
+    operator.succeed("keys", "sign", added)
+    after = read_keys(path)
+
+    assert (before.signing.id, after.signing.id) == (rotated[0], added)
+    assert set(before.verifying) == set(after.verifying) == {*rotated, added}
+    assert [jwk["kid"] for jwk in jwks(path) if "exp" in jwk] == rotated
+    assert "no such key" in operator.fail("keys", "sign", "x")
+
+
 @every(
     "words, reason",
     [
@@ -108,7 +122,7 @@ def test_a_key_is_retired_by_force_or_once_its_tokens_are_dead(
         assert list(read_keys(path).verifying) == [rotated[0]]
 
 
-CHANGES = [["list"], ["rotate"], ["retire", "x"]]
+CHANGES = [["list"], ["rotate"], ["add"], ["sign", "x"], ["retire", "x"]]
 COMMANDS = [["init"], *CHANGES]
 
 
