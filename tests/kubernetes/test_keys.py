@@ -1,0 +1,93 @@
+"""`deploy/kubernetes/keys`: however late a Secret reaches the pods, each has a key before it signs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from auth_service.cli import key_file
+from tests.programs import ROOT
+
+# A cluster whose pods get a changed Secret one by one, each time that they are listed. What is to run in a
+# pod runs here; whenever the Secret changes, what it was and what the pods have is kept in a folder 0, 1, ...
+KUBECTL = """#!/bin/sh
+set -eu
+case "$1 $2" in
+    "get secret") base64 secret ;;
+    "get pods")
+        for pod in a b c; do
+            cmp -s secret $pod || { cp secret $pod; break; }
+        done
+        printf 'pod/%s\\n' a b c
+        ;;
+    "create secret") cat "${5#--from-file=}" ;;
+    replace*)
+        number=$(find . -type d -name '[0-9]' | wc -l)
+        mkdir $number
+        cp secret a b c $number
+        cat >secret
+        ;;
+    exec*)
+        while [ "$1" != -- ]; do pod=${1#pod/}; shift; done
+        shift
+        JWT_KEYS_FILE=$PWD/$pod "$@"
+        ;;
+esac
+"""
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Path:
+    """Return the folder of a cluster that is no more than the program `kubectl`, and nobody sleeps there."""
+    programs = {"kubectl": KUBECTL, "sleep": "#!/bin/sh\n"}
+    for name, text in programs.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    key_file.make_key_file(tmp_path / "secret")
+    for pod in "abc":
+        (tmp_path / pod).write_bytes((tmp_path / "secret").read_bytes())
+    return tmp_path
+
+
+def change_keys(cluster: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    path = f"{cluster}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {"PATH": path, "PYTHONPATH": str(ROOT), "FLASK_SKIP_DOTENV": "1"}
+    return subprocess.run(
+        [ROOT / "deploy/kubernetes/keys", *words],
+        cwd=cluster,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def kids(path: Path, operation: str = "verify") -> list[str]:
+    """Return the ids of the keys in a file that do this."""
+    return [jwk["kid"] for jwk in json.loads(path.read_text())["keys"] if operation in jwk["key_ops"]]
+
+
+def test_every_pod_has_a_key_before_it_signs(cluster: Path) -> None:
+    (old,) = kids(cluster / "secret")
+
+    done = change_keys(cluster, "rotate")
+
+    assert done.returncode == 0, done.stderr
+    (new,) = kids(cluster / "secret", "sign")
+    assert [kids(cluster / pod, "sign") for pod in "abc"] == [[new]] * 3
+    for pod in "abc":  # when the Secret lets the new key sign, and the old one signs in each pod
+        assert (kids(cluster / "1" / pod), kids(cluster / "1" / pod, "sign")) == ([old, new], [old])
+
+
+def test_what_cannot_be_done_changes_no_secret(cluster: Path) -> None:
+    (old,) = kids(cluster / "secret")
+
+    done = change_keys(cluster, "retire", old, "--force")
+
+    assert done.returncode != 0
+    assert "this key signs" in done.stderr
+    assert kids(cluster / "secret", "sign") == [old]
+    assert not (cluster / "0").exists()

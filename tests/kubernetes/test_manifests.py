@@ -1,0 +1,118 @@
+"""The manifests are valid, complete, and let a pod do next to nothing."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes_validate import validate
+
+from tests.e2e.stack import clone
+from tests.kubernetes.rendered import OVERLAYS, Manifest, containers, kustomize, named, pods, render
+from tests.programs import ROOT
+
+VERSIONS = ("1.25", "1.37")  # the oldest with all that is used, and the newest that is known
+SECRETS = {"keys", "auth-password", "books-password", "postgres-password"}
+OPTIONAL = {"tls", "nginx-own"}  # a certificate, and whom nginx believes
+DOCUMENT = (ROOT / "docs/kubernetes.md").read_text()
+EXAMPLES = re.findall("^```yaml\n(.*?)^```$", DOCUMENT, re.M | re.S)
+
+in_each_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
+
+
+@in_each_overlay
+def test_every_object_is_what_kubernetes_knows(overlay: str) -> None:
+    for manifest in render(overlay):
+        for version in VERSIONS:
+            validate(manifest, version, strict=True)
+        assert manifest["metadata"].get("namespace", "bookstore") == "bookstore"
+
+
+@in_each_overlay
+def test_a_pod_can_do_no_more_than_it_has_to(overlay: str) -> None:
+    for name, pod in pods(overlay).items():
+        security = pod["securityContext"]
+
+        assert security["runAsNonRoot"] is True, name
+        assert security["runAsUser"] == security["runAsGroup"] == security["fsGroup"] > 0, name
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert pod["automountServiceAccountToken"] is False, name
+        assert pod["enableServiceLinks"] is False, name  # AUTH_PORT is a setting, not a Service
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys(), name
+    for name, container in containers(overlay).items():
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }, name
+
+
+@in_each_overlay
+def test_no_secret_is_in_the_repository_and_each_is_made_in_the_docs(overlay: str) -> None:
+    maps = {each["metadata"]["name"] for each in named(overlay, "ConfigMap").values()}
+    found = {name: is_optional for pod in pods(overlay).values() for name, is_optional in references(pod)}
+
+    assert named(overlay, "Secret") == {}
+    assert found.keys() - maps <= SECRETS | OPTIONAL
+    assert {name for name, is_optional in found.items() if is_optional} == OPTIONAL
+    assert [name for name in SECRETS if f"kubectl create secret generic {name} " not in DOCUMENT] == []
+
+
+def references(part: Any) -> list[tuple[str, bool]]:
+    """Return the names of the ConfigMaps and Secrets that a pod mounts or has its variables from."""
+    if isinstance(part, list):
+        return [each for item in part for each in references(item)]
+    if not isinstance(part, dict):
+        return []
+    found = [each for item in part.values() for each in references(item)]
+    sources = [part[key] for key in ("configMap", "secret", "configMapRef") if key in part]
+    return found + [(each.get("secretName") or each["name"], each.get("optional", False)) for each in sources]
+
+
+@pytest.mark.parametrize(("name", "folder"), [("nginx", "deploy/nginx"), ("page", "client/web")])
+def test_nginx_and_the_page_are_those_of_compose(name: str, folder: str) -> None:
+    files = [path for path in (ROOT / folder).iterdir() if path.is_file() and path.suffix != ".yaml"]
+
+    assert named("single", "ConfigMap")[name]["data"] == {path.name: path.read_text() for path in files}
+
+
+@pytest.mark.parametrize("service", ["auth", "books"])
+def test_a_service_is_asked_for_when_it_is_ready_and_restarted_when_it_hangs(service: str) -> None:
+    container = containers("single")[service]
+
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
+
+
+def test_several_replicas_are_spread_scaled_and_drained_one_by_one() -> None:
+    deployments = named("replicas", "Deployment")
+    scaled = named("replicas", "HorizontalPodAutoscaler")
+
+    assert named("replicas", "PodDisruptionBudget").keys() == deployments.keys()
+    for name, deployment in deployments.items():
+        (spread,) = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
+        assert spread["labelSelector"] == deployment["spec"]["selector"], name
+        assert replicas(deployment, scaled.get(name)) >= 2, name
+    for name, scaler in scaled.items():
+        assert scaler["spec"]["scaleTargetRef"]["name"] == name
+        assert "replicas" not in deployments[name]["spec"]  # or each apply would undo the autoscaler's work
+    assert {replicas(deployments[name], scaled.get(name)) for name in ("auth", "books", "nginx")} == {3}
+
+
+def replicas(deployment: Manifest, scaler: Manifest | None) -> int:
+    number: int = scaler["spec"]["minReplicas"] if scaler else deployment["spec"]["replicas"]
+    return number
+
+
+def test_the_examples_in_the_docs_are_valid(tmp_path: Path) -> None:
+    own, ingress = EXAMPLES
+    folder = clone(tmp_path) / "deploy/kubernetes/own"
+    folder.mkdir(exist_ok=True)
+    (folder / "kustomization.yaml").write_text(own)
+
+    text = kustomize(folder)
+
+    assert "image: registry.example.com/bookstore-auth:1.0.0" in text
+    assert "REGISTRATION: closed" in text
+    validate(yaml.safe_load(ingress), VERSIONS[0], strict=True)
