@@ -25,7 +25,7 @@ CODE := $(PACKAGES) common client contract tests benchmarks tools templates
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run dev doctor migrate up down logs ps admin rotate-keys rolling-restart pin backup restore check lint format types test \
-	test-system coverage new-service bench bench-compose bench-revocation bench-shelf bench-compare bench-peers lock clean
+	test-system coverage new-service bench bench-compose bench-replicas bench-revocation bench-shelf bench-compare bench-peers lock clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -124,6 +124,9 @@ bench: $(DEVELOPMENT) ## requests a second, latency and CPU a request, with wrk
 
 bench-compose: $(DEVELOPMENT) ## sizes of the images, and the time from `up` to healthy
 	@$(BIN)/python -m benchmarks.compose
+
+bench-replicas: $(DEVELOPMENT) ## requests a second by the number of replicas, in containers
+	@$(BIN)/python -m benchmarks.replicas $(ARGS)
 
 bench-revocation: $(DEVELOPMENT) ## how long books takes tokens of ended sessions and deleted users
 	@$(BIN)/python -m benchmarks.revocation $(ARGS)

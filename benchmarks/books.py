@@ -10,6 +10,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks.load import Measurement, Route, measure, summarize, table
 from benchmarks.people import Person, book, register
@@ -23,7 +24,7 @@ class Stage:
     """Running services with a user who reads and one who writes."""
 
     services: Services
-    database: int | None  # the process id of the database server, if there is one
+    database: Sequence[int]  # the process id of the database server, if there is one
     reader: Person
     writer: Person
     ids: Sequence[int]  # of the reader's books
@@ -35,12 +36,13 @@ class Stage:
 
     def routes(self) -> list[Route]:
         """Return what is measured."""
-        url, reader, writer = self.services.url("books"), self.reader.token, self.writer.token
-        paths = [f"/books/{each}" for each in self.ids]
+        url = self.services.url("books")
+        reads: dict[str, Any] = {"method": "GET", "url": url, "authorizations": [self.reader.bearer]}
+        writes = reads | {"method": "POST", "authorizations": [self.writer.bearer], "body": self.body}
         return [
-            Route(name=f"GET /books ({SHELF})", method="GET", url=url, paths=["/books"], token=reader),
-            Route(name="GET /books/<id>", method="GET", url=url, paths=paths, token=reader),
-            Route(name="POST /book", method="POST", url=url, paths=["/book"], token=writer, body=self.body),
+            Route(name=f"GET /books ({SHELF})", paths=["/books"], **reads),
+            Route(name="GET /books/<id>", paths=[f"/books/{each}" for each in self.ids], **reads),
+            Route(name="POST /book", paths=["/book"], **writes),
         ]
 
 
@@ -72,7 +74,7 @@ def measure_routes(stage: Stage, options: Namespace) -> dict[str, Measurement]:
     how = {"seconds": options.seconds, "connections": options.connections}
     measured: dict[str, list[Measurement]] = {}
     for route in stage.routes() * options.rounds:
-        result = measure(route, server=stage.services.pid("books"), database=stage.database, **how)
+        result = measure(route, server=[stage.services.pid("books")], database=stage.database, **how)
         measured.setdefault(route.name, []).append(result)
     return {name: summarize(results) for name, results in measured.items()}
 
@@ -83,7 +85,7 @@ def staged(database: str, workers: int = CORES, server: str = "gunicorn") -> Ite
     with postgres_if(database) as postgres, running(postgres, workers=workers, server=server) as services:
         reader, writer = register(services.url), register(services.url)
         ids = [reader.add_book() for _ in range(SHELF)]
-        yield Stage(services, postgres.pid if postgres else None, reader, writer, ids)
+        yield Stage(services, [postgres.pid] if postgres else [], reader, writer, ids)
 
 
 if __name__ == "__main__":

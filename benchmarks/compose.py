@@ -20,11 +20,11 @@ REPLICAS = {"auth": 2, "books": 3}
 class Compose:
     """A project on free ports; leaving the context removes it and its data."""
 
-    def __init__(self, project: str) -> None:
+    def __init__(self, project: str, **settings: str) -> None:
         self._command = ["docker", "compose", "--project-name", project]
-        self._ports = {service: free_port() for service in SERVICES}
-        ports = {f"{service.upper()}_PORT": str(port) for service, port in self._ports.items()}
-        self._environment = os.environ | ports
+        self._ports = {name: free_port() for name in ("page", *SERVICES)}
+        ports = {f"{name.upper()}_PORT": str(port) for name, port in self._ports.items()}
+        self._environment = os.environ | ports | settings
 
     def __enter__(self) -> Self:
         return self
@@ -48,6 +48,18 @@ class Compose:
         if done.returncode:
             raise SystemExit(done.stderr)
         return done.stdout
+
+    def scale(self, replicas: int) -> None:
+        """Let both services, which run, have so many containers."""
+        sizes = [word for service in SERVICES for word in ("--scale", f"{service}={replicas}")]
+        self.run("up", "--detach", "--wait", "--no-build", "--no-deps", "--no-recreate", *sizes, *SERVICES)
+
+    def pids(self, *services: str) -> list[int]:
+        """Return the first process of each container of the services."""
+        ids = self.run("ps", "--quiet", *services).split()
+        command = ["docker", "container", "inspect", "--format={{.State.Pid}}", *ids]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return [int(line) for line in done.stdout.split()]
 
     def seconds_to_start(self) -> float:
         start = time.monotonic()

@@ -1,5 +1,6 @@
--- Tells wrk what to send. From the environment: METHOD, TOKEN, PATHS (one a line, taken in turn) and BODY, in
--- which {n} becomes a number that no other request of the same run has. The last line printed is JSON.
+-- Tells wrk what to send. From the environment: METHOD, PATHS and AUTHORIZATIONS (one a line, each path with each,
+-- taken in turn) and BODY, in which {n} becomes a number that no other request of the same run has. The last line
+-- printed is JSON.
 
 local threads = 0
 
@@ -9,16 +10,19 @@ function setup(thread)
 end
 
 local method, body = os.getenv("METHOD"), os.getenv("BODY")
-local headers, paths, ready, sent = {}, {}, {}, 0
+local paths, headers, ready, sent = {}, {}, {}, 0
 
 function init()
-  headers["Authorization"] = "Bearer " .. os.getenv("TOKEN")
-  if body ~= "" then
-    headers["Content-Type"] = "application/json"
-  end
-  for path in os.getenv("PATHS"):gmatch("[^\n]+") do
-    table.insert(paths, path)
-    table.insert(ready, wrk.format(method, path, headers))
+  for authorization in os.getenv("AUTHORIZATIONS"):gmatch("[^\n]+") do
+    for path in os.getenv("PATHS"):gmatch("[^\n]+") do
+      local fields = {["Authorization"] = authorization}
+      if body ~= "" then
+        fields["Content-Type"] = "application/json"
+      end
+      table.insert(paths, path)
+      table.insert(headers, fields)
+      table.insert(ready, wrk.format(method, path, fields))
+    end
   end
 end
 
@@ -29,7 +33,7 @@ function request()
     return ready[turn]
   end
   local number = thread .. "-" .. sent
-  return wrk.format(method, paths[turn], headers, (body:gsub("{n}", number)))
+  return wrk.format(method, paths[turn], headers[turn], (body:gsub("{n}", number)))
 end
 
 function done(summary, latency)

@@ -29,7 +29,7 @@ class Route:
     method: str
     url: str  # of the service
     paths: Sequence[str]  # taken in turn
-    token: str
+    authorizations: Sequence[str]  # likewise, each with each of the paths
     body: str = ""
 
 
@@ -46,13 +46,13 @@ class Measurement:
 
 
 def measure(
-    route: Route, *, seconds: int, connections: int, server: int, database: int | None
+    route: Route, *, seconds: int, connections: int, server: Sequence[int], database: Sequence[int]
 ) -> Measurement:
     """Load a route for `seconds`, after a moment to warm up; `server` and `database` are process ids."""
     run_wrk(route, seconds=WARM_UP, connections=connections)
-    before = processor_time(server), processor_time(database)
+    before = processor_time(*server), processor_time(*database)
     result = run_wrk(route, seconds=seconds, connections=connections)
-    spent = processor_time(server) - before[0], processor_time(database) - before[1]
+    spent = processor_time(*server) - before[0], processor_time(*database) - before[1]
     requests = max(result["requests"], 1)
     return Measurement(
         rate=result["requests"] / result["microseconds"] * 1e6,
@@ -70,8 +70,8 @@ def run_wrk(route: Route, *, seconds: int, connections: int) -> dict[str, int]:
     environment = {
         "PATH": os.environ["PATH"],
         "METHOD": route.method,
-        "TOKEN": route.token,
         "PATHS": "\n".join(route.paths),
+        "AUTHORIZATIONS": "\n".join(route.authorizations),
         "BODY": route.body.replace("{n}", f"{secrets.token_hex(4)}-{{n}}"),  # wrk counts from 1 in every run
     }
     if shutil.which("wrk") is None:
@@ -89,14 +89,13 @@ def run_wrk(route: Route, *, seconds: int, connections: int) -> dict[str, int]:
     return result
 
 
-def processor_time(root: int | None) -> float:
-    """Return the seconds of processor time that a tree of processes has used, its dead included."""
-    if root is None:
-        return 0.0
+def processor_time(*roots: int) -> float:
+    """Return the seconds of processor time that trees of processes have used, their dead included."""
     total = 0.0
-    for process in [psutil.Process(root), *psutil.Process(root).children(recursive=True)]:
-        with suppress(psutil.NoSuchProcess):
-            total += sum(process.cpu_times()[:4])  # user and system, its own and its dead children's
+    for root in map(psutil.Process, roots):
+        for process in [root, *root.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                total += sum(process.cpu_times()[:4])  # user and system, its own and its dead children's
     return total
 
 

@@ -31,9 +31,14 @@ class Person:
     refresh_token: str
     session: requests.Session = field(default_factory=new_session)
 
+    @property
+    def bearer(self) -> str:
+        """Return the header `Authorization` of the person's requests."""
+        return f"Bearer {self.token}"
+
     def request(self, method: str, service: str, path: str, **options: Any) -> requests.Response:
         """Send a request with the token and return its answer, which is no error."""
-        headers = {"Authorization": f"Bearer {self.token}"}
+        headers = {"Authorization": self.bearer}
         answer = self.session.request(
             method, self.url(service) + path, headers=headers, timeout=TIMEOUT, **options
         )

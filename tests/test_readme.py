@@ -5,6 +5,7 @@ import re
 import pytest
 
 from auth_service.settings import AuthSettings
+from benchmarks import capacity
 from books_service.settings import BooksSettings
 from common.settings import Settings
 from tests import api
@@ -79,6 +80,10 @@ def test_the_table_of_commands_is_complete() -> None:
 
     assert len(commands) > 6
     assert [word for word in commands if not re.search(rf"(users|sessions|keys|…) {word}\b", text)] == []
+
+
+def test_the_calculation_is_what_its_script_prints() -> None:
+    assert f"\n{capacity.report(10_000_000)}\n" in (ROOT / "docs/scaling.md").read_text()
 
 
 def test_every_link_leads_to_a_file_and_a_heading() -> None:
