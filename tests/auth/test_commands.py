@@ -14,7 +14,8 @@ from tests.pair import Pair, run_flask
 from tests.people import PASSWORD, Person, new_name
 
 PUBLIC_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-CHANGES = ["promote", "demote", "disable", "enable", "set-password"]
+CHANGES = [[word] for word in ("promote", "demote", "disable", "enable")]
+CHANGES += [["set-password", "--password-stdin"], ["delete", "--yes"]]
 
 
 def listed(operator: Operator, name: str) -> list[str]:
@@ -122,12 +123,8 @@ def test_another_password_ends_every_session(operator: Operator, person: Person)
 
 @every("command", CHANGES)
 @every("name", ["nobody {}", "a:b", "", "\x00"])
-def test_nobody_is_changed_who_is_not_there(operator: Operator, command: str, name: str) -> None:
-    words = ["users", command, name.format(secrets.token_hex(4))]
-    if command == "set-password":
-        words.append("--password-stdin")
-
-    line = operator.fail(*words, typed=f"{PASSWORD}\n")
+def test_nobody_is_changed_who_is_not_there(operator: Operator, command: list[str], name: str) -> None:
+    line = operator.fail("users", *command, name.format(secrets.token_hex(4)), typed=f"{PASSWORD}\n")
 
     assert line == "there is no user of this name"
 

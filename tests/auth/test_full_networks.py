@@ -1,6 +1,5 @@
 """A network past its 300 failures: who is known there still gets in, and nobody else learns who is known."""
 
-import secrets
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,16 +8,16 @@ from datetime import datetime, timedelta
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import event, insert, update
+from sqlalchemy import event, update
 from werkzeug.test import TestResponse
 
-from auth_service.models import KnownNetwork, PasswordAttempt, db
+from auth_service.models import KnownNetwork, db
 from auth_service.throttle.attempts import Counts
 from auth_service.throttle.pairs import key_of
 from auth_service.throttle.password_waits import know_network, network_refusal, refusal
 from auth_service.views.authentication import network_of
 from common.ops.limits import ConcurrencyLimit
-from tests.auth.guessers import DAY, HOUR, MINUTE, NOW, SECOND, new_address
+from tests.auth.guessers import DAY, HOUR, MINUTE, NOW, SECOND, add_failures, new_address
 from tests.auth.hashers import make_hasher, no_core
 from tests.people import PASSWORD, Person, new_name
 
@@ -38,16 +37,12 @@ def address() -> str:
 @pytest.fixture
 def full(address: str) -> str:
     """Return an address in a network that has had its 300 failures."""
-    add_failures(address, 300, at=NOW)
+    fill(address)
     return address
 
 
-def add_failures(address: str, count: int, *, at: datetime, name: str = "") -> None:
-    """Let there have been failures from a network, of that name or of one for each."""
-    row = {"network": network_of(address), "at": at, "failed": True}
-    names = [key_of(name)] * count if name else [secrets.token_bytes(32) for _ in range(count)]
-    with db.write() as connection:
-        connection.execute(insert(PasswordAttempt), [row | {"name_key": each} for each in names])
+def fill(address: str) -> None:
+    add_failures(*((new_name(), network_of(address), NOW) for _ in range(300)))
 
 
 def know(person: Person, address: str, *, at: datetime = NOW) -> None:
@@ -113,7 +108,7 @@ def test_nor_do_many_answers_and_those_of_the_next_hour(
 ) -> None:
     """Failures that count for known names alone would keep the network full for longer, or begin a wait."""
     know(person, full)
-    add_failures(other := new_address(), 300, at=NOW)
+    fill(other := new_address())
     names = {full: person.name, other: new_name()}
     full_for = [minute * MINUTE for minute in range(0, 60, 6)]
     later = [HOUR + tries * SECOND for tries in range(7)]
@@ -210,7 +205,7 @@ def test_of_many_simultaneous_attempts_with_one_password_ten_are_compared(
 def test_no_wait_lasts_until_a_clock_that_was_ahead_is_reached_again(
     app: Flask, person: Person, address: str, failures: int, ahead: timedelta
 ) -> None:
-    add_failures(address, failures, at=NOW + ahead, name=person.name)
+    add_failures(*[(person.name, network_of(address), NOW + ahead)] * failures)
 
     assert log_in(app, person.name, address).status_code == 200
 

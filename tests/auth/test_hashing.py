@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher, extract_parameters, low_level
+from argon2 import PasswordHasher, Type, extract_parameters, low_level
 from flask import Flask
 from prometheus_client import REGISTRY
 from sqlalchemy import select, update
@@ -38,10 +38,12 @@ def hasher_of(**changed: Any) -> Hasher:
     return hasher
 
 
-def test_a_hash_has_the_parameters_that_are_set() -> None:
+def test_a_hash_is_argon2id_with_the_parameters_that_are_set() -> None:
     parameters = extract_parameters(hasher_of(argon2_parallelism=2).hash("correct horse"))
 
+    assert parameters.type is Type.ID
     assert (parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (64, 1, 2)
+    assert (parameters.salt_len, parameters.hash_len) == (16, 32)
 
 
 @pytest.mark.parametrize(("workers", "slots"), [(1, cores()), (cores(), 1), (256, 1)])

@@ -31,8 +31,8 @@ def test_the_last_admin_stays_by_whatever_route(only_admin: Person, operator: Op
     assert_problem(change_user(only_admin, only_admin, admin=False, password="x" * 9), 409, STAYS)
     assert_problem(delete_user(only_admin, only_admin), 409, STAYS)
     assert_problem(delete_me(only_admin), 409, STAYS)
-    for command in ("demote", "disable"):
-        assert operator.fail("users", command, only_admin.name) == STAYS
+    for command in (["demote"], ["disable"], ["delete", "--yes"]):
+        assert operator.fail("users", *command, only_admin.name) == STAYS
 
     assert_still_admin(only_admin)
     assert change_user(only_admin, only_admin, admin=True, disabled=False).status_code == 200

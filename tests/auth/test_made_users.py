@@ -44,7 +44,7 @@ def test_closed_registration_refuses_whatever_the_body(closed: Pair, options: di
     assert_problem(refused, 403, "registration is closed")
 
 
-def test_an_admin_makes_a_user_who_can_log_in(closed: Pair, admin: Person) -> None:
+def test_an_admin_makes_a_user_who_can_log_in_and_the_audit_log_says_who(closed: Pair, admin: Person) -> None:
     body = new_user()
     registered = rows(admin.pair, select(Registration.id))
 
@@ -57,22 +57,12 @@ def test_an_admin_makes_a_user_who_can_log_in(closed: Pair, admin: Person) -> No
     assert (made["name"], made["admin"], made["disabled"]) == (body["name"], False, False)
     assert log_in(closed, body["name"]).status_code == 200
     assert rows(admin.pair, select(Registration.id)) == registered
-
-
-@pytest.mark.parametrize("is_admin", [True, False])
-def test_the_role_is_given_with_the_user(admin: Person, is_admin: bool) -> None:
-    made = post(admin, new_user(admin=is_admin)).json()
-
-    assert made["admin"] is is_admin
-
-
-def test_a_user_that_was_made_is_in_the_audit_log(admin: Person) -> None:
-    made = post(admin, new_user()).json()
-
     entries = select(AuditEntry.event, AuditEntry.name, AuditEntry.ip, AuditEntry.detail)
     assert rows(admin.pair, entries.where(AuditEntry.public_id == made["public_id"])) == [
-        ("user.made", made["name"], "127.0.0.1", f"by {admin.public_id}")
+        ("user.made", made["name"], "127.0.0.1", f"by {admin.public_id}"),
+        ("login", made["name"], "127.0.0.1", None),
     ]
+    assert [post(admin, new_user(admin=role)).json()["admin"] for role in (True, False)] == [True, False]
 
 
 def test_who_is_no_admin_is_refused_before_the_body_is_read(person: Person) -> None:
@@ -129,10 +119,3 @@ def test_without_a_yes_nobody_is_deleted(operator: Operator, person: Person, typ
 
     assert done.exit_code == 1
     assert person.get("/me", "auth").status_code == 200
-
-
-def test_the_last_admin_is_not_deleted_by_command(operator: Operator, only_admin: Person) -> None:
-    assert operator.fail("users", "delete", only_admin.name, "--yes") == "the last admin stays"
-    assert operator.fail("users", "delete", new_name(), "--yes") == "there is no user of this name"
-
-    assert only_admin.get("/me", "auth").json()["admin"] is True
