@@ -14,7 +14,7 @@ import pytest
 
 from tests import api
 from tests.ports import is_open
-from tests.run.runs import PORTS, WAIT, Run, heed_signals, ignore_hang_ups, own_terminal
+from tests.run.runs import PORTS, WAIT, Run, ignore_hang_ups, own_terminal
 from tests.waiting import wait_until
 
 BODY = b'{"name": "Ann", "password": "the moon is made of paper"}'
@@ -103,7 +103,7 @@ def test_stopping_finishes_what_is_under_way_and_ends_every_process(
     assert run.processes() == []
 
 
-@pytest.mark.parametrize("begin", [own_terminal, heed_signals, ignore_hang_ups])
+@pytest.mark.parametrize("begin", [own_terminal, ignore_hang_ups])
 def test_closing_the_terminal_ends_every_process_whether_or_not_it_hears_of_it(
     prepared: Run, begin: Callable[[], None]
 ) -> None:
@@ -137,15 +137,7 @@ def test_killing_it_ends_the_services(prepared: Run) -> None:
     wait_until(lambda: prepared.processes() == [], "the services end")
 
 
-@pytest.mark.parametrize(
-    ("word", "name"),
-    [
-        ("tools.page:create_app()", "page"),
-        ("books_service:create_app()", "books"),
-        ("follow", "follower"),
-        ("honcho", "honcho"),
-    ],
-)
+@pytest.mark.parametrize(("word", "name"), [("books_service:create_app()", "books"), ("honcho", "honcho")])
 def test_one_that_dies_ends_the_others(prepared: Run, word: str, name: str) -> None:
     run = prepared
     run.start()

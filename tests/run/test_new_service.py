@@ -47,15 +47,14 @@ def succeed(python: Python, *words: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["notes", "audio_books"])
-def test_what_it_makes_passes_its_tests(python: Python, name: str) -> None:
-    told = succeed(python, "tools/new_service.py", name)
+def test_what_it_makes_passes_its_tests(python: Python) -> None:
+    told = succeed(python, "tools/new_service.py", "audio_books")  # a host has no underscore in its name
 
-    assert f"{name}_service/views.py" in told
+    assert "audio_books_service/views.py" in told
     assert "port 5003" in told
     succeed(python, "-m", "ruff", "check", ".")
     succeed(python, "-m", "ruff", "format", "--check", ".")
-    succeed(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/{name}", *SHAPE)
+    succeed(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/audio_books", *SHAPE)
 
 
 @pytest.mark.slow
