@@ -91,14 +91,10 @@ def test_a_change_between_two_pages_moves_no_other_book(person: Person) -> None:
 
 
 @on_sqlite
-def test_what_is_no_cursor_at_all_is_told_with_all_else(person: Person) -> None:
+def test_what_is_no_cursor_or_somebody_elses_is_refused_with_all_else(pair: Pair, person: Person) -> None:
     for cursor in ("zz", "a b", "A" * 22):
         answer = person.get("/books", params={"limit": "0", "cursor": cursor, "x": "1"})
         assert sorted(complaints(answer)) == ["cursor", "limit", "x"]
-
-
-@on_sqlite
-def test_a_cursor_of_somebody_else_is_refused(pair: Pair, person: Person) -> None:
     other = somebody(pair)
     for _ in range(2):
         other.add_book()

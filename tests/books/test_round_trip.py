@@ -15,6 +15,7 @@ from books_service.transfer import lines
 from books_service.transfer.formats import CSV, FORMATS, NDJSON, Format
 from books_service.transfer.lines import MAX_RECORD, Lines, Record, TooManyRecords
 from books_service.transfer.rows import Rows
+from tests.cases import every
 
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=200)
 STARTS = ["", "=", "+", "-", "@", "'", "''", '"', ",", "'=", " ='", "\u200b＝", "'\u00a0-", "' "]
@@ -67,8 +68,8 @@ def test_every_line_is_counted_and_no_text_is_too_strange(file: str) -> None:
         assert all(first <= number < first + count for number in numbers)
 
 
-@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
-@pytest.mark.parametrize("length", range(MAX_RECORD - 2, MAX_RECORD + 4))
+@every("end", ["\n", "\r", "\r\n"])
+@every("length", range(MAX_RECORD - 2, MAX_RECORD + 4))
 def test_a_line_at_the_limit_is_one_line(end: str, length: int) -> None:
     found = records(NDJSON, " " * (length - 1) + "1" + end + "2" + end)
 

@@ -4,8 +4,6 @@ import csv
 import io
 from typing import Any
 
-import pytest
-
 from books_service.shelf.find import MEMBERS
 from books_service.transfer.csv_format import NO_COMMA, read_csv, write_csv
 from books_service.transfer.lines import Lines
@@ -53,12 +51,6 @@ def test_files_of_spreadsheets_are_read_alike(person: Person, name: str, file: b
     assert answer.status_code == 200, (name, answer.text)
     assert sum(answer.json().values()) == 2
     assert shelf_of(person) == BOOKS
-
-
-@on_sqlite
-@pytest.mark.parametrize("kind", ["application/vnd.ms-excel", "Application/VND.MS-Excel; charset=utf-8"])
-def test_what_browsers_call_a_csv_file_is_one(person: Person, kind: str) -> None:
-    assert import_file(person, FILES["semicolons"], kind).json() == {"created": 2, "skipped": 0}
 
 
 @every(

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from tests.books.reading import SORTS
 from tests.pair import Pair
 from tests.people import Person, register
@@ -16,16 +14,15 @@ def total(person: Person, **query: Any) -> int | None:
     return found
 
 
-@pytest.mark.parametrize("sort", SORTS)
-def test_every_page_of_a_shelf_tells_how_many_books_are_on_it(pair: Pair, person: Person, sort: str) -> None:
+def test_every_page_of_a_shelf_tells_how_many_books_are_on_it(pair: Pair, person: Person) -> None:
     register(pair).add_book()
     for prize in (None, 1, 2):
         person.add_book(book_prize=prize)
 
-    first = person.get("/books", params={"sort": sort, "limit": 2}).json()
-
-    assert first["total"] == 3
-    assert total(person, sort=sort, limit=2, cursor=first["next"]) == 3
+    for sort in SORTS:
+        first = person.get("/books", params={"sort": sort, "limit": 2}).json()
+        assert first["total"] == 3
+        assert total(person, sort=sort, limit=2, cursor=first["next"]) == 3
 
 
 def test_it_follows_every_change_of_the_shelf(person: Person) -> None:
@@ -48,8 +45,8 @@ def test_a_page_that_has_become_empty_has_it_too(person: Person) -> None:
     assert answer.json() == {"list_of_books": [], "next": None, "total": 2}
 
 
-@pytest.mark.parametrize("query", [{"q": "book"}, {"name": "x"}, {"Author": "Ann"}, {"Publisher": "Press"}])
-def test_a_search_has_none(person: Person, query: dict[str, str]) -> None:
+def test_a_search_has_none(person: Person) -> None:
     person.add_book()
 
-    assert "total" not in person.get("/books", params=query).json()
+    for query in ({"q": "book"}, {"name": "x"}, {"Author": "Ann"}, {"Publisher": "Press"}):
+        assert "total" not in person.get("/books", params=query).json()
