@@ -6,15 +6,11 @@ from typing import Any
 
 from common.tokens.access import issue
 from common.tokens.keys import read_keys
-from tests import api
 from tests.auth.logins import Login, assert_refused
 from tests.auth.users import MEMBERS, NOBODY, TIME
 from tests.cases import every, on_sqlite
 from tests.pair import Pair
 from tests.people import Person, assert_problem, complaints, new_name, register
-
-GUARDED = ["GET /me", "PUT /me/password", "GET /sessions", "DELETE /sessions", f"DELETE /sessions/{NOBODY}"]
-GUARDED += ["GET /users", *(f"{method} /users/{NOBODY}" for method in ("GET", "PATCH", "DELETE"))]
 
 
 def forge(pair: Pair, *, public_id: str, session_id: str) -> str:
@@ -33,17 +29,6 @@ def test_a_user_is_shown_to_itself_and_to_an_admin(admin: Person, person: Person
     assert (user["public_id"], user["name"]) == (person.public_id, person.name)
     assert (user["admin"], user["disabled"]) == (False, False)
     assert TIME.fullmatch(user["created_at"])
-
-
-@on_sqlite
-@every("route", GUARDED)
-def test_without_a_token_nothing_is_seen_or_changed(pair: Pair, route: str) -> None:
-    method, path = route.split()
-
-    answer = api.request(method, f"{pair.url('auth')}{path}?x=1")
-
-    assert_problem(answer, 401, "a valid token is missing")
-    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="bookstore"'
 
 
 def test_a_session_that_nobody_opened_is_refused_by_auth_alone(pair: Pair, person: Person) -> None:

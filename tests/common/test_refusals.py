@@ -3,7 +3,9 @@
 import pytest
 
 from tests import api
+from tests.auth.users import NOBODY
 from tests.cases import every
+from tests.common import openapi
 from tests.common.routes import ROUTES, Route, anonymous
 from tests.pair import SERVICES
 from tests.people import Person, assert_problem, book, register
@@ -11,6 +13,13 @@ from tests.served import ServedPair
 
 LARGE = b"x" * 70_000
 every_guarded_route = every("route", [route for route in ROUTES if route.service == "books"])
+OTHERWISE = {"post /login", "post /refresh", "delete /me"}  # what they are shown is no access token
+GUARDED = [
+    (service, route)
+    for service, routes in openapi.ROUTES.items()
+    for route in routes.keys() - OTHERWISE
+    if "401" in routes[route]
+]
 WRONG = [
     (LARGE, "text/plain", 413),
     (b"x", "text/plain", 415),
@@ -25,6 +34,16 @@ def test_404_and_405_come_first(reader: Person, service: str) -> None:
 
     assert_problem(api.post(f"{url}/nowhere?x=1", data=LARGE), 404)
     assert_problem(api.put(f"{url}/?x=1", data=LARGE), 405)
+
+
+@every("service, route", GUARDED)
+def test_then_a_token_that_is_missing(reader: Person, service: str, route: str) -> None:
+    method, path = route.format(book_id=1, public_id=NOBODY, session_id=NOBODY).split()
+
+    answer = reader.request(method.upper(), service, f"{path}?x=1", headers={}, data=LARGE)
+
+    assert_problem(answer, 401, "a valid token is missing")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="bookstore"'
 
 
 @every_guarded_route
