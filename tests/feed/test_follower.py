@@ -7,6 +7,7 @@ import pytest
 
 from common.feed.client import AuthUnavailable, ResetNeeded, parse_page
 from tests import api
+from tests.auth.logins import assert_refused
 from tests.cases import every
 from tests.feed import followers
 from tests.feed.ends import ask, disable, leave, log_out, refused_everywhere
@@ -24,14 +25,18 @@ own_on_sqlite = pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  
 
 
 @every("end", [log_out, disable, leave])
-def test_a_token_is_refused_once_books_hears_of_the_end(pair: Pair, end: Callable[[Person], None]) -> None:
+def test_a_token_is_revoked_and_refused_once_books_hears_of_the_end(
+    pair: Pair, end: Callable[[Person], None]
+) -> None:
     person, other = register(pair), register(pair)
     person.add_book()  # so that the token is one that was verified before
 
     end(person)
     follow_once(pair)
 
+    assert_refused(person.get("/me", "auth"), "token-revoked")
     wait_until(lambda: refused_everywhere(person), "books hears of it")
+    assert_refused(ask(person), "token-revoked")
     assert ask(other).status_code == 200
 
 
