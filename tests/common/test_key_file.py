@@ -16,6 +16,7 @@ from tests import api
 from tests.cases import on_sqlite
 from tests.common.jwks import jwk, write, write_text
 from tests.pair import Pair
+from tests.people import register
 
 GOOD = b"0123456789abcdefghijklmnopqrstuv"
 
@@ -141,6 +142,11 @@ def test_no_file_number_is_lost(keys: Keys, path: Path) -> None:
         keys.reload()
 
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@on_sqlite
+def test_a_single_secret_is_shared_by_both_services(pair: Pair) -> None:
+    assert register(pair.variant(JWT_SECRET=GOOD.decode())).get("/books").status_code == 200
 
 
 @pytest.fixture
