@@ -9,6 +9,7 @@ import pytest
 from common.errors import DomainError
 from common.web.problems import default_code, problem
 from tests import api
+from tests.common.openapi import responses
 from tests.pair import SERVICES, Pair
 from tests.programs import ROOT
 from tests.readme import blocks, section
@@ -79,13 +80,11 @@ def test_the_example_looks_as_an_error_does() -> None:
 def test_the_document_names_codes_by_status(pair: Pair, service: str) -> None:
     document = api.get(pair.url(service) + "/openapi.json").json()
     named: set[tuple[str, int]] = set()
-    for path in document["paths"].values():
-        for operation in (path[method] for method in path if method != "parameters"):
-            for status, response in operation["responses"].items():
-                content = response.get("content", {}).get("application/problem+json")
-                codes = content["schema"]["properties"]["code"]["enum"] if content else []
-                named |= {(code, int(status)) for code in codes}
-                assert all(f"`{code}`" in response["description"] for code in codes)
+    for _, status, response in responses(document):
+        content = response.get("content", {}).get("application/problem+json")
+        codes = content["schema"]["properties"]["code"]["enum"] if content else []
+        named |= {(code, int(status)) for code in codes}
+        assert all(f"`{code}`" in response["description"] for code in codes)
 
     assert named <= set(codes_of_the_table())
     assert {("token-expired", 401), ("token-revoked", 401), ("not-json", 400)} <= named

@@ -54,35 +54,26 @@ def test_the_list_is_what_its_readme_says() -> None:
 @every(
     "secret",
     [
-        "thisismysecretkeyforjwttokensinthebookstore",
-        "correct-horse-battery-staple-and-a-few-more",
-        "My Super Secret Key That Is Long Enough 2024",
-        "THIS_IS_THE_SECRET_OF_THE_BOOKSTORE_SERVICES",
-        "BookstoreServicesSecretSigningKey123",
+        b"thisismysecretkeyforjwttokensinthebookstore",
+        b"correct-horse-battery-staple-and-a-few-more",
+        b"My Super Secret Key That Is Long Enough 2024",
+        b"THIS_IS_THE_SECRET_OF_THE_BOOKSTORE_SERVICES",
+        b"BookstoreServicesSecretSigningKey123",
+        *(b"0123456789abcde" * 4, b"q8" * 40, bytes(range(15)) * 3, b"0011223344556677" * 4),
     ],
 )
-def test_words_in_a_row_are_refused(secret: str) -> None:
-    assert "not random" in refusal(secret.encode())
-
-
-@every(
-    "secret",
-    [b"0123456789abcde" * 4, b"q8" * 40, bytes(range(15)) * 3, b"0011223344556677" * 4],
-)
-def test_fewer_than_16_different_bytes_are_refused(secret: bytes) -> None:
+def test_words_in_a_row_and_fewer_than_16_different_bytes_are_refused(secret: bytes) -> None:
     assert "not random" in refusal(secret)
 
 
-@every("make", [os.urandom, secrets.token_hex, secrets.token_urlsafe])
-def test_random_secrets_of_every_spelling_pass(make: object) -> None:
-    assert callable(make)
-    made = [make(32) for _ in range(20)]
+def test_random_secrets_of_every_spelling_pass() -> None:
+    made = [base64.b64encode(bytes.fromhex("8f1d6a0be7724c935bd0f3a61ec4982d" * 2))]
+    made.append(b"xkqzvwbnmtrplhgfdsajyeiouxcvbnmqwz")  # letters, and no words
+    made += [os.urandom(32) for _ in range(20)]
+    made += [secrets.token_urlsafe(32).encode() for _ in range(20)]
+    made += [secrets.token_hex(size).encode() for size in (16, 32) for _ in range(50)]
 
-    assert {refusal(each if isinstance(each, bytes) else each.encode()) for each in made} == {""}
-
-
-def test_base64_passes() -> None:
-    assert refusal(base64.b64encode(bytes.fromhex("8f1d6a0be7724c935bd0f3a61ec4982d" * 2))) == ""
+    assert [each for each in made if refusal(each)] == []
 
 
 def test_the_keys_of_keys_init_pass(tmp_path: Path) -> None:
@@ -95,11 +86,3 @@ def test_an_attempt_with_a_long_text_takes_no_time() -> None:
     with pytest.raises(BadKeys, match="not random"):
         check_secret(b"Abc" * 50_000 + b"defghijklmnopqrst")
     check_secret(b"abcdefghijklmnopqrstuvwx " * 4_000 + b"\xff")
-
-
-def test_a_secret_of_32_random_digits_passes() -> None:
-    assert [each for each in (secrets.token_hex(16) for _ in range(50)) if refusal(each.encode())] == []
-
-
-def test_random_letters_are_no_words() -> None:
-    assert not refusal(b"xkqzvwbnmtrplhgfdsajyeiouxcvbnmqwz")

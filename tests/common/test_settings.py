@@ -93,29 +93,10 @@ def test_what_a_browser_sends_is_an_origin(kind: type[AuthSettings]) -> None:
 @every("name, kind", [("AUTH_PUBLIC_URL", BooksSettings), ("BOOKS_PUBLIC_URL", AuthSettings)])
 @every(
     "value",
-    [
-        "shop.example",
-        "//shop.example",
-        "https://",
-        "ftp://shop.example",
-        "https://a@shop.example",
-        "javascript:x",
-    ]
-    + [
-        "https://shop.example/?x",
-        "https://shop.example/#x",
-        "https://shop.example/..",
-        "https://a b",
-        "https://a;b",
-    ]
-    + [
-        "https://shop.example:",
-        "https://shop.example:0",
-        'https://a"b',
-        "/a//b",
-        "x/y",
-        "https://shop.example//",
-    ],
+    ["shop.example", "//shop.example", "https://", "ftp://shop.example", "https://a@shop.example"]
+    + ["javascript:x", "https://shop.example/?x", "https://shop.example/#x", "https://shop.example/.."]
+    + ["https://a b", "https://a;b", "https://shop.example:", "https://shop.example:0", 'https://a"b']
+    + ["/a//b", "x/y", "https://shop.example//"],
 )
 def test_what_is_no_address_for_a_browser_is_refused(
     name: str, kind: type[AuthSettings | BooksSettings], value: str
