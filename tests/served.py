@@ -1,10 +1,10 @@
 """Both services as they run for real: a server over loopback, on free ports and a folder of their own."""
 
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 import requests
@@ -21,21 +21,14 @@ FOLLOWER = "follower"  # of books, started if it is named
 class ServedPair(Pair):
     """The two services, each a program with workers of its own."""
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        databases: Mapping[str, str] | None = None,
-        services: Sequence[str] = SERVICES,
-        **settings: str,
-    ) -> None:
+    def __init__(self, folder: Path, *, services: Sequence[str] = SERVICES, **settings: Any) -> None:
         self.ports = {service: free_port() for service in services}
         self.metrics_ports = {service: free_port() for service in services}
         listening = {
             **{f"{service.upper()}_PORT": str(port) for service, port in self.ports.items()},
             **{f"{service.upper()}_METRICS_PORT": str(port) for service, port in self.metrics_ports.items()},
         }
-        super().__init__(folder, databases=databases, services=services, **(listening | settings))
+        super().__init__(folder, services=services, **(listening | settings))
         self.processes: dict[str, Program] = {}
 
     def host(self, service: str) -> str:
