@@ -1,6 +1,8 @@
 """The session of the page of client/web: what it outlives, and how it ends."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from shutil import copytree
 
 import jwt
 import pytest
@@ -15,7 +17,6 @@ from tests.waiting import wait_until
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True),
 ]
 
 REQUEST_TOGETHER = """
@@ -29,9 +30,12 @@ REFRESHES = """
 """
 
 
-@pytest.fixture
-def pair(own_served_pair: ServedPair) -> ServedPair:
-    return own_served_pair.start()
+@pytest.fixture(scope="module")
+def pair(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPair]:
+    """Both services of this module's own, which tests leave running."""
+    folder = copytree(template, tmp_path_factory.mktemp("page"), dirs_exist_ok=True)
+    with ServedPair(folder) as pair:
+        yield pair.start()
 
 
 @pytest.fixture
