@@ -17,7 +17,7 @@ from tests.people import PASSWORD, new_name
 from tests.ports import free_port
 from tests.served import ServedPair
 
-PROCESSES, THREADS, BOOKS = 2, 4, 39  # books a thread: five operations for every three of them, 520 in all
+PROCESSES, THREADS, BOOKS = 2, 4, 18  # books a thread: five operations for every three of them, 240 in all
 ATTEMPTS = 20  # so many that not all of them are lost by chance
 
 
@@ -31,7 +31,7 @@ def fill(bookstore: Bookstore, store: FileStore, process: int, thread: int) -> l
                 bookstore.change(book, publisher=f"Press {number}")
             if number % 3 == 1:
                 bookstore.remove(book)
-            if number % 20 == 0:
+            if number % 4 == 0:
                 expire(store)
         except BookstoreError as error:
             failures.append(f"{process} {thread} {number}: {error!r}")
