@@ -60,7 +60,7 @@ class TokenClaims:
     """What every token says; times are in seconds since the epoch."""
 
     subject: Annotated[str, Field(alias="sub")]
-    audience: Annotated[str | list[Text], Field(alias="aud")]
+    audience: Annotated[str | list[str], Field(alias="aud")]
     issued_at: Annotated[Time, Field(alias="iat")]
     expires_at: Annotated[Time, Field(alias="exp")]
     not_before: Annotated[Time, Field(alias="nbf")] = -math.inf
