@@ -3,7 +3,10 @@
 In containers nginx does this.
 """
 
+from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flask import Flask, Response
@@ -14,8 +17,12 @@ from books_service.settings import BooksSettings
 from common.feed.settings import LOOPBACK
 from common.settings import Environment, Settings
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 PAGE = Path(__file__).parents[1] / "client/web"
 TIMEOUT = 75  # seconds without a byte from a service: longer than anything one does
+MAX_BODY = 17 * 1024**2  # bytes of a body without a length, as nginx: more than a service takes
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
@@ -27,13 +34,26 @@ HEADERS = {
 }
 
 
-def create_app() -> ProxyMiddleware:
+def create_app() -> "WSGIApplication":
     """Return the application: the files of the page, and below /auth/ and /books/ the services."""
     page = Flask(__name__, static_folder=PAGE, static_url_path="")
     page.add_url_rule("/", view_func=lambda: page.send_static_file("index.html"))
     page.after_request(add_headers)
     services = AuthSettings.read(), BooksSettings.read()
-    return ProxyMiddleware(page, {each.service: target(url(each)) for each in services}, timeout=TIMEOUT)
+    targets = {each.service: target(each) for each in services}
+    return give_length(ProxyMiddleware(page, targets, timeout=TIMEOUT))
+
+
+def give_length(app: "WSGIApplication") -> "WSGIApplication":
+    """Put in front of `app` what gives each body a length: the proxy loses those that come in chunks."""
+
+    def with_length(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if "HTTP_TRANSFER_ENCODING" in environ:
+            body = environ["wsgi.input"].read(MAX_BODY)
+            environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        return app(environ, start_response)
+
+    return with_length
 
 
 def add_headers(response: Response) -> Response:
@@ -41,9 +61,13 @@ def add_headers(response: Response) -> Response:
     return response
 
 
-def target(address: str) -> dict[str, object]:
-    """Return what the proxy is told of a service, whose paths have its name in front here."""
-    return {"target": address, "host": urlsplit(address).netloc, "remove_prefix": True}
+def target(service: Settings) -> dict[str, object]:
+    """Return where the proxy finds a service, whose paths have its name in front here.
+
+    The service believes that it is so if 127.0.0.1 is one of its TRUSTED_PROXIES.
+    """
+    address, headers = url(service), {"X-Forwarded-Prefix": f"/{service.service}"}
+    return {"target": address, "host": urlsplit(address).netloc, "remove_prefix": True, "headers": headers}
 
 
 def url(service: Settings) -> str:
