@@ -101,9 +101,9 @@ def register(pair: Pair, name: str | None = None) -> Person:
         return Person(pair, credentials["name"], public_id, tokens.token, refresh_token=tokens.refresh_token)
     answer = api.post(pair.url("auth") + "/register", json=credentials)
     assert answer.status_code == 201, answer.text
-    told = answer.json()
+    body = answer.json()
     return Person(
-        pair, credentials["name"], told["public_id"], told["token"], refresh_token=told["refresh_token"]
+        pair, credentials["name"], body["public_id"], body["token"], refresh_token=body["refresh_token"]
     )
 
 

@@ -55,9 +55,9 @@ class Guesser:
 
     def wait(self, *, at: datetime = NOW) -> int:
         """Try, which has to be refused; return the seconds after which one may try again."""
-        with pytest.raises(TooMany) as told:
+        with pytest.raises(TooMany) as raised:
             self.look(at)
-        return told.value.retry_after
+        return raised.value.retry_after
 
     def look(self, at: datetime) -> None:
         """Try, and raise `TooMany` if nothing would be compared."""

@@ -61,12 +61,12 @@ def login_of(person: Person) -> Login:
 def granted(pair: Pair, answer: requests.Response) -> Login:
     """Fail unless the answer holds the tokens of a session, for nobody to store; return the session."""
     assert answer.status_code in (200, 201), answer.text
-    told = answer.json()
-    assert told.keys() >= TOKENS
-    assert (told["token_type"], told["expires_in"]) == ("Bearer", 2700)
-    assert 7 * DAY - 60 < told["refresh_expires_in"] <= 7 * DAY
+    body = answer.json()
+    assert body.keys() >= TOKENS
+    assert (body["token_type"], body["expires_in"]) == ("Bearer", 2700)
+    assert 7 * DAY - 60 < body["refresh_expires_in"] <= 7 * DAY
     assert answer.headers["Cache-Control"] == "no-store"
-    login = Login(pair, told["token"], told["refresh_token"])
+    login = Login(pair, body["token"], body["refresh_token"])
     assert REFRESH_TOKEN.fullmatch(login.refresh_token)
     assert login.claims["sid"] == login.session_id
     return login

@@ -107,8 +107,8 @@ def test_an_operator_deletes_a_user_with_all_there_is_of_it(
     operator.succeed("users", "delete", person.name.upper(), *words, typed=typed)
 
     assert_problem(person.get("/me", "auth"), 401)
-    told = select(Event.type).where(Event.public_id == person.public_id)
-    assert rows(pair, told) == [("user.deleted",)]
+    event_types = select(Event.type).where(Event.public_id == person.public_id)
+    assert rows(pair, event_types) == [("user.deleted",)]
     entries = select(AuditEntry.detail).where(AuditEntry.public_id == person.public_id)
     assert rows(pair, entries.where(AuditEntry.event == "user.deleted")) == [("by an operator",)]
 

@@ -22,13 +22,13 @@ def test_a_registration_answers_with_the_user_logged_in(pair: Pair, admin: Perso
     unread = {"Authorization": "Bearer nonsense"}
     answer = post(pair, {"name": name, "password": PASSWORD}, headers=unread)
 
-    told = answer.json()
+    body = answer.json()
     assert answer.status_code == 201
-    assert told["message"] == "registered successfully"
-    assert uuid.UUID(told["public_id"]).version == 4
-    assert granted(pair, answer).request("GET", "/me").json()["public_id"] == told["public_id"]
+    assert body["message"] == "registered successfully"
+    assert uuid.UUID(body["public_id"]).version == 4
+    assert granted(pair, answer).request("GET", "/me").json()["public_id"] == body["public_id"]
     assert answer.headers["Location"] == "/me"
-    assert admin.get(f"/users/{told['public_id']}", "auth").json()["name"] == name
+    assert admin.get(f"/users/{body['public_id']}", "auth").json()["name"] == name
 
 
 @every(

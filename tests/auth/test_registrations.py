@@ -84,9 +84,9 @@ def test_a_place_is_free_an_hour_after_the_registration_that_took_it(app: Flask,
         """Return the seconds that somebody has to wait at this minute, which both checks tell alike."""
         retry_after = set()
         for use in (registrations.check, registrations.admit):
-            with pytest.raises(TooMany) as told, db.write() as connection:
+            with pytest.raises(TooMany) as raised, db.write() as connection:
                 use(connection, address, limit=limit, now=NOW + minutes * MINUTE)
-            retry_after.add(told.value.retry_after)
+            retry_after.add(raised.value.retry_after)
         return retry_after.pop() if len(retry_after) == 1 else 0
 
     def admit(minutes: int, limit: int = LIMIT) -> None:
@@ -110,7 +110,7 @@ def test_a_clock_that_was_ahead_keeps_nobody_out(app: Flask, address: str) -> No
                     now = NOW + timedelta(days=days)
                     registrations.admit(connection, address, limit=LIMIT, now=now)
 
-        with pytest.raises(TooMany) as told, db.read() as connection:
+        with pytest.raises(TooMany) as raised, db.read() as connection:
             registrations.check(connection, address, limit=LIMIT, now=NOW - timedelta(seconds=1))
 
-    assert told.value.retry_after == 3600
+    assert raised.value.retry_after == 3600

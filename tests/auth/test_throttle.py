@@ -171,10 +171,10 @@ def test_who_logged_in_from_a_network_is_let_in_there_whatever_others_do(guesser
 def test_the_limit_that_lasts_longest_is_the_one_told() -> None:
     counts = Counts(failures=5, last_failure=NOW, name_attempts=100, name_oldest=NOW - HOUR + 5 * SECOND)
 
-    told = password_waits.refusal(counts, now=NOW)
+    refusal = password_waits.refusal(counts, now=NOW)
 
-    assert told is not None
-    assert (told.limit, told.retry_after, told.message) == ("name", 5, "too many attempts")
+    assert refusal is not None
+    assert (refusal.limit, refusal.retry_after, refusal.message) == ("name", 5, "too many attempts")
 
 
 @pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")

@@ -22,8 +22,8 @@ def test_a_book_is_put_on_the_shelf_and_found_at_its_location(person: Person, pa
 
     answer = person.post(path, sent)
 
-    told, made = answer.json(), answer.json()["book"]
-    assert (answer.status_code, told) == (201, {"message": "new books created", "book": made})
+    body, made = answer.json(), answer.json()["book"]
+    assert (answer.status_code, body) == (201, {"message": "new books created", "book": made})
     assert made.keys() == BOOK
     assert made | sent == made
     assert TIME.fullmatch(made["created_at"])

@@ -32,8 +32,8 @@ def test_the_link_keeps_what_is_asked_for(person: Person) -> None:
 
     assert [page.json()["list_of_books"] for page in (first, second, third)] == [[book] for book in made]
     assert "Link" not in third.headers
-    told = dict(parse_qsl(urlsplit(first.links["next"]["url"]).query))
-    assert told == query | {"limit": "1", "cursor": first.json()["next"]}
+    following = dict(parse_qsl(urlsplit(first.links["next"]["url"]).query))
+    assert following == query | {"limit": "1", "cursor": first.json()["next"]}
     assert first.headers["Link"].isascii()
 
 

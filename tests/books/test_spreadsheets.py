@@ -68,8 +68,8 @@ def test_a_prize_may_look_like_a_spreadsheets_number(person: Person, prize: str,
 def test_a_comma_in_a_prize_is_refused_and_the_answer_says_so(person: Person, prize: str) -> None:
     answer = import_file(person, f"name;Author;Publisher;book_prize\n;b;c;{prize}")
 
-    told = [(error["pointer"], error["detail"]) for error in assert_problem(answer, 422)["errors"]]
-    assert told == [("/book_prize", NO_COMMA), ("/name", "must be at least 1 characters long")]
+    errors = [(error["pointer"], error["detail"]) for error in assert_problem(answer, 422)["errors"]]
+    assert errors == [("/book_prize", NO_COMMA), ("/name", "must be at least 1 characters long")]
 
 
 @on_sqlite

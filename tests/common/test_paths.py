@@ -69,10 +69,10 @@ def test_a_letter_may_be_encoded(reader: Person) -> None:
 
 @every("service", SERVICES)
 def test_the_root_names_the_service_and_links_its_documents(reader: Person, service: str) -> None:
-    told = reader.get("/", service, headers={}).json()
+    body = reader.get("/", service, headers={}).json()
 
-    assert told["service"] == f"{service}_service"
-    links = [path for member, path in told.items() if member != "service"]
+    assert body["service"] == f"{service}_service"
+    links = [path for member, path in body.items() if member != "service"]
     assert {reader.get(path, service, headers={}).status_code for path in links} == {200}
     assert {"/openapi.json", "/docs", "/healthz", "/readyz"} <= set(links)
 

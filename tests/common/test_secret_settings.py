@@ -23,8 +23,8 @@ URL = "postgresql://u@h/d"
 PASSWORD = r" @:/%?#[]&=+'\"$%41 ü€😀 "
 
 
-def told(url: str) -> dict[str, Any]:
-    """Return what the driver is told of the database at `url`."""
+def connect_arguments(url: str) -> dict[str, Any]:
+    """Return what the driver gets for the database at `url`."""
     parsed = make_url(url)
     return dict(parsed.get_dialect()().create_connect_args(parsed)[1])
 
@@ -51,7 +51,7 @@ def test_secrets_are_read_from_files(tmp_path: Path, ending: str) -> None:
     settings = read(AuthSettings, **{f"{name}_FILE": str(tmp_path / name) for name in texts})
 
     assert settings.secret == SECRET
-    assert told(settings.database_url) == told(URL) | {"password": "p@ss:w/rd%"}
+    assert connect_arguments(settings.database_url) == connect_arguments(URL) | {"password": "p@ss:w/rd%"}
 
 
 @every("name", ["JWT_SECRET", "AUTH_DATABASE_URL"])
@@ -101,7 +101,7 @@ def test_settings_that_are_printed_show_no_secret() -> None:
 def test_a_password_joins_the_url_as_it_is(url: str, password: str) -> None:
     settings = read(AuthSettings, AUTH_DATABASE_URL=url, AUTH_DATABASE_PASSWORD=password)
 
-    assert told(settings.database_url) == told(url) | {"password": password}
+    assert connect_arguments(settings.database_url) == connect_arguments(url) | {"password": password}
 
 
 @given(password=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
@@ -110,7 +110,7 @@ def test_a_password_may_be_any_text(password: str) -> None:
         AuthSettings, AUTH_DATABASE_URL="postgresql://u@[::1]:5/d", AUTH_DATABASE_PASSWORD=password
     )
 
-    assert told(settings.database_url)["password"] == password
+    assert connect_arguments(settings.database_url)["password"] == password
 
 
 @every(

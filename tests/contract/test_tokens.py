@@ -90,36 +90,36 @@ def wrongly_refused(owner: Person, service: str, path: str, kind: str) -> dict[s
         request, answer = send(owner, service, path, case["recipe"])
         is_ours = not (case.get("server_refuses") and answer.status_code in (400, 431))
         found = refusal(answer) if is_ours else None
-        told = told_by(answer, request, owner)
-        if told or (is_ours and found != expected_refusal(case, kind)):
-            wrong[case["name"]] = told or found
+        leaked = leaked_by(answer, request, owner)
+        if leaked or (is_ours and found != expected_refusal(case, kind)):
+            wrong[case["name"]] = leaked or found
     return wrong
 
 
 def refusal(answer: requests.Response) -> tuple[object, ...]:
     """Return what an answer says of the token."""
     problem = answer.json()
-    told = (problem[member] for member in ("code", "message", "detail"))
-    return answer.status_code, answer.headers["Content-Type"], answer.headers.get("WWW-Authenticate"), *told
+    texts = (problem[member] for member in ("code", "message", "detail"))
+    return answer.status_code, answer.headers["Content-Type"], answer.headers.get("WWW-Authenticate"), *texts
 
 
 def expected_refusal(case: dict[str, Any], kind: str) -> tuple[object, ...]:
     """Return what `refusal` has to find."""
     code, message = REFUSALS[kind]
     code = case.get("code", code)
-    told = (code, message, case.get("detail", message))
-    return 401, "application/problem+json", CHALLENGES[code], *told
+    texts = (code, message, case.get("detail", message))
+    return 401, "application/problem+json", CHALLENGES[code], *texts
 
 
-def told_by(answer: requests.Response, request: Request, owner: Person) -> list[str]:
+def leaked_by(answer: requests.Response, request: Request, owner: Person) -> list[str]:
     """Return the parts of the sent token, or of a secret, that came back."""
-    told = answer.content.decode("latin-1") + "".join(answer.headers.values())
+    answered = answer.content.decode("latin-1") + "".join(answer.headers.values())
     sent = [request.token, request.query, *(value.decode("latin-1") for _, value in request.headers)]
     hidden = [run for text in sent for run in RUN.findall(text)]
     for secret in (key["secret"] for key in keys_of(owner.pair)):
         forms = base64.b64encode(secret), base64.urlsafe_b64encode(secret), secret.hex().encode(), secret
         hidden += [form.decode("latin-1") for form in forms]
-    return [part for text in hidden for part in parts(text) if part in told]
+    return [part for text in hidden for part in parts(text) if part in answered]
 
 
 def parts(text: str) -> set[str]:

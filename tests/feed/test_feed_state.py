@@ -23,8 +23,8 @@ def readiness(pair: Pair) -> tuple[int, Any]:
 
 def age(pair: Pair) -> float:
     """Return the seconds since auth was heard of, as /readyz tells them."""
-    told = api.get(pair.url("books") + "/readyz").json()["checks"]["feed_age"]
-    return float(told)
+    age = api.get(pair.url("books") + "/readyz").json()["checks"]["feed_age"]
+    return float(age)
 
 
 @pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)

@@ -48,10 +48,10 @@ def succeed(python: Python, *words: str) -> str:
 
 @pytest.mark.slow
 def test_what_it_makes_passes_its_tests(python: Python) -> None:
-    told = succeed(python, "tools/new_service.py", "audio_books")  # a host has no underscore in its name
+    printed = succeed(python, "tools/new_service.py", "audio_books")  # a host has no underscore in its name
 
-    assert "audio_books_service/views.py" in told
-    assert "port 5003" in told
+    assert "audio_books_service/views.py" in printed
+    assert "port 5003" in printed
     succeed(python, "-m", "ruff", "check", ".")
     succeed(python, "-m", "ruff", "format", "--check", ".")
     succeed(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/audio_books", *SHAPE)
@@ -79,8 +79,8 @@ def test_it_runs_beside_the_pair_hears_of_a_logout_and_erases_who_leaves(
 
 def register(run: Run, name: str) -> dict[str, str]:
     credentials = {"name": name, "password": PASSWORD}
-    told: dict[str, str] = api.post(run.url("AUTH") + "/register", json=credentials, timeout=WAIT).json()
-    return told
+    person: dict[str, str] = api.post(run.url("AUTH") + "/register", json=credentials, timeout=WAIT).json()
+    return person
 
 
 def add_note(run: Run, person: dict[str, str]) -> requests.Response:
