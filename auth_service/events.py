@@ -7,8 +7,9 @@ That is why the functions that publish are called last in a transaction.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, exists, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, exists, insert, select, text, update
 
 from auth_service.models import Event, Feed, db
 from auth_service.retention import date_back, date_rows_back, delete_old
@@ -27,7 +28,13 @@ AFTER = (
     .order_by(Event.id)
     .limit(bindparam("limit"))
 )
-FEED = select(Feed.purged, Feed.last, exists().where(Event.id == bindparam("after")).label("is_kept"))
+FEED = select(
+    Feed.purged, Feed.last, Feed.epoch, exists().where(Event.id == bindparam("after")).label("is_kept")
+)
+# PostgreSQL numbers a database or a table anew when it is restored, be it by pg_restore alone.
+NUMBERS = text(
+    "SELECT concat('-', oid, '-', 'feed'::regclass::oid) FROM pg_database WHERE datname = current_database()"
+)
 LOCK_FEED = select(Feed.last).with_for_update()
 TAKE_NUMBERS = update(Feed).values(last=Feed.last + bindparam("count")).returning(Feed.last)
 INSERT = insert(Event)
@@ -47,8 +54,13 @@ class EventsPurged(DomainError):
     code = "not-in-feed"
     message = (
         "the feed does not go on from this id, which is older than what is kept; read again from 0, which"
-        " reports every deleted user (flask --app books_service feed reset)"
+        " reports every deleted user"
     )
+
+
+class FeedEnd(NamedTuple):
+    last: int  # the highest id
+    epoch: str  # another one in a feed that was restored from a backup
 
 
 def session_ended(connection: Connection, sessions: Sequence[str]) -> None:
@@ -70,8 +82,10 @@ def find_events(*, after: int, limit: int) -> Sequence[EventRow]:
         return connection.execute(AFTER, {"after": after, "limit": limit}).all()
 
 
-def end_of_feed(after: int) -> int:
-    """Return the highest id, or raise `EventsPurged`; call it once the events behind `after` were read.
+def end_of_feed(after: int) -> FeedEnd:
+    """Return where the feed ends, or raise `EventsPurged`; call it once the events behind `after` were read.
+
+    In this order, for events are never of a later epoch than the one that is told with them.
 
     From 0 on, and from any event that is kept, the feed is always whole: every user.deleted is kept, and
     session.ended is kept for much longer than any token of the session lives. An `after` beyond the end is of
@@ -79,9 +93,10 @@ def end_of_feed(after: int) -> int:
     """
     with db.read() as connection:
         feed = connection.execute(FEED, {"after": after}).one()
+        numbers = "" if db.is_sqlite else connection.execute(NUMBERS).scalar_one()
     if 0 < after < feed.purged and not feed.is_kept:
         raise EventsPurged
-    return int(feed.last)
+    return FeedEnd(feed.last, feed.epoch + numbers)
 
 
 def purge(connection: Connection) -> int:

@@ -102,13 +102,17 @@ class Event(AuthBase):
 
 
 class Feed(AuthBase):
-    """The one row that numbers the events: the last id given, and the highest that was purged."""
+    """The one row that numbers the events: the last id given, and the highest that was purged.
+
+    `epoch` is random: a database that was restored from a backup gets another (deploy/restore).
+    """
 
     __tablename__ = "feed"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     last: Mapped[int] = mapped_column(BigInteger)
     purged: Mapped[int] = mapped_column(BigInteger)
+    epoch: Mapped[str] = mapped_column(String(36))
 
 
 class PasswordAttempt(AuthBase):

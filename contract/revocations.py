@@ -40,6 +40,7 @@ class Revocations:
         self._session = session or requests.Session()
         self._session.trust_env = False  # no proxy and no .netrc comes between two services
         self._cursor = 0
+        self._epoch: str | None = None  # of the feed
         self._gone: dict[str, datetime] = {}  # until when its tokens might still be good
 
     def refuses(self, claims: Mapping[str, Any]) -> bool:
@@ -64,6 +65,10 @@ class Revocations:
             return True
         response.raise_for_status()
         page = response.json()
+        before, self._epoch = self._epoch, page.get("epoch")  # None: of an auth that is older
+        if before not in (None, self._epoch):
+            self._cursor = 0  # auth was restored: these are the events behind another one
+            return True
         for event in page["events"]:
             self._apply(event)
         self._cursor = page["last"]

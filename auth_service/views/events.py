@@ -84,14 +84,18 @@ class UserDeleted:
 
 @dataclass(slots=True)
 class EventList:
-    """Events by id, oldest first; `last` is the next `after`."""
+    """Events by id, oldest first; `last` is the next `after`.
+
+    With another `epoch` than before the feed was restored from a backup: read again from 0.
+    """
 
     events: list[Annotated[SessionEnded | UserDeleted, Field(discriminator="type")]]
     last: int
+    epoch: str
 
 
 EXAMPLE = EventList(
-    [SessionEnded(6, MADE_AT, AN_ID, MADE_AT.replace(hour=4)), UserDeleted(7, MADE_AT, AN_ID)], 7
+    [SessionEnded(6, MADE_AT, AN_ID, MADE_AT.replace(hour=4)), UserDeleted(7, MADE_AT, AN_ID)], 7, AN_ID
 )
 
 
@@ -113,11 +117,12 @@ def list_events(query: EventQuery) -> Response:
     """List the events behind `after`; if there is none, wait for one, but no longer than `wait`."""
     after, limit = query.after, query.limit
     found, end = events.find_events(after=after, limit=limit), events.end_of_feed(after)
-    if not found and after <= end and wait_for_event(after, query.wait):
+    if not found and after <= end.last and wait_for_event(after, query.wait):
         found, end = events.find_events(after=after, limit=limit), events.end_of_feed(after)
-    g.is_routine = not found and after <= end
-    listed = EventList([payload(event) for event in found], found[-1].id if found else after)
-    return json_response(listed, headers={"Feed-End": str(end)})
+    g.is_routine = not found and after <= end.last
+    last = found[-1].id if found else after
+    listed = EventList([payload(event) for event in found], last, end.epoch)
+    return json_response(listed, headers={"Feed-End": str(end.last)})
 
 
 def wait_for_event(after: int, wait: int) -> bool:

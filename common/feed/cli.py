@@ -36,7 +36,10 @@ def follow() -> None:
 
 @feed_commands.command("reset")
 def reset_feed() -> None:
-    """Start again with the first event that auth keeps; what was applied stays."""
+    """Start again with the first event that auth keeps; what was applied stays.
+
+    The follower does so by itself once it notices that auth was restored from a backup.
+    """
     with database().write() as connection:
         events.reset(connection)
     click.echo("done")
@@ -48,5 +51,5 @@ def show_feed() -> None:
     with database().read() as connection:
         row = connection.execute(select(FeedState.__table__)).one()
     age = f"{(datetime.now(UTC) - row.heard_at).total_seconds():.1f} s ago" if row.heard_at else "never"
-    click.echo(f"cursor {row.cursor}, auth answered {age}")
+    click.echo(f"cursor {row.cursor} of epoch {row.epoch}, auth answered {age}")
     click.echo(f"applied: {row.sessions_ended} session.ended, {row.users_deleted} user.deleted")

@@ -1,7 +1,6 @@
 """The client of auth's feed."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,21 +17,20 @@ LIMIT = 100  # events in a response, and in a transaction
 CONNECT_TIMEOUT = 3.0  # seconds
 READ_TIMEOUT = WAIT + 5.0  # seconds of silence
 
-RESET = "auth's feed does not go on from here; run `flask --app {}_service feed reset` to begin again"
-
 
 class AuthUnavailable(Exception):
     """Auth did not answer, or not as it should."""
 
 
-class ResetNeeded(AuthUnavailable):
-    """Auth has purged the next events, or its feed ends before the cursor."""
+class NotInFeed(Exception):
+    """Auth has purged the next events, or its feed ends before the cursor: it was restored from a backup."""
 
 
 @dataclass(slots=True)
 class FeedPage:
     events: list[FeedEvent]
     last: int
+    epoch: str | None = None  # of an auth from before there were epochs
 
 
 _page = TypeAdapter(FeedPage)
@@ -50,10 +48,10 @@ class FeedClient:
         self._session = session or requests.Session()
         self._session.trust_env = False  # no proxy and no .netrc comes between two services
 
-    def fetch(self, *, after: int, wait: int) -> Sequence[FeedEvent]:
+    def fetch(self, *, after: int, wait: int) -> FeedPage:
         """Return the events behind `after`, as soon as there are any.
 
-        Raises `AuthUnavailable` and `ResetNeeded`.
+        Raises `AuthUnavailable` and `NotInFeed`.
         """
         token = issue_service_token(self._keys.current().signing, service=self._service, now=time.time())
         try:
@@ -67,17 +65,17 @@ class FeedClient:
         except requests.RequestException as error:
             raise AuthUnavailable(type(error).__name__) from error
         end = response.headers.get("Feed-End", "")
-        # A feed that ends before the cursor was restored from a backup.
-        was_restored = end.isascii() and end.isdecimal() and int(end[:MAX_DIGITS]) < after
-        if response.status_code == 410 or was_restored:
-            raise ResetNeeded(RESET.format(self._service))
+        if end.isascii() and end.isdecimal() and int(end[:MAX_DIGITS]) < after:
+            raise NotInFeed("the feed ends before the cursor")
+        if response.status_code == 410:
+            raise NotInFeed("the next events were purged")
         if response.status_code != 200:
             raise AuthUnavailable(f"status {response.status_code}")
         return parse_page(response.content, after=after)
 
 
-def parse_page(body: bytes, *, after: int) -> Sequence[FeedEvent]:
-    """Return the events of a page behind `after`, or raise `AuthUnavailable` if it is none."""
+def parse_page(body: bytes, *, after: int) -> FeedPage:
+    """Return a page of events behind `after`, or raise `AuthUnavailable` if it is none."""
     try:
         page = _page.validate_json(body, strict=True)
     except ValidationError as error:
@@ -86,7 +84,7 @@ def parse_page(body: bytes, *, after: int) -> Sequence[FeedEvent]:
     is_ordered = all(one < next_one for one, next_one in pairwise(ids))
     if not is_ordered or ids[-1] != page.last or not all(map(is_complete, page.events)):
         raise AuthUnavailable("not a page of the feed")
-    return page.events
+    return page
 
 
 def is_complete(event: FeedEvent) -> bool:

@@ -2,14 +2,15 @@
 
 The functions take the connection of the follower and commit. How far the feed is applied stands in one row,
 which is changed first in the transaction of the effects, and only if it is as it was read: a second follower
-changes nothing.
+changes nothing. A feed that is read again from 0, since auth was restored from a backup, takes nothing back.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 from sqlalchemy.dialects import postgresql
 
 from common.db.engine import transaction
@@ -23,7 +24,13 @@ BATCH = 500  # users that are swept after in one go
 SWEEP_AFTER = timedelta(seconds=20)
 CLOCK_SKEW = timedelta(days=1)  # that an ended session is kept longer than needed: clocks are set, too
 
-INSERT_SESSION = postgresql.insert(EndedSession).on_conflict_do_nothing()  # the same words on SQLite
+_session = postgresql.insert(EndedSession)  # the same words on SQLite
+# A session that is live again in an auth that was restored can end a second time.
+INSERT_SESSION = _session.on_conflict_do_update(
+    index_elements=[EndedSession.sid],
+    set_={name: _session.excluded[name] for name in ("until", "position")},
+    where=_session.excluded.until > EndedSession.until,
+)
 _user = postgresql.insert(DeletedUser)
 # A second deletion is as new as the first: every worker hears of it, and the sweep comes once more.
 INSERT_USER = _user.on_conflict_do_update(
@@ -34,6 +41,17 @@ INSERT_USER = _user.on_conflict_do_update(
 
 class CursorMoved(Exception):
     """Another follower applied events, or the cursor was reset: these events are not the next ones."""
+
+
+class Place(NamedTuple):
+    """How far the feed is applied."""
+
+    cursor: int
+    epoch: str | None
+
+    def is_current(self) -> tuple[ColumnElement[bool], ...]:
+        """Return the conditions under which nobody has gone on from here."""
+        return FeedState.cursor == self.cursor, FeedState.epoch.is_not_distinct_from(self.epoch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +84,18 @@ def reset(connection: Connection) -> None:
     connection.execute(update(FeedState).values(cursor=0))
 
 
+def move(connection: Connection, place: Place, to: Place) -> bool:
+    """Go on from `to` instead of `place`; return False if another follower has gone on meanwhile."""
+    statement = update(FeedState).where(*place.is_current()).values(to._asdict())
+    return connection.execute(statement).rowcount > 0
+
+
 def apply(
-    connection: Connection, data: UserData, events: Sequence[FeedEvent], *, cursor: int, now: datetime
+    connection: Connection, data: UserData, events: Sequence[FeedEvent], *, place: Place, now: datetime
 ) -> None:
-    """Apply the events that follow `cursor`, all or nothing, or raise `CursorMoved`."""
+    """Apply the events that follow `place`, all or nothing, or raise `CursorMoved`."""
     with transaction(connection):
-        position = _advance(connection, events, cursor=cursor, now=now)
+        position = _advance(connection, events, place=place, now=now)
         placed = enumerate(events, position + 1)
         unfinished = [
             event for place, event in placed if _apply_event(connection, data, event, place, now=now)
@@ -80,12 +104,12 @@ def apply(
         _erase(connection, data, event.public_id, waits=False)
 
 
-def _advance(connection: Connection, events: Sequence[FeedEvent], *, cursor: int, now: datetime) -> int:
+def _advance(connection: Connection, events: Sequence[FeedEvent], *, place: Place, now: datetime) -> int:
     """Move the cursor behind `events`; return the position before the first of them."""
     types = [event.type for event in events]
     statement = (
         update(FeedState)
-        .where(FeedState.cursor == cursor)
+        .where(*place.is_current())
         .values(
             cursor=events[-1].id,
             position=FeedState.position + len(events),

@@ -9,7 +9,6 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NoReturn
 
@@ -21,8 +20,8 @@ from common.db.connections import SchemaNotCurrent
 from common.db.engine import Database
 from common.feed import events as feed
 from common.feed import leader_lock
-from common.feed.client import WAIT, AuthUnavailable, FeedClient, ResetNeeded
-from common.feed.events import CursorMoved, FeedEvent, UserData
+from common.feed.client import WAIT, AuthUnavailable, FeedClient, FeedPage, NotInFeed
+from common.feed.events import CursorMoved, Place, UserData
 from common.feed.models import FeedState
 from common.feed.settings import FollowerSettings
 from common.tokens.keys import load_keys
@@ -34,7 +33,7 @@ STANDBY_PAUSE = 0.5  # seconds between two attempts to become the leader
 CONTACT_EVERY = 2.0  # seconds between two records that auth answered
 PURGE_EVERY = 60.0  # seconds between two purges of expired rows
 
-SELECT_CURSOR = select(FeedState.cursor)
+SELECT_PLACE = select(FeedState.cursor, FeedState.epoch)
 
 log = structlog.get_logger()
 
@@ -54,7 +53,7 @@ class Follower:
     def follow(self, connection: Connection) -> None:
         """Go on until the database fails."""
         with leader_lock.take(self._db, self._stand_by) as check_lock:
-            log.info("feed_followed", cursor=connection.execute(SELECT_CURSOR).scalar_one())
+            log.info("feed_followed", cursor=place_of(connection).cursor)
             while True:
                 self.touch_heartbeat()
                 check_lock()
@@ -67,21 +66,20 @@ class Follower:
 
     def poll(self, connection: Connection) -> None:
         """Fetch once, and apply the events; if auth is unavailable, back off."""
-        cursor, started = connection.execute(SELECT_CURSOR).scalar_one(), time.monotonic()
+        place, started = place_of(connection), time.monotonic()
         try:
-            events = self._auth.fetch(after=cursor, wait=self._wait)
-        except ResetNeeded as error:
-            log.error("feed_has_to_be_reset", cursor=cursor, reason=str(error))
-            self._backoff = LONGEST_BACKOFF
-            self.back_off()
-        except AuthUnavailable as error:
-            self._log_away(cursor, error)
-            self.back_off()
-        else:
+            page = self._auth.fetch(after=place.cursor, wait=self._wait)
             self._backoff, self._wait = FIRST_BACKOFF, WAIT
-            self._apply(connection, events, cursor)
-            if not events:
+            self._apply(connection, page, place)
+            if not page.events:
                 time.sleep(max(0.0, SHORTEST_WAIT - (time.monotonic() - started)))
+        except NotInFeed as error:
+            self._begin_again(connection, place, place.epoch, reason=str(error))
+        except CursorMoved:
+            log.warning("feed_cursor_moved", cursor=place.cursor)
+        except AuthUnavailable as error:
+            self._log_away(place.cursor, error)
+            self.back_off()
 
     def _log_away(self, cursor: int, error: AuthUnavailable) -> None:
         """Log that auth is unavailable: louder after a while, quieter at a start, where auth starts, too."""
@@ -89,16 +87,26 @@ class Follower:
         level = (logging.DEBUG, logging.WARNING, logging.ERROR)[is_long + was_there]
         log.log(level, "feed_away", cursor=cursor, reason=str(error))
 
-    def _apply(self, connection: Connection, events: Sequence[FeedEvent], cursor: int) -> None:
-        if not events:
-            self._record_contact(connection)
-            return
-        try:
-            feed.apply(connection, self._data, events, cursor=cursor, now=datetime.now(UTC))
-        except CursorMoved:
-            log.warning("feed_cursor_moved", cursor=cursor)
+    def _apply(self, connection: Connection, page: FeedPage, place: Place) -> None:
+        """Apply the events, unless they are of a feed that was restored: then begin again."""
+        if page.epoch and not place.epoch:  # the first that is told
+            here = Place(place.cursor, page.epoch)
+            feed.move(connection, place, here)
+            place = here
+        if page.epoch not in (None, place.epoch):
+            self._begin_again(connection, place, page.epoch, reason="another epoch")
+        elif page.events:
+            feed.apply(connection, self._data, page.events, place=place, now=datetime.now(UTC))
+            log.info("feed_applied", cursor=page.last, events=len(page.events))
         else:
-            log.info("feed_applied", cursor=events[-1].id, events=len(events))
+            self._record_contact(connection)
+
+    def _begin_again(self, connection: Connection, place: Place, epoch: str | None, *, reason: str) -> None:
+        """Apply all events of `epoch`, after a pause, in case the next answer is of another one again."""
+        if feed.move(connection, place, Place(0, epoch)):
+            log.warning("feed_begun_again", cursor=place.cursor, epoch=epoch, reason=reason)
+        self._wait = 0
+        self.back_off()
 
     def _record_contact(self, connection: Connection) -> None:
         """Record that auth answered, though without an event; an auth that does not wait answers often."""
@@ -125,6 +133,10 @@ class Follower:
         """Show that the process goes on, whatever auth and the database do."""
         if self._heartbeat:
             self._heartbeat.touch()
+
+
+def place_of(connection: Connection) -> Place:
+    return Place(*connection.execute(SELECT_PLACE).one())
 
 
 def run(settings: FollowerSettings, db: Database, data: UserData) -> NoReturn:

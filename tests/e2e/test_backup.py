@@ -33,7 +33,7 @@ class Settlers(Threads):
 
 def test_what_was_acknowledged_before_a_backup_is_there_after_a_restore(stack: Stack, tmp_path: Path) -> None:
     reader = stack.register()
-    backup = tmp_path / "backup"
+    backup, epoch = tmp_path / "backup", ask(stack, "auth", "SELECT epoch FROM feed")
     with Writers(reader, count=3) as writers, Settlers(stack) as settlers:
         wait_until(lambda: writers.promised and settlers.people, "nobody writes")
         promised, registered = set(writers.promised), list(settlers.people)
@@ -52,6 +52,8 @@ def test_what_was_acknowledged_before_a_backup_is_there_after_a_restore(stack: S
         assert person.get("/me", "auth").json()["public_id"] == person.public_id
         assert len(person.get("/books").json()["list_of_books"]) == 1
     assert set(ask(stack, "books", "SELECT DISTINCT owner FROM books")) <= users(stack)
+    assert ask(stack, "auth", "SELECT epoch FROM feed") != epoch
+    wait_until(lambda: "feed_begun_again" in stack.logs("follower"), "the follower does not notice")
     body = {"name": reader.name, "password": PASSWORD}
     assert reader.post("/login", body, "auth", headers={}).status_code == 200
 

@@ -2,6 +2,7 @@
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from books_service.shelf.erasure import USER_DATA
 from books_service.shelf.put import put_book
 from common.errors import TokenRejected
 from common.feed import events as feed
-from common.feed.events import FeedEvent
+from common.feed.events import FeedEvent, Place
 from tests.feed.tellers import Shelves
 from tests.pair import Pair
 from tests.people import assert_problem, book, register
@@ -44,7 +45,7 @@ def session_end(number: int) -> FeedEvent:
 
 def apply(shelves: Shelves, *events: FeedEvent, cursor: int = 0, now: datetime = NOW) -> None:
     with shelves.connect() as connection:
-        feed.apply(connection, USER_DATA, events, cursor=cursor, now=now)
+        feed.apply(connection, USER_DATA, events, place=Place(cursor, None), now=now)
 
 
 def sweep(shelves: Shelves, *, now: datetime) -> int:
@@ -201,6 +202,19 @@ def test_a_second_deletion_of_a_user_is_as_new_as_the_first(shelves: Shelves) ->
     assert (user.position, user.swept_at) == (shelves.feed().position, None)
     assert shelves.count(owner) == 0
     assert sweep(shelves, now=later + timedelta(minutes=1)) == 1
+
+
+def test_a_session_that_ends_again_is_kept_until_the_later_end(shelves: Shelves) -> None:
+    """It is live again in an auth that was restored."""
+    first, again = session_end(1), replace(session_end(2), sid="session-1")
+    apply(shelves, first)
+
+    apply(shelves, again, cursor=1)
+    apply(shelves, replace(first, id=3), cursor=2)  # which takes nothing back
+
+    [session] = shelves.execute("SELECT sid, until, position FROM ended_sessions")
+    assert (session.sid, session.position) == ("session-1", 2)
+    assert str(session.until).startswith("2026-01-02 05:04:05")
 
 
 def test_ended_sessions_are_forgotten_once_their_tokens_are_dead(shelves: Shelves) -> None:

@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
-from common.feed.client import AuthUnavailable, ResetNeeded, parse_page
+from common.feed.client import AuthUnavailable, parse_page
 from tests import api
 from tests.auth.logins import assert_refused
 from tests.cases import every
 from tests.feed import followers
 from tests.feed.ends import ask, disable, leave, log_out, refused_everywhere
-from tests.feed.followers import client_of, follow_once
+from tests.feed.followers import follow_once
 from tests.feed.tellers import Shelves, Teller
 from tests.pair import Pair
 from tests.people import Person, register
@@ -83,26 +83,6 @@ def test_events_of_a_time_when_auth_was_away_arrive_when_it_is_back(
 
     ended = shelves.execute("SELECT sid FROM ended_sessions ORDER BY position")
     assert [row.sid for row in ended] == ["before", "between"]
-
-
-@own_on_sqlite
-def test_a_follower_too_far_behind_says_what_to_do_and_goes_on_after_it(
-    pair: Pair, teller: Teller, shelves: Shelves
-) -> None:
-    teller.end(*(f"session-{number}" for number in range(5)))
-    teller.delete("a-user")
-    teller.execute("DELETE FROM events WHERE id < 6")
-    teller.execute("UPDATE feed SET purged = 5")
-    shelves.execute("UPDATE feed SET cursor = 2")
-    with pytest.raises(ResetNeeded, match="flask --app books_service feed reset"):
-        client_of(pair).fetch(after=2, wait=0)
-
-    assert pair.run("books", "feed", "reset") == "done"
-    follow_once(pair)
-
-    assert shelves.feed().cursor == 6
-    assert shelves.execute("SELECT public_id FROM deleted_users") == [("a-user",)]
-    assert "1 user.deleted" in pair.run("books", "feed", "show")
 
 
 @every("ids, last", [([3, 4], 4), ([5, 5], 5), ([6, 5], 5), ([5, 6], 7), ([5, 6], 5), ([], 5)])

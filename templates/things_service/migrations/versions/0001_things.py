@@ -34,6 +34,7 @@ def _create_feed_tables() -> None:
         "feed",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("cursor", sa.BigInteger, nullable=False),
+        sa.Column("epoch", sa.Text),
         sa.Column("position", sa.BigInteger, nullable=False),
         sa.Column("heard_at", UtcDateTime),
         sa.Column("event_at", UtcDateTime),
