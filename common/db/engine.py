@@ -24,7 +24,9 @@ from werkzeug.exceptions import InternalServerError
 
 from common.db.connections import SchemaNotCurrent, WrongDatabase, engine_options, watch_engine
 from common.db.pool import ConnectionPool, pool_size
+from common.db.sizes import DatabaseSizes
 from common.errors import Unavailable
+from common.ops.metrics import at_scrape
 from common.settings import Misconfigured, Settings
 
 # To the letter: what is derived from them, such as IntegrityError, is a mistake of ours.
@@ -57,6 +59,7 @@ class Database(SQLAlchemy):
         with app.app_context():
             pool = ConnectionPool(self.engine, app.name, settings.database_pool_size)
             app.extensions["connection_pool"] = pool
+            at_scrape[app.name] = DatabaseSizes(pool, self.engine.url, app.name)
             watch_engine(self.engine, pool, metadata=self.metadata, schema_head=str(head))
             if not settings.is_command:
                 self.refuse_wrong_database()

@@ -13,6 +13,8 @@ import structlog
 from prometheus_client import CollectorRegistry, MetricsHandler
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from common.ops.metrics import at_scrape
+
 log = structlog.get_logger()
 
 
@@ -55,6 +57,8 @@ class MetricsPage(MetricsHandler):
         forget_the_dead()
         self.registry = CollectorRegistry()
         MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call] # untyped there
+        for collector in at_scrape.values():
+            self.registry.register(collector)
         super().do_GET()
 
     def log_request(self, code: int | str = "-", _size: int | str = "-") -> None:

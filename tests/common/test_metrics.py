@@ -12,6 +12,7 @@ from tests.cases import every
 from tests.common.wire import send
 from tests.pair import SERVICES
 from tests.people import Person, assert_problem, book
+from tests.resilience.test_migrations import METADATA
 from tests.served import ServedPair
 from tests.waiting import wait_until
 
@@ -172,6 +173,14 @@ def test_connections_to_the_database_are_shown(person: Person, service: str, pat
     name = f'database_pool_connections{{database="{service}_service"}}'
     wait_until(lambda: samples(person.served, service)[name] == 0, f"{name} is not 0")
     assert samples(person.served, service)[name.replace("connections", "size")] == 20  # of two workers
+
+
+def test_the_size_of_each_table_is_shown_once(pair: ServedPair, person: Person) -> None:
+    person.add_book()
+
+    for service, metadata in METADATA.items():
+        names = re.findall(r"^database_table_bytes.*table=\"(.*)\"", page(pair, service), re.M)
+        assert sorted(names) == sorted([*metadata.tables, "alembic_version"])
 
 
 def test_metrics_tell_nothing_private(person: Person) -> None:
