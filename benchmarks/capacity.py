@@ -45,18 +45,18 @@ GIVEN = [each for each in list(globals().values()) if isinstance(each, Given)]
 CORES, WORKERS, CONNECTIONS = 2, 2, 10  # of a replica, of a replica, of a worker
 REPLICA = CORES * BUSY.value  # cores that one gives at the peak
 
-# Bytes a row with its indexes, on PostgreSQL 15 with 100,000 rows of usual length.
+# Bytes a row with its indexes: docs/operations.md says of which rows.
 BYTES = {
-    "users": 342,
-    "sessions": 480,
-    "audit": 253,
-    "events": 138,
-    "known_networks": 231,
-    "books": 1154,
-    "shelves": 230,
-    "idempotency_keys": 564,
-    "deleted_users": 194,
-    "ended_sessions": 185,
+    "users": 406,
+    "sessions": 453,
+    "audit": 327,
+    "events": 176,
+    "known_networks": 230,
+    "books": 1242,
+    "shelves": 232,
+    "idempotency_keys": 615,
+    "deleted_users": 192,
+    "ended_sessions": 184,
 }
 
 

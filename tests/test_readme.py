@@ -17,6 +17,7 @@ from tests.served import ServedPair
 from tests.shells import SHELLS, paste
 
 COMMAND = re.compile(r'^@(?:users|sessions|keys)\.command\("([a-z-]+)"\)', re.M)
+TABLE = re.compile(r"^\| \w+ \| `(\w+)` \|.* ([\d,]+) \|$", re.M)  # with the bytes of a row
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -81,6 +82,10 @@ def test_the_table_of_commands_is_complete() -> None:
 
 
 def test_the_calculation_is_what_its_script_prints() -> None:
+    grows = section("docs/operations.md", "## What grows")
+    measured = {table: int(size.replace(",", "")) for table, size in TABLE.findall(grows)}
+
+    assert measured.items() >= capacity.BYTES.items()
     assert f"\n{capacity.report(10_000_000)}\n" in (ROOT / "docs/scaling.md").read_text()
 
 
