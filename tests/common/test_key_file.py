@@ -133,6 +133,22 @@ def test_something_else_leaves_the_old_keys_until_the_file_is_back(
     assert keys.complaint is None
 
 
+def test_a_folder_that_is_swapped_behind_a_link_is_noticed(keys: Keys, path: Path) -> None:
+    """Kubernetes changes a Secret's volume in this way."""
+    path.unlink()
+    path.symlink_to("..data/keys")
+    data = path.with_name("..data")
+    for kid in ("first", "second"):
+        folder = path.with_name(kid)
+        folder.mkdir()
+        write(folder / "keys", jwk(kid=kid))
+        data.unlink(missing_ok=True)
+        data.symlink_to(folder)
+
+        assert keys.reload()
+        assert keys.current().signing.id == kid
+
+
 def test_no_file_number_is_lost(keys: Keys, path: Path) -> None:
     path.unlink()
     path.mkdir()
