@@ -1,9 +1,10 @@
-"""PgBouncer in front of the PostgreSQL server of the tests."""
+"""PgBouncer in front of a PostgreSQL server of the tests, with the settings that the containers have."""
 
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from configparser import ConfigParser
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,41 +14,60 @@ from tests.debian import NotInstalled, install
 from tests.ports import free_port, is_open
 from tests.postgres_programs import NoPostgres, hand_over, ordinary_user
 from tests.postgres_server import USER, PostgresServer
+from tests.programs import ROOT
 from tests.waiting import wait_until
 
-CONFIGURATION = """
-[databases]
-* = host=127.0.0.1 port={server} user={user}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = any
-pool_mode = {mode}
-default_pool_size = {connections}
-"""
 # As few as will do: a session is a client's to its end, or one for whoever asks next.
 CONNECTIONS = {"session": 40, "transaction": 4}
 
 
+class PgBouncer:
+    """A PgBouncer with its files in `folder`, on one port however often it is started."""
+
+    def __init__(self, postgres: PostgresServer, mode: str, folder: Path) -> None:
+        self._program, self._port, self._file = find_pgbouncer(), free_port(), folder / "pgbouncer.ini"
+        with self._file.open("w") as file:
+            settings(postgres, mode, self._port).write(file)
+        hand_over(folder)
+
+    def start(self) -> None:
+        """Start it, and return when it takes connections."""
+        command = [self._program, str(self._file)]
+        with self._file.with_suffix(".log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, **ordinary_user())
+        wait_until(lambda: is_open(self._port), "PgBouncer does not start")
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def url(self, database: str) -> str:
+        return f"postgresql://{USER}@127.0.0.1:{self._port}/{database}"
+
+
+def settings(postgres: PostgresServer, mode: str, port: int) -> ConfigParser:
+    """Return the settings that the containers have, for a server and clients without passwords."""
+    chosen = ConfigParser()
+    chosen.read(ROOT / "deploy/pgbouncer/pgbouncer.ini")
+    chosen["databases"]["*"] = f"host=127.0.0.1 port={urlsplit(postgres.url()).port} user={USER}"
+    listening = {"listen_addr": "127.0.0.1", "listen_port": str(port), "unix_socket_dir": ""}
+    size = str(CONNECTIONS[mode])
+    chosen["pgbouncer"].update(
+        listening, auth_type="any", auth_file="", pool_mode=mode, default_pool_size=size
+    )
+    return chosen
+
+
 @contextmanager
-def pgbouncer(postgres: PostgresServer, mode: str) -> Iterator[str]:
-    """Yield the URL of a PgBouncer in this mode, to which the name of a database is added."""
-    program, port = find_pgbouncer(), free_port()
-    settings = {"server": urlsplit(postgres.url()).port, "user": USER, "port": port, "mode": mode}
+def pgbouncer(postgres: PostgresServer, mode: str = "transaction") -> Iterator[PgBouncer]:
+    """Run a PgBouncer in this mode for a `with` block."""
     with TemporaryDirectory(prefix="bookstore-pgbouncer-") as folder:
-        file = Path(folder) / "pgbouncer.ini"
-        file.write_text(CONFIGURATION.format(**settings, connections=CONNECTIONS[mode]))
-        hand_over(Path(folder))
-        with (
-            file.with_suffix(".log").open("wb") as log,
-            subprocess.Popen([program, file], stdout=log, stderr=log, **ordinary_user()) as process,
-        ):
-            try:
-                wait_until(lambda: is_open(port), "PgBouncer does not start")
-                yield f"postgresql://{USER}@127.0.0.1:{port}"
-            finally:
-                process.kill()
+        pooler = PgBouncer(postgres, mode, Path(folder))
+        pooler.start()
+        try:
+            yield pooler
+        finally:
+            pooler.kill()
 
 
 def find_pgbouncer() -> str:

@@ -1,7 +1,10 @@
-"""Clients that repeat each request, with the key it has, until it is answered."""
+"""Clients that repeat each request, a new book with the key it has, until it is answered."""
 
+import time
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import requests
@@ -9,15 +12,19 @@ import requests
 from tests import api
 from tests.people import Person, book
 from tests.threads import Threads
+from tests.waiting import wait_until
 
 WRITERS = 8
 EACH = 120  # requests of a writer: a thousand keys are kept of one user
-PAUSE = 0.05  # seconds between two of them
+PAUSE = 0.05  # seconds between two of them, and before one is repeated
 BROKEN = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)  # before, and within an answer
 
 
 class Repeaters(Threads):
-    """Send each request with a key of its own, again and again until it is answered, for a `with` block."""
+    """Add books, each with a key of its own, and look for each on the shelf, for a `with` block.
+
+    Every request is sent again and again until it is answered.
+    """
 
     def __init__(self, person: Person) -> None:
         super().__init__(self._write, WRITERS)
@@ -25,20 +32,36 @@ class Repeaters(Threads):
         self.answers: list[tuple[str, dict[str, Any], requests.Response]] = []
 
     def send(self, key: str, sent: dict[str, Any]) -> requests.Response:
-        """Send a request once, over a connection of its own."""
+        """Add a book, over a connection of its own."""
         headers = self.person.with_token(Idempotency_Key=key, Connection="close")
-        return api.post(self.person.pair.url("books") + "/books", json=sent, headers=headers)
+        return api.post(self.person.pair.url("books") + "/book", json=sent, headers=headers)
+
+    def wait_for_more(self) -> None:
+        """Wait until some more requests are answered."""
+        enough = len(self.answers) + 10
+        wait_until(lambda: len(self.answers) >= enough, "nothing more is answered")
+
+    def _find(self, sent: dict[str, Any]) -> requests.Response:
+        """List the books of a name, over a connection of its own."""
+        headers, query = self.person.with_token(Connection="close"), {"name": sent["name"]}
+        return api.get(self.person.pair.url("books") + "/books", params=query, headers=headers)
 
     def _write(self) -> None:
         for _ in range(EACH):
             if self._stopping.wait(PAUSE):
                 return
             key, sent = str(uuid.uuid4()), book()
-            self.answers.append((key, sent, self._answer(key, sent)))
+            answer = answered(partial(self.send, key, sent))
+            self.answers.append((key, sent, answer))
+            found = answered(partial(self._find, sent))
+            assert found.json()["list_of_books"] == [answer.json()["book"]]
 
-    def _answer(self, key: str, sent: dict[str, Any]) -> requests.Response:
-        while True:
-            with suppress(*BROKEN):
-                answer = self.send(key, sent)
-                if answer.status_code not in (409, 503):  # which tell to come again
-                    return answer
+
+def answered(send: Callable[[], requests.Response]) -> requests.Response:
+    """Return the first answer that is none to repeat."""
+    while True:
+        with suppress(*BROKEN):
+            answer = send()
+            if answer.status_code not in (409, 503):  # which tell to come again
+                return answer
+        time.sleep(PAUSE)

@@ -10,6 +10,8 @@ import pytest
 
 from tests.books.reading import ids
 from tests.pair import SERVERS
+from tests.pgbouncer import PgBouncer, pgbouncer
+from tests.postgres import or_skip
 from tests.postgres_server import PostgresServer
 from tests.resilience.alone import make_pair, somebody, wait_for_workers, workers
 from tests.resilience.repeaters import Repeaters
@@ -48,6 +50,30 @@ def test_a_key_makes_one_book_whatever_is_killed(pair: ServedPair) -> None:
     with Repeaters(somebody(pair)) as repeaters:
         kill_workers(pair)
 
+    assert_one_book_a_key(repeaters)
+
+
+@pytest.mark.parametrize("victim", ["PgBouncer", "PostgreSQL"])
+def test_a_key_makes_one_book_whatever_is_killed_behind_the_service(
+    own_postgres: PostgresServer, tmp_path: Path, victim: str
+) -> None:
+    own_postgres.create_database("books")
+    with or_skip(), pgbouncer(own_postgres) as pooler:
+        victims: dict[str, PgBouncer | PostgresServer] = {"PgBouncer": pooler, "PostgreSQL": own_postgres}
+        with make_pair(tmp_path, "books", databases={"books": pooler.url("books")}) as pair:
+            pair.start("books")
+            with Repeaters(somebody(pair)) as repeaters:
+                for _ in range(KILLS):
+                    repeaters.wait_for_more()
+                    victims[victim].kill()
+                    victims[victim].start()
+                repeaters.wait_for_more()
+
+            assert_one_book_a_key(repeaters)
+
+
+def assert_one_book_a_key(repeaters: Repeaters) -> None:
+    """Fail unless the shelf has one book for each answer, which a repeated request gets again."""
     answers = repeaters.answers
     assert {answer.status_code for _, _, answer in answers} == {201}
     assert ids(repeaters.person, limit=200) == sorted(answer.json()["book"]["id"] for _, _, answer in answers)

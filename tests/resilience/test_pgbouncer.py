@@ -27,8 +27,8 @@ def pooled(request: pytest.FixtureRequest, postgres: PostgresServer, tmp_path: P
     names = {service: f"{service}_{secrets.token_hex(4)}" for service in SERVICES}
     for name in names.values():
         postgres.create_database(name)
-    with or_skip(), pgbouncer(postgres, request.param) as url:
-        databases = {service: f"{url}/{name}" for service, name in names.items()}
+    with or_skip(), pgbouncer(postgres, request.param) as pooler:
+        databases = {service: pooler.url(name) for service, name in names.items()}
         with ServedPair(tmp_path, databases=databases) as pair:
             pair.run("auth", "keys", "init")
             for service in SERVICES:
