@@ -47,6 +47,7 @@ class Follower:
         self._data = data
         self._heartbeat = settings.follower_heartbeat
         self._backoff = FIRST_BACKOFF
+        self._is_away = False  # auth, and the log says so
         self._wait = 0  # the first poll only finds out whether auth is up
         self._contact_at = self._purged_at = float("-inf")  # on the monotonic clock
 
@@ -69,6 +70,7 @@ class Follower:
         place, started = place_of(connection), time.monotonic()
         try:
             page = self._auth.fetch(after=place.cursor, wait=self._wait)
+            self._log_back(place.cursor)
             self._backoff, self._wait = FIRST_BACKOFF, WAIT
             self._apply(connection, page, place)
             if not page.events:
@@ -86,6 +88,12 @@ class Follower:
         is_long, was_there = self._backoff >= LONG_BACKOFF, self._contact_at > float("-inf")
         level = (logging.DEBUG, logging.WARNING, logging.ERROR)[is_long + was_there]
         log.log(level, "feed_away", cursor=cursor, reason=str(error))
+        self._is_away = level > logging.DEBUG
+
+    def _log_back(self, cursor: int) -> None:
+        if self._is_away:
+            log.info("feed_back", cursor=cursor)
+        self._is_away = False
 
     def _apply(self, connection: Connection, page: FeedPage, place: Place) -> None:
         """Apply the events, unless they are of a feed that was restored: then begin again."""

@@ -44,6 +44,20 @@ def test_of_two_followers_one_is_at_work(
     assert shelves.feed().cursor == 2
 
 
+def test_the_log_says_that_auth_went_and_that_it_is_back(
+    pair: ServedPair, shelves: Shelves, followers: Followers
+) -> None:
+    followers.start()
+    wait_until(lambda: shelves.feed().heard_at, "auth was there")
+
+    pair.stop("auth")
+    wait_until(lambda: "feed_away" in followers.events(), "it notices")
+    pair.start("auth")
+
+    wait_until(lambda: "feed_back" in followers.events(), "it says so")
+    assert followers.events().count("feed_back") == 1
+
+
 @pytest.mark.slow
 def test_kills_lose_no_event_and_apply_none_twice(
     teller: Teller, shelves: Shelves, followers: Followers
