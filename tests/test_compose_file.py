@@ -18,9 +18,11 @@ from tools.page import HEADERS
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 # What a container has fixed places for, and what is built from others.
-FIXED = {"DATA_DIR", "HOST", "PORT", "METRICS_PORT"} | {"AUTH_URL", "FOLLOWER_HEARTBEAT"}  # of the follower
+FIXED = {"DATA_DIR", "HOST", "PORT", "METRICS_PORT"}
+FIXED |= {"AUTH_URL", "FOLLOWER_HEARTBEAT", "FOLLOWER_METRICS_PORT"}  # of the follower
 OWN = {"URL_PREFIX", "PUBLIC_URL"}  # with the service's own prefix
-ONCE = {"keys", "operator", "db-roles", *(name for name in COMPOSE["services"] if name.endswith("-migrate"))}
+ONCE = {"keys", "operator", "db-roles"}
+ONCE |= {name for name in COMPOSE["services"] if name.endswith(("-migrate", "-role"))}
 
 
 @pytest.mark.parametrize(("service", "kind"), [("auth", AuthSettings), ("books", BooksSettings)])

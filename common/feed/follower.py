@@ -22,6 +22,7 @@ from common.feed import events as feed
 from common.feed import leader_lock
 from common.feed.client import WAIT, AuthUnavailable, FeedClient, FeedPage, NotInFeed
 from common.feed.events import CursorMoved, Place, UserData
+from common.feed.follower_metrics import FollowerMetrics
 from common.feed.models import FeedState
 from common.feed.settings import FollowerSettings
 from common.tokens.keys import load_keys
@@ -50,11 +51,13 @@ class Follower:
         self._is_away = False  # auth, and the log says so
         self._wait = 0  # the first poll only finds out whether auth is up
         self._contact_at = self._purged_at = float("-inf")  # on the monotonic clock
+        self.metrics = FollowerMetrics()
 
     def follow(self, connection: Connection) -> None:
         """Go on until the database fails."""
         with leader_lock.take(self._db, self._stand_by) as check_lock:
             log.info("feed_followed", cursor=place_of(connection).cursor)
+            self.metrics.leads.set(1)
             while True:
                 self.touch_heartbeat()
                 check_lock()
@@ -71,6 +74,8 @@ class Follower:
         try:
             page = self._auth.fetch(after=place.cursor, wait=self._wait)
             self._log_back(place.cursor)
+            self.metrics.polls.labels("answered").inc()
+            self.metrics.answered_at.set_to_current_time()
             self._backoff, self._wait = FIRST_BACKOFF, WAIT
             self._apply(connection, page, place)
             if not page.events:
@@ -81,6 +86,7 @@ class Follower:
             log.warning("feed_cursor_moved", cursor=place.cursor)
         except AuthUnavailable as error:
             self._log_away(place.cursor, error)
+            self.metrics.polls.labels("auth_unavailable").inc()
             self.back_off()
 
     def _log_away(self, cursor: int, error: AuthUnavailable) -> None:
@@ -106,6 +112,7 @@ class Follower:
         elif page.events:
             feed.apply(connection, self._data, page.events, place=place, now=datetime.now(UTC))
             log.info("feed_applied", cursor=page.last, events=len(page.events))
+            self.metrics.events.inc(len(page.events))
         else:
             self._record_contact(connection)
 
@@ -113,6 +120,7 @@ class Follower:
         """Apply all events of `epoch`, after a pause, in case the next answer is of another one again."""
         if feed.move(connection, place, Place(0, epoch)):
             log.warning("feed_begun_again", cursor=place.cursor, epoch=epoch, reason=reason)
+            self.metrics.polls.labels("begun_again").inc()
         self._wait = 0
         self.back_off()
 
@@ -155,6 +163,7 @@ def run(settings: FollowerSettings, db: Database, data: UserData) -> NoReturn:
     keys.watch()
     client = FeedClient(settings.auth_url, keys, service=settings.service)
     follower = Follower(settings, client, db, data)
+    follower.metrics.serve(settings)
     while True:
         try:
             with db.read() as connection:
@@ -162,5 +171,7 @@ def run(settings: FollowerSettings, db: Database, data: UserData) -> NoReturn:
         except (SQLAlchemyError, SchemaNotCurrent) as error:
             reason = str(getattr(error, "orig", error))
             log.error("feed_database_away", error=type(error).__name__, reason=reason)
+            follower.metrics.polls.labels("database_unavailable").inc()
+            follower.metrics.leads.set(0)
             follower.touch_heartbeat()
             follower.back_off()

@@ -16,6 +16,7 @@ class FollowerSettings(Settings):
     auth_url: str  # without a slash at its end
     feed_max_age: int  # seconds; 0 for no limit
     follower_heartbeat: Path | None
+    follower_metrics_port: int  # 0: none
 
 
 def follower_settings(environment: Environment, service: str) -> dict[str, object]:
@@ -25,6 +26,7 @@ def follower_settings(environment: Environment, service: str) -> dict[str, objec
     return common | {
         "auth_url": auth_url(environment, str(common["host"])),
         "feed_max_age": environment.integer("FEED_MAX_AGE", 0, low=0, high=DAY),
+        "follower_metrics_port": environment.integer("FOLLOWER_METRICS_PORT", 0, low=0, high=65535),
         "follower_heartbeat": environment.path("FOLLOWER_HEARTBEAT", heartbeat) if heartbeat else None,
     }
 

@@ -3,7 +3,9 @@
 import errno
 import functools
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import Any
 
 from common.settings import Misconfigured, Settings
 
@@ -13,32 +15,47 @@ BACKLOG = 128  # connections of a listener of ours that wait to be accepted
 @functools.cache  # gunicorn reads its settings again at every HUP, and listens by then
 def check_address(settings: Settings) -> str:
     """Return the IP address to listen on, or raise `Misconfigured`; a server would try for seconds."""
-    with _bind(settings.host, settings.port, settings.service, "") as listener:
-        return str(listener.getsockname()[0])
+    return own_address(settings.host, settings.port, "HOST", f"{settings.service.upper()}_PORT")
 
 
 @functools.cache  # for the same reason
 def metrics_listener(settings: Settings) -> socket.socket:
     """Return the socket of the page of metrics, or raise `Misconfigured`."""
-    listener = _bind(settings.metrics_host, settings.metrics_port, settings.service, "METRICS_")
+    port_setting = f"{settings.service.upper()}_METRICS_PORT"
+    listener = _bind(settings.metrics_host, settings.metrics_port, "METRICS_HOST", port_setting)
     listener.listen(BACKLOG)
     return listener
 
 
-def _bind(host: str, port: int, service: str, kind: str) -> socket.socket:
-    port_setting = f"{service.upper()}_{kind}PORT"
+def own_address(host: str, port: int, host_setting: str, port_setting: str) -> str:
+    """Return the address of `host` that is this machine's, or raise `Misconfigured` if `port` is in use."""
+    with _bind(host, port, host_setting, port_setting) as listener:
+        return str(listener.getsockname()[0])
+
+
+def _bind(host: str, port: int, host_setting: str, port_setting: str) -> socket.socket:
     try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with ExitStack() as stack:
-            listener = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            stack.pop_all()
+        return _bind_own(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     except (OSError, UnicodeError) as error:
         if getattr(error, "errno", None) == errno.EADDRINUSE:
             raise Misconfigured(f"{port_setting}: port {port} of {host} is already in use") from error
         reason = getattr(error, "strerror", "not a host name")
         raise Misconfigured(
-            f"{kind}HOST and {port_setting}: cannot listen on port {port} of {host}: {reason}"
+            f"{host_setting} and {port_setting}: cannot listen on port {port} of {host}: {reason}"
         ) from error
+
+
+def _bind_own(found: Sequence[tuple[int, int, int, str, Any]]) -> socket.socket:
+    """Bind the first address that is this machine's: a name of replicas has those of the others, too."""
+    (family, *_, address), *others = found
+    try:
+        with ExitStack() as stack:
+            listener = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            stack.pop_all()
+    except OSError as error:
+        if error.errno != errno.EADDRNOTAVAIL or not others:
+            raise
+        return _bind_own(others)
     return listener

@@ -8,10 +8,12 @@ import uuid
 
 import pytest
 
+from tests import api
 from tests.feed.ends import leave, refused_everywhere
 from tests.feed.followers import Followers
 from tests.feed.tellers import Shelves, Teller
 from tests.people import register
+from tests.ports import free_port
 from tests.served import ServedPair
 from tests.waiting import wait_until
 
@@ -28,13 +30,19 @@ def pair(own_served_pair: ServedPair) -> ServedPair:
 def test_of_two_followers_one_is_at_work(
     pair: ServedPair, teller: Teller, shelves: Shelves, followers: Followers
 ) -> None:
-    first = followers.start("first")
+    ports = free_port(), free_port()
+    first = followers.start("first", FOLLOWER_METRICS_PORT=str(ports[0]))
     wait_until(lambda: "feed_followed" in followers.events("first"), "the first is at work")
-    second = followers.start("second", FOLLOWER_HEARTBEAT=str(pair.folder / "heartbeat"))
-    wait_until((pair.folder / "heartbeat").exists, "the second runs")
+    heartbeat = pair.folder / "heartbeat"
+    second = followers.start("second", FOLLOWER_HEARTBEAT=str(heartbeat), FOLLOWER_METRICS_PORT=str(ports[1]))
+    wait_until(heartbeat.exists, "the second runs")
     teller.end("a-session")
     wait_until(lambda: shelves.feed().cursor == 1, "it is applied")
     assert second.poll() is None
+    assert [metrics(port) & {"feed_leader 1.0", "feed_events_total 1.0"} for port in ports] == [
+        {"feed_leader 1.0", "feed_events_total 1.0"},
+        set(),
+    ]
     assert followers.events("second") == ""
 
     followers.kill(first)
@@ -42,6 +50,10 @@ def test_of_two_followers_one_is_at_work(
 
     wait_until(lambda: "feed_applied" in followers.events("second"), "the second applies it")
     assert shelves.feed().cursor == 2
+
+
+def metrics(port: int) -> set[str]:
+    return set(api.get(f"http://127.0.0.1:{port}/metrics").text.splitlines())
 
 
 def test_the_log_says_that_auth_went_and_that_it_is_back(
