@@ -39,7 +39,7 @@ RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
 # hadolint ignore=SC2046
 RUN --mount=type=bind,source=services.toml,target=/services.toml \
     useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin bookstore \
-    && install -d -o 10001 -g 10001 -m 0755 /run/bookstore /run/bookstore/keys /run/bookstore/postgres \
+    && install -d -o 10001 -g 10001 -m 0755 /run/bookstore /run/bookstore/keys /run/bookstore/postgres /run/bookstore/metrics \
         $(sed -n 's|^\[\(.*\)\]$|/run/bookstore/\1|p' /services.toml)
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=code /srv/bookstore /srv/bookstore

@@ -89,7 +89,7 @@ lint: $(DEVELOPMENT) ## ruff (rules and format), yamllint and hadolint
 	@$(BIN)/python -m ruff check $(CODE)
 	@$(BIN)/python -m ruff format --check $(CODE)
 	@$(BIN)/python -m yamllint --strict .
-	@$(BIN)/hadolint Dockerfile deploy/pgbouncer/Dockerfile
+	@$(BIN)/hadolint Dockerfile deploy/monitoring/Dockerfile deploy/pgbouncer/Dockerfile
 
 format: $(DEVELOPMENT) ## format the code and mend what ruff can mend
 	@$(BIN)/python -m ruff check --fix $(CODE)

@@ -14,6 +14,7 @@ from tools import new_service
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 NGINX = (ROOT / "deploy/nginx/nginx.conf").read_text()
+PROMETHEUS = (ROOT / "deploy/monitoring/prometheus.yml").read_text()
 PROCFILE = (ROOT / "Procfile").read_text()
 
 
@@ -66,6 +67,19 @@ def test_compose_has_all_that_a_service_needs(service: str) -> None:
     assert f"${{BIND_ADDRESS:-127.0.0.1}}:{published}" in services["nginx"]["ports"]
     assert {host, f"{host}-database"} <= COMPOSE["networks"].keys()
     assert f"{host}-password" in COMPOSE["volumes"]
+
+
+@every("service", SERVICES)
+def test_prometheus_asks_each_replica_of_a_service_and_the_front_door(service: str) -> None:
+    host, ports = host_of(service), SERVICES[service]
+    metrics = f"{host}-metrics"
+
+    assert COMPOSE["services"][host]["environment"]["METRICS_HOST"] == metrics
+    assert COMPOSE["services"][host]["networks"][metrics] == {"aliases": [metrics]}
+    assert COMPOSE["networks"][metrics] == {"internal": True}
+    assert metrics in COMPOSE["services"]["prometheus"]["networks"]
+    assert f"{{names: [{metrics}], type: A, port: {ports['metrics_port']}, " in PROMETHEUS
+    assert f'"https://nginx:{ports["port"]}/readyz"], labels: {{service: {host}}}' in PROMETHEUS
 
 
 @pytest.mark.parametrize("script", ["backup", "restore", "rolling-restart"])

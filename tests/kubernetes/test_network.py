@@ -16,6 +16,7 @@ OF_BOTH = {
     ("follower", "auth", 5001),
     ("monitoring", "auth", 9101),
     ("monitoring", "books", 9102),
+    ("monitoring", "follower", 9103),
 }
 TO_DATABASE = {
     "single": {
