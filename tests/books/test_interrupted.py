@@ -84,6 +84,7 @@ def test_a_worker_that_is_killed_while_it_inserts_leaves_nothing(person: Person)
     assert_nothing_is_left(person)
 
 
+@pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # the server waits, for either
 def test_a_stop_lets_an_import_come_to_its_end(person: Person) -> None:
     with inserting(person) as answer:
         person.served.stop("books")
@@ -93,7 +94,9 @@ def test_a_stop_lets_an_import_come_to_its_end(person: Person) -> None:
     assert len(shelf_of(person)) == BOOKS
 
 
-@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize(
+    ("own_pair", "chunked"), [("sqlite", False), ("postgresql", True)], indirect=["own_pair"]
+)
 def test_a_client_that_goes_away_while_it_sends_leaves_nothing(person: Person, chunked: bool) -> None:
     body = as_csv(books(BOOKS))
     framing = {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": str(len(body))}

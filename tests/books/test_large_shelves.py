@@ -11,7 +11,7 @@ from tests.books.files import NDJSON, as_csv, export, import_file
 from tests.people import Person, register
 from tests.served import ServedPair
 
-BOOKS = int(os.environ.get("BOOKSTORE_TEST_BOOKS", "20000"))  # 100,000 are what a shelf holds
+BOOKS = int(os.environ.get("BOOKSTORE_TEST_BOOKS", "10000"))  # 100,000 are what a shelf holds
 MIB = 1024 * 1024
 LIMIT = 100 * MIB  # above the idle worker
 

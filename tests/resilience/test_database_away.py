@@ -21,7 +21,6 @@ Change = Callable[[PostgresServer], None]
 
 OUTAGES: dict[str, tuple[Change, Change]] = {
     "stopped": (PostgresServer.stop, PostgresServer.start),
-    "killed": (PostgresServer.kill, PostgresServer.start),
     "frozen": (PostgresServer.freeze, PostgresServer.thaw),
 }
 TIME_TO_SAY_UNREADY = 2  # seconds, as docs/errors.md promises

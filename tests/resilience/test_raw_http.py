@@ -12,6 +12,7 @@ from itertools import islice
 
 import pytest
 
+from tests.common.wire import send
 from tests.pair import SERVERS
 from tests.people import EVERY_PROBLEM, PASSWORD, book
 from tests.resilience.alone import make_pair, somebody
@@ -59,6 +60,16 @@ def test_whatever_is_sent_is_answered_and_the_service_goes_on(
 
     assert not wrong, "\n".join(wrong)
     assert complaints(pair.log(service).read_bytes()[logged:]) == []
+
+
+@pytest.mark.parametrize("service", ROUTES)
+def test_the_server_itself_names_its_methods(pair: ServedPair, service: str) -> None:
+    """`OPTIONS *` asks the server, which hands it on."""
+    answer = send(pair, service, "OPTIONS *")
+
+    assert answer.status_code == 204
+    assert answer.headers["Allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def complaints(log: bytes) -> list[str]:

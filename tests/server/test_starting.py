@@ -40,8 +40,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@every_server
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(("service", "server"), [*zip(SERVICES, SERVERS, strict=True)])
 @pytest.mark.parametrize(("mode", "reason"), [(None, "missing"), (0o644, "0600")])
 def test_without_a_closed_key_file_no_service_starts(
     service: str, server: str, mode: int | None, reason: str, folder: Path
@@ -103,8 +102,7 @@ def test_a_host_that_is_not_ours_is_named_and_nothing_is_left_behind(
     assert not list((folder / "shared").iterdir())
 
 
-@every_server
-@pytest.mark.parametrize("host", ["localhost", "::1"])
+@pytest.mark.parametrize(("host", "server"), [*zip(["localhost", "::1"], SERVERS, strict=True)])
 def test_it_listens_where_a_name_leads_and_on_ipv6(tmp_path: Path, server: str, host: str) -> None:
     if ":" in host and not Path("/proc/net/if_inet6").exists():
         pytest.skip("this machine has no IPv6")
