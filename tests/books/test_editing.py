@@ -16,6 +16,7 @@ from tests.pair import Pair
 from tests.people import Person, assert_problem, book, complaints
 
 MERGE_PATCH = "application/merge-patch+json"
+SHOWN = ("id", "created_at", "updated_at")  # what GET shows and PUT takes, but ignores
 put_and_patch = every("method", ["PUT", "PATCH"])
 
 
@@ -147,6 +148,50 @@ def test_a_title_can_be_spelled_anew_and_an_old_one_is_free(person: Person) -> N
 
     assert_problem(person.post("/books", new), 409, "book already exists")
     assert person.post("/books", old).status_code == 201
+
+
+def test_what_get_shows_can_be_put_back(person: Person) -> None:
+    made = person.add_book()
+    path = path_of(made)
+
+    same = person.put(path, made)
+    changed = person.put(path, made | {"Publisher": "House"})
+
+    assert (same.status_code, same.json(), same.headers["ETag"]) == (200, made, '"1"')
+    assert (changed.status_code, changed.headers["ETag"]) == (200, '"2"')
+    assert changed.json() == made | {"Publisher": "House", "updated_at": changed.json()["updated_at"]}
+    assert person.get(path).json() == changed.json()
+
+
+@on_sqlite
+@every("value", [0, -1, 2**70, 1.5, "x", "a\nb", "", None, True, [[]], {"id": 1}, "2026-01-01T00:00:00Z"])
+def test_what_the_service_sets_is_ignored_whatever_it_holds(person: Person, value: object) -> None:
+    made = person.add_book()
+
+    answer = person.put(path_of(made), made | dict.fromkeys(SHOWN, value))
+
+    assert (answer.status_code, answer.json()) == (200, made)
+
+
+@on_sqlite
+@every("member", ["owner", "version", "title", "ID", "price"])
+def test_nothing_else_is(person: Person, member: str) -> None:
+    made = person.add_book()
+
+    assert complaints(person.put(path_of(made), made | {member: 1})) == [f"/{member}"]
+
+
+@on_sqlite
+@pytest.mark.parametrize("member", SHOWN)
+def test_no_other_method_takes_it(pair: Pair, person: Person, member: str) -> None:
+    made = person.add_book()
+
+    assert complaints(person.post("/books", book() | {member: made[member]})) == [f"/{member}"]
+    assert complaints(person.patch(path_of(made), {member: made[member]})) == [f"/{member}"]
+    document = pair.apps["books"].test_client().get("/openapi.json").json
+    assert document
+    body = document["components"]["schemas"]["WholeBook"]["properties"]
+    assert [name for name, schema in body.items() if schema.get("readOnly")] == list(SHOWN)
 
 
 @on_sqlite

@@ -45,17 +45,11 @@ def plain(line: dict[str, Any]) -> str:
     return console_renderer(colors=False)(line)
 
 
-def test_a_request_is_what_it_asked_for_and_how_it_ended() -> None:
+def test_a_line_says_what_is_known_and_an_unusual_level() -> None:
     assert plain(REQUEST) == "15:05:31 auth  200 GET /me 0.75 ms"
-
-
-def test_an_event_says_what_is_known_of_it() -> None:
     assert plain(EVENT) == "15:05:31 auth  login_failed reason=locked"
-
-
-@every("level", ["debug", "warning", "error"])
-def test_an_unusual_level_is_shown(level: str) -> None:
-    assert plain(EVENT | {"level": level}) == f"15:05:31 auth  [{level}] login_failed reason=locked"
+    for level in ("debug", "warning", "error"):
+        assert plain(EVENT | {"level": level}) == f"15:05:31 auth  [{level}] login_failed reason=locked"
 
 
 @every("status, color", [(200, "32"), (304, "32"), (404, "33"), (503, "31")])
