@@ -13,8 +13,8 @@ import pytest
 from tests.e2e.stack import Stack
 from tests.pair import SERVICES
 from tests.people import Person
-from tests.resilience.raw_vectors import Vector
-from tests.resilience.test_raw_http import VECTORS, Answer, fill, is_right, read_answers
+from tests.resilience.raw_vectors import VECTORS, Vector
+from tests.resilience.test_raw_http import Answer, fill, is_right, read_answers
 
 pytestmark = pytest.mark.compose
 
