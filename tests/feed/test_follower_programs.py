@@ -17,7 +17,7 @@ from tests.ports import free_port
 from tests.served import ServedPair
 from tests.waiting import wait_until
 
-KILLS = int(os.environ.get("BOOKSTORE_TEST_FOLLOWER_KILLS", "6"))
+KILLS = int(os.environ.get("BOOKSTORE_TEST_FOLLOWER_KILLS", "4"))
 DELETIONS = 10  # a kill
 
 

@@ -18,7 +18,7 @@ from tests.resilience.repeaters import Repeaters
 from tests.resilience.writers import Writers
 from tests.served import ServedPair
 
-KILLS = int(os.environ.get("BOOKSTORE_TEST_KILLS", "3"))  # one a second
+KILLS = int(os.environ.get("BOOKSTORE_TEST_KILLS", "2"))  # one a second
 
 
 @pytest.fixture

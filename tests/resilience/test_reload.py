@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.resilience.alone import make_pair, somebody, wait_for_workers, workers
 from tests.resilience.writers import Writers
 
-RELOADS = 3
+RELOADS = 2
 
 
 def test_new_workers_and_a_stop_lose_no_reply(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from tests.ports import free_port
-from tests.run.runs import PORTS, Run
+from tests.run.runs import Run
 
 
 def assert_refused(run: Run, complaint: str) -> None:
@@ -35,7 +35,7 @@ def test_a_setting_that_cannot_be_is_refused(run: Run, name: str, value: str, co
     assert not run.keys.exists()
 
 
-@pytest.mark.parametrize("setting", PORTS)
+@pytest.mark.parametrize("setting", ["PAGE_PORT", "AUTH_PORT", "BOOKS_METRICS_PORT"])  # one of each kind
 def test_a_port_in_use_is_refused_even_if_it_could_be_shared(run: Run, setting: str) -> None:
     with socket.create_server(("127.0.0.1", 0), reuse_port=True) as listener:
         run.environment[setting] = str(listener.getsockname()[1])
@@ -49,20 +49,13 @@ def test_a_file_in_place_of_the_data_folder_is_refused(run: Run) -> None:
     assert_refused(run, "DATA_DIR")
 
 
-@pytest.mark.parametrize(
-    ("content", "mode", "complaint"),
-    [
-        pytest.param("", 0o600, "empty", id="empty"),
-        pytest.param('{"keys": []}', 0o644, "read by others", id="too open"),
-    ],
-)
-def test_a_bad_key_file_is_refused(run: Run, content: str, mode: int, complaint: str) -> None:
+def test_a_bad_key_file_is_refused(run: Run) -> None:
     run.data.mkdir()
-    run.keys.write_text(content)
-    run.keys.chmod(mode)
+    run.keys.write_text('{"keys": []}')
+    run.keys.chmod(0o644)
 
-    assert_refused(run, complaint)
-    assert run.keys.read_text() == content
+    assert_refused(run, "read by others")
+    assert run.keys.read_text() == '{"keys": []}'
 
 
 def test_a_database_that_is_away_is_refused(run: Run) -> None:
