@@ -17,8 +17,8 @@ from benchmarks.people import PASSWORD, Person, book, register
 SIZES = (1, 2, 3)  # replicas of each service
 PEOPLE = 64  # who log in and write: one name has ten logins at a time, one shelf one writer
 SHELF = 20  # books
-# Kept alive. Of more logins auth refuses some: at most 12 of a worker may hash or wait, those included that wrk
-# has given up.
+# Kept alive. Of more logins auth refuses some: at most 12 of a worker hash or wait, and those are counted
+# that wrk gave up after it had warmed up.
 CONNECTIONS = {"books": 32, "auth": 8}
 
 
