@@ -23,16 +23,21 @@ ELSEWHERE = "203.0.113.9"  # where nobody is
 BELIEVE = "set_real_ip_from 0.0.0.0/0;\nreal_ip_header X-Forwarded-For;\n"
 
 
+def take_changes(stack: Stack) -> None:
+    """Let nginx read its files again, as docs/operations.md has it."""
+    stack.compose("exec", "-T", "nginx", "sh", "-c", "kill -HUP 1")
+
+
 @contextmanager
 def believing_clients(stack: Stack) -> Iterator[Stack]:
     """Let nginx believe its clients where they come from, for the block."""
     believe = stack.folder / "deploy/nginx/own/believe.conf"
     believe.write_text(BELIEVE)
-    stack.compose("kill", "--signal=HUP", "nginx")
+    take_changes(stack)
     wait_until(lambda: is_believed(stack), "nginx does not believe its clients")
     yield stack
     believe.unlink()
-    stack.compose("kill", "--signal=HUP", "nginx")
+    take_changes(stack)
     wait_until(lambda: not is_believed(stack), "nginx still believes its clients")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests import api
 from tests.cases import every
-from tests.e2e.nginx import make_certificate, problem_for, speaks_tls
+from tests.e2e.nginx import make_certificate, problem_for, speaks_tls, take_changes
 from tests.e2e.replicas import log_lines
 from tests.e2e.slow_clients import SLOW, finish, slow_clients
 from tests.e2e.stack import Stack, docker, inspect, is_healthy
@@ -146,7 +146,7 @@ def test_with_a_certificate_all_ports_speak_tls(stack: Stack, tls_folder: Path) 
     assert speaks_tls(stack, certificate)
 
     renewed = make_certificate(stack, tls_folder)
-    stack.compose("kill", "--signal=HUP", "nginx")
+    take_changes(stack)
     wait_until(lambda: speaks_tls(stack, renewed), "the new certificate is not used")
 
     assert problem_for(stack.ports["auth"], b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")["status"] == 400
