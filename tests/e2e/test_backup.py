@@ -131,14 +131,23 @@ def replaced(stack: Stack) -> list[str]:
     return ask(stack, "postgres", query)
 
 
+def test_the_first_start_says_nothing_odd_of_the_keys(stack: Stack) -> None:
+    said = [line.partition("| ")[2].split()[0] for line in stack.logs("keys").splitlines()]
+
+    assert said[:5] == ["made"] * 5
+    assert set(said[5:]) <= {"kept"}  # of every later start of the stack
+
+
 def test_keys_rotate_under_use_and_an_operator_makes_an_admin(stack: Stack) -> None:
     person, name = stack.register(), new_name()
 
-    kid = stack.run("keys", "flask", "--app=auth_service", "keys", "rotate")
+    kid = stack.run("operator", "flask", "--app=auth_service", "keys", "rotate")
     create = ["flask", "--app=auth_service", "users", "create", "--admin", "--password-stdin", name]
     stack.execute("auth", *create, typed=PASSWORD)
 
     assert kid in stack.run("keys", "flask", "--app=auth_service", "keys", "list")
+    audit = stack.execute("auth", "flask", "--app=auth_service", "audit")
+    assert f'key.rotated detail="{kid}"' in audit
     assert person.get("/books").status_code == 200
     login = person.post("/login", {"name": name, "password": PASSWORD}, "auth", headers={}).json()
     listed = person.get("/users", "auth", headers={"x-access-tokens": login["token"]})

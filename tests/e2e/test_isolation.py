@@ -1,4 +1,4 @@
-"""What a service cannot reach of the other: its database, its network, its secrets."""
+"""What a service cannot reach of the other, and nobody of either: databases, networks, secrets, ports."""
 
 import json
 from collections.abc import Sequence
@@ -103,3 +103,26 @@ def test_no_network_leads_out(stack: Stack) -> None:
         network["Internal"] or network["Options"]["com.docker.network.bridge.enable_ip_masquerade"] == "false"
         for network in networks
     )
+
+
+def test_what_a_container_keeps_is_in_a_volume_with_a_name(stack: Stack) -> None:
+    mounts = [
+        mount
+        for container in stack.containers(ended=True)
+        for mount in container["Mounts"]
+        if mount["Type"] == "volume"
+    ]
+
+    assert len(mounts) > 6
+    assert [mount for mount in mounts if not mount["Name"].startswith(stack.project)] == []
+
+
+def test_nginx_alone_is_published_and_on_loopback_alone(stack: Stack) -> None:
+    published = {
+        (container["Config"]["Labels"]["com.docker.compose.service"], binding["HostIp"], binding["HostPort"])
+        for container in stack.containers()
+        for bindings in container["NetworkSettings"]["Ports"].values()
+        for binding in bindings or ()
+    }
+
+    assert published == {("nginx", "127.0.0.1", str(port)) for port in stack.ports.values()}

@@ -47,8 +47,7 @@ def kill(stack: Stack, service: str, victim: Callable[[Stack, str], int]) -> Non
     wait_until(lambda: all(map(stack.is_ready, SERVICES)), "not ready", deadline=deadline)
 
 
-@pytest.mark.parametrize("service", ["auth", "books", "db"])
-@pytest.mark.parametrize("victim", [init_of, server_of])
+@pytest.mark.parametrize(("service", "victim"), [("auth", init_of), ("books", server_of), ("db", server_of)])
 def test_what_is_killed_comes_back_and_takes_nothing_promised_with_it(
     stack: Stack, service: str, victim: Callable[[Stack, str], int]
 ) -> None:
