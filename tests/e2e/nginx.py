@@ -68,10 +68,10 @@ def read_problem(sock: socket.socket) -> tuple[Message, dict[str, Any]]:
     return response.headers, problem
 
 
-def make_certificate(stack: Stack, folder: Path) -> Path:
+def make_certificate(stack: Stack, folder: Path, *, days: int = 30) -> Path:
     """Put a certificate for 127.0.0.1 and its key where nginx can read it, and return the certificate."""
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    names = ["-subj", "/CN=nginx", "-addext", "subjectAltName=IP:127.0.0.1"]
+    names = ["-days", str(days), "-subj", "/CN=nginx", "-addext", "subjectAltName=IP:127.0.0.1"]
     made = stack.execute("nginx", *command, *names, "-keyout", "-", "-out", "-")
     key, mark, certificate = made.partition("-----BEGIN CERTIFICATE-----")
     folder.chmod(0o755)  # nginx is another user, and here not in the group of this one

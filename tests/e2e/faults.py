@@ -1,0 +1,87 @@
+"""Faults for real: each function causes one, and registers its end with `ends`."""
+
+import subprocess
+from contextlib import ExitStack
+from secrets import token_hex
+
+from tests import api
+from tests.e2e.load import Newcomers
+from tests.e2e.nginx import make_certificate, take_changes
+from tests.e2e.stack import Stack, docker
+from tests.threads import Threads
+
+LOCK = "BEGIN; LOCK TABLE books; SELECT pg_sleep(600)"
+UNLOCK = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'"
+FILLER = "/var/lib/postgresql/data/filler"
+
+
+def kill(stack: Stack, ends: ExitStack, service: str) -> None:
+    container = stack.container(service)["Id"]
+    docker("kill", container)
+    ends.callback(docker, "start", container)
+
+
+def cut_feed(stack: Stack, ends: ExitStack) -> None:
+    words = f"{stack.project}_feed", stack.container("follower")["Id"]
+    docker("network", "disconnect", *words)
+    ends.callback(docker, "network", "connect", *words)
+
+
+def fill_disk(stack: Stack, ends: ExitStack) -> None:
+    ends.callback(stack.execute, "db", "rm", FILLER)
+    stack.execute("db", "dd", "if=/dev/zero", f"of={FILLER}", "bs=1M", "count=350", "status=none")
+
+
+def lock_shelves(stack: Stack, ends: ExitStack) -> None:
+    """Let a transaction lock the table of books, and many readers wait for it."""
+    readers = Readers(stack, stack.register().token)
+    command = ["docker", "compose", "exec", "-T", "db", "psql", "--username=postgres", "-c", LOCK, "books"]
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(
+        command, cwd=stack.folder, env=stack.environment, stdout=quiet, stderr=quiet, stdin=quiet
+    )
+    ends.enter_context(process)
+    ends.enter_context(readers)
+    ends.callback(stack.sql, "postgres", UNLOCK)
+
+
+class Readers(Threads):
+    """Ask for the list of books, more of them at once than there are connections to the database."""
+
+    def __init__(self, stack: Stack, token: str) -> None:
+        super().__init__(self._read, 40)
+        self._url, self._headers = f"{stack.url('books')}/books", {"x-access-tokens": token}
+
+    def _read(self) -> None:
+        while not self._stopping.wait(0.1):
+            api.get(self._url, headers=self._headers, timeout=30)
+
+
+def guess_passwords(stack: Stack, ends: ExitStack) -> None:
+    ends.enter_context(Guessers(stack))
+
+
+class Guessers(Threads):
+    """Log in as somebody with one wrong password after the other."""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__(self._guess, 1)
+        self._url, self._name = f"{stack.url('auth')}/login", stack.register().name
+
+    def _guess(self) -> None:
+        while not self._stopping.wait(0.05):
+            api.post(self._url, auth=(self._name, token_hex()), timeout=30)
+
+
+def crowd(stack: Stack, ends: ExitStack) -> None:
+    """Let more people register than there are cores to hash their passwords."""
+    ends.enter_context(Newcomers(stack, count=24))
+
+
+def let_certificate_end(stack: Stack, ends: ExitStack) -> None:
+    """Let nginx have a certificate of a day, and a longer one from then on."""
+    folder = stack.folder / "deploy/nginx/tls"
+    make_certificate(stack, folder, days=1)
+    stack.compose("up", "--detach", "--no-deps", "--force-recreate", "nginx")
+    ends.callback(take_changes, stack)
+    ends.callback(make_certificate, stack, folder, days=90)
