@@ -3,13 +3,16 @@
 import json
 import os
 import resource
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from common.errors import TokenRejected
 from common.tokens import keys as key_files
+from common.tokens.access import issue
 from common.tokens.keys import Keys, read_keys
 from common.web.guard import Verifier
 from tests import api
@@ -19,6 +22,7 @@ from tests.pair import Pair
 from tests.people import register
 
 GOOD = b"0123456789abcdefghijklmnopqrstuv"
+ID = "0b7f9d1e-3c5a-4e2b-9f60-1a2b3c4d5e6f"
 
 
 @pytest.fixture
@@ -158,6 +162,22 @@ def test_no_file_number_is_lost(keys: Keys, path: Path) -> None:
         keys.reload()
 
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_new_key_is_looked_up_at_once_and_a_remembered_token_ends_with_its_key(
+    keys: Keys, path: Path
+) -> None:
+    def new_token() -> str:
+        return issue(read_keys(path).signing, public_id=ID, session_id=ID, now=time.time())
+
+    verifier, old = Verifier(keys), new_token()
+    verifier.verify(old)
+
+    write(path, jwk(kid="new"))
+
+    verifier.verify(new_token())
+    with pytest.raises(TokenRejected):
+        verifier.verify(old)
 
 
 @on_sqlite
