@@ -41,19 +41,24 @@ def create_app() -> "WSGIApplication":
     page.after_request(add_headers)
     services = AuthSettings.read(), BooksSettings.read()
     targets = {each.service: target(each) for each in services}
-    return give_length(ProxyMiddleware(page, targets, timeout=TIMEOUT))
+    return rewrite_requests(ProxyMiddleware(page, targets, timeout=TIMEOUT))
 
 
-def give_length(app: "WSGIApplication") -> "WSGIApplication":
-    """Put in front of `app` what gives each body a length: the proxy loses those that come in chunks."""
+def rewrite_requests(app: "WSGIApplication") -> "WSGIApplication":
+    """Put in front of `app` what nginx does: no client says where it comes from, and each body has a length.
 
-    def with_length(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    The proxy adds X-Forwarded-Prefix to that of the client, and loses bodies that come in chunks.
+    """
+
+    def rewritten(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        environ.pop("HTTP_X_FORWARDED_PREFIX", None)
+        environ["HTTP_X_FORWARDED_FOR"] = environ["REMOTE_ADDR"]
         if "HTTP_TRANSFER_ENCODING" in environ:
             body = environ["wsgi.input"].read(MAX_BODY)
             environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         return app(environ, start_response)
 
-    return with_length
+    return rewritten
 
 
 def add_headers(response: Response) -> Response:
