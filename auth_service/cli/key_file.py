@@ -18,6 +18,7 @@ from common.tokens.keys import BadKeys, parse, read_jwks
 SECRET_LENGTH = 32  # bytes
 LATEST = 253402300800  # the year 10000, in seconds since the epoch
 FOLLOW = 2  # seconds after which every service has read a changed file
+LATE = 300  # seconds after which copies have followed that are late, as in Kubernetes
 # Seconds after which the last token of a key is dead: the key still signs until the new file is read.
 AGES = int(ACCESS_LIFETIME.total_seconds()) + LEEWAY + FOLLOW
 
@@ -58,16 +59,20 @@ def add(path: Path) -> str:
     return str(new["kid"])
 
 
-def sign(path: Path, kid: str) -> None:
-    """Let a key sign and the others only verify, the second step of a rotation."""
+def sign(path: Path, kid: str, *, late: int = 0) -> None:
+    """Let a key sign that never did, the second step of a rotation, and the others only verify.
+
+    Copies of the file that are `late`, in seconds, let the key sign longer that signed until now.
+    """
     with _locked(path) as folder:
         jwks = read_jwks(path)
         parse(jwks)
-        new, dead_at = _jwk_of(jwks, kid), int(time.time()) + AGES
+        new = _jwk_of(jwks, kid)
+        if "exp" in new:
+            raise BadKeys("this key was replaced, and does not sign again; add another")
         new |= {"key_ops": ["sign", "verify"]}
-        new.pop("exp", None)
-        old = [jwk for jwk in jwks if jwk is not new]
-        old = [{**jwk, "key_ops": ["verify"], "exp": time_of(jwk, "exp") or dead_at} for jwk in old]
+        replaced = {"key_ops": ["verify"], "exp": int(time.time()) + AGES + late}
+        old = [jwk | replaced if "sign" in jwk["key_ops"] else jwk for jwk in jwks if jwk is not new]
         _write(path, _jwk_set([new, *old]), folder=folder)
 
 

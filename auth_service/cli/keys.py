@@ -78,7 +78,7 @@ def add_key() -> None:
 def sign_with_key(kid: str) -> None:
     """Let an added key sign, once every copy of the file has it: rotate's second step."""
     with _key_file() as path:
-        key_file.sign(path, kid)
+        key_file.sign(path, kid, late=key_file.LATE)
     _record("key.rotated", kid)
 
 

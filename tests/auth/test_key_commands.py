@@ -79,15 +79,27 @@ def test_a_rotation_lets_a_new_key_sign_and_the_old_one_verify(path: Path, rotat
 def test_the_steps_of_a_rotation_can_be_taken_one_by_one(
     operator: Operator, path: Path, rotated: list[str]
 ) -> None:
-    added = operator.succeed("keys", "add")
+    added, pending = operator.succeed("keys", "add"), operator.succeed("keys", "add")
     before = read_keys(path)
     operator.succeed("keys", "sign", added)
     after = read_keys(path)
 
     assert (before.signing.id, after.signing.id) == (rotated[0], added)
-    assert set(before.verifying) == set(after.verifying) == {*rotated, added}
-    assert [jwk["kid"] for jwk in jwks(path) if "exp" in jwk] == rotated
+    assert set(before.verifying) == set(after.verifying) == {*rotated, added, pending}
+    exps = {jwk["kid"]: jwk["exp"] for jwk in jwks(path) if "exp" in jwk}
+    assert [*exps] == rotated
+    # Copies of the file may let the old key sign for minutes yet.
+    assert exps[rotated[0]] >= jwks(path)[0]["iat"] + 2700 + 30 + 120
     assert "no such key" in operator.fail("keys", "sign", "x")
+
+
+def test_a_key_that_was_replaced_never_signs_again(
+    operator: Operator, path: Path, rotated: list[str]
+) -> None:
+    before = path.read_bytes()
+
+    assert "was replaced" in operator.fail("keys", "sign", rotated[1])
+    assert path.read_bytes() == before
 
 
 @every(
