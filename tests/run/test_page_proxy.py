@@ -12,7 +12,7 @@ from tests.served import ServedPair
 
 @pytest.fixture
 def origin(own_served_pair: ServedPair) -> Iterator[str]:
-    own_served_pair.environment|= {"TRUSTED_PROXIES": "127.0.0.1", "REGISTRATIONS_PER_HOUR": "1"}
+    own_served_pair.environment |= {"TRUSTED_PROXIES": "127.0.0.1", "REGISTRATIONS_PER_HOUR": "1"}
     own_served_pair.start()
     with served_page(own_served_pair) as origin:
         yield origin
