@@ -54,7 +54,7 @@ up: ## build and start both services on PostgreSQL behind nginx, and wait until 
 		--remove-orphans $(ARGS)
 
 down: ## stop it all; the data stays
-	@$(COMPOSE) down $(ARGS)
+	@$(COMPOSE) --profile '*' down $(ARGS)
 
 logs: ## follow the logs
 	@$(COMPOSE) logs --follow --tail=100 $(ARGS)
