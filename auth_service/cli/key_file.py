@@ -12,8 +12,10 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+from click import ClickException
+
 from common.tokens.access import ACCESS_LIFETIME, LEEWAY
-from common.tokens.keys import BadKeys, parse, read_jwks
+from common.tokens.keys import parse, read_jwks
 
 SECRET_LENGTH = 32  # bytes
 LATEST = 253402300800  # the year 10000, in seconds since the epoch
@@ -69,7 +71,7 @@ def sign(path: Path, kid: str, *, late: int = 0) -> None:
         parse(jwks)
         new = _jwk_of(jwks, kid)
         if "exp" in new:
-            raise BadKeys("this key was replaced, and does not sign again; add another")
+            raise ClickException("this key was replaced, and does not sign again; add another")
         new |= {"key_ops": ["sign", "verify"]}
         replaced = {"key_ops": ["verify"], "exp": int(time.time()) + AGES + late}
         old = [jwk | replaced if "sign" in jwk["key_ops"] else jwk for jwk in jwks if jwk is not new]
@@ -82,11 +84,11 @@ def retire(path: Path, kid: str, *, force: bool = False) -> None:
         jwks = read_jwks(path)
         found = _jwk_of(jwks, kid)
         if parse(jwks).signing.id == kid:
-            raise BadKeys("this key signs; rotate first")
+            raise ClickException("this key signs; rotate first")
         dead_at, now = time_of(found, "exp"), int(time.time())
         remaining = AGES if dead_at is None else dead_at - now
         if remaining > 0 and not force:
-            raise BadKeys(f"tokens of this key may live for {remaining} s more; --force retires it anyway")
+            raise ClickException(f"tokens of this key may live for {remaining} s; --force retires it anyway")
         _write(path, _jwk_set([jwk for jwk in jwks if jwk is not found]), folder=folder)
 
 
@@ -94,7 +96,7 @@ def _jwk_of(jwks: list[Jwk], kid: str) -> Jwk:
     for jwk in jwks:
         if jwk.get("kid") == kid:
             return jwk
-    raise BadKeys("there is no such key")
+    raise ClickException("there is no such key")
 
 
 def time_of(jwk: Jwk, name: str) -> int | None:

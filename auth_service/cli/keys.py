@@ -98,12 +98,12 @@ def _key_file() -> Iterator[Path]:
     settings = current_app.extensions["settings"]
     if settings.secret:
         raise click.ClickException("the key is JWT_SECRET, so there is no key file")
-    with _errors_of("JWT_KEYS_FILE"):
+    with _errors_of(settings.keys_file):
         yield settings.keys_file
 
 
 @contextmanager
-def _errors_of(file: object) -> Iterator[None]:
+def _errors_of(file: Path) -> Iterator[None]:
     try:
         yield
     except BadKeys as error:
