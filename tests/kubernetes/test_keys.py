@@ -91,3 +91,13 @@ def test_what_cannot_be_done_changes_no_secret(cluster: Path) -> None:
     assert "this key signs" in done.stderr
     assert kids(cluster / "secret", "sign") == [old]
     assert not (cluster / "0").exists()
+
+
+def test_the_list_changes_nothing_and_waits_for_nobody(cluster: Path) -> None:
+    (cluster / "a").write_text("late")
+
+    done = change_keys(cluster, "list")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith(f"{kids(cluster / 'secret')[0]}  sign,verify")
+    assert ((cluster / "0").exists(), (cluster / "a").read_text()) == (False, "late")
