@@ -105,14 +105,17 @@ def replicas(deployment: Manifest, scaler: Manifest | None) -> int:
     return number
 
 
-def test_the_examples_in_the_docs_are_valid(tmp_path: Path) -> None:
+@in_each_overlay
+def test_the_examples_in_the_docs_are_valid_and_applied_everywhere(tmp_path: Path, overlay: str) -> None:
     own, ingress = EXAMPLES
     folder = clone(tmp_path) / "deploy/kubernetes/own"
     folder.mkdir(exist_ok=True)
-    (folder / "kustomization.yaml").write_text(own)
+    (folder / "kustomization.yaml").write_text(own.replace("../single", f"../{overlay}"))
 
     text = kustomize(folder)
 
     assert "image: registry.example.com/bookstore-auth:1.0.0" in text
+    assert "image: bookstore-" not in text
     assert "REGISTRATION: closed" in text
+    assert set(re.findall(r"--kustomize=(\S+)", DOCUMENT)) == {"deploy/kubernetes/own"}
     validate(yaml.safe_load(ingress), VERSIONS[0], strict=True)
