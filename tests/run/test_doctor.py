@@ -57,6 +57,15 @@ def put_program(folder: Path, name: str, printed: str) -> None:
     (folder / name).chmod(0o755)
 
 
+def close_a_mounted_file(root: Path) -> None:
+    """Let containers not read a file of a repository, beside a private file and a link that leads nowhere."""
+    (root / "deploy/nginx/nginx.conf").chmod(0o600)
+    (root / "deploy/nginx/gone.conf").symlink_to("nowhere")
+    (root / "deploy/nginx/tls/privkey.pem").touch(0o600)
+    for words in ["init", "--quiet"], ["add", "client", "deploy"]:
+        subprocess.run(["git", *words], cwd=root, check=True)
+
+
 def test_every_setting_is_known() -> None:
     names = re.findall(r"`([A-Z][A-Z0-9_]+)`", SETTINGS)
 
@@ -80,7 +89,7 @@ def test_all_faults_are_told_at_once(run: Run, tmp_path: Path, python: tuple[str
     run.keys.chmod(0o644)
     tomorrow = time.time() + 86_400
     os.utime(run.keys, (tomorrow, tomorrow))
-    (run.root / "deploy/nginx/nginx.conf").chmod(0o600)
+    close_a_mounted_file(run.root)
     (run.root / ".env").write_text(f"export CORS_ORIGIN='{PASSWORD}'\nTHREADS = many\n")
     run.environment |= {
         "PATH": f"{tmp_path}/bin:{run.environment['PATH']}",
@@ -103,9 +112,10 @@ def test_all_faults_are_told_at_once(run: Run, tmp_path: Path, python: tuple[str
         f"others can read the data: run `chmod go= {run.keys}`",
         "the newest file of the data is 86... s ahead",
         "the engine is 19.03.1: install 20.10 or newer",
-        "run `chmod -R a",
+        "run `chmod a[+]rX .*deploy/nginx/nginx.conf",
         *([] if python else ["THREADS must be a whole number"]),
     ]
+    assert "privkey" not in printed
     assert [line for line in expected if not re.search(rf"^FAULT .*{line}", printed, re.M)] == []
 
 
@@ -140,6 +150,22 @@ def test_a_folder_without_room_that_cannot_be_written(run: Run) -> None:
     assert status == 1
     assert "change DATA_DIR" in printed
     assert "0.0 GiB are free for the data" in printed
+
+
+@pytest.mark.parametrize("python", [(), ("-S",)], ids=["installed", "bare"])
+@pytest.mark.parametrize("text", [b"THREADS=4\0", b"THREADS=\xff"])
+def test_a_settings_file_that_cannot_be_read(run: Run, python: tuple[str, ...], text: bytes) -> None:
+    (run.root / ".env").write_bytes(text)
+
+    status, printed = examine(run, *python)
+
+    assert (status, ".env is no text in UTF-8" in printed) == (1, True)
+
+
+def test_nobody_is_told_to_close_a_folder_of_others(run: Run) -> None:
+    run.data.chmod(0o1777)
+
+    assert examine(run, "-S")[0] == 0
 
 
 def test_a_folder_and_a_file_that_others_own(run: Run) -> None:
@@ -188,6 +214,15 @@ class YesterdaysService(BaseHTTPRequestHandler):
         self.wfile.write(b'{"status": "ok"}')
 
 
+class DeepAnswer(BaseHTTPRequestHandler):
+    """What is no service, and whose answer no parser likes."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"[" * 100_000)
+
+
 @contextmanager
 def served(handler: type[BaseHTTPRequestHandler], port: int) -> Iterator[None]:
     with HTTPServer(("127.0.0.1", port), handler) as server:
@@ -201,6 +236,13 @@ def test_a_service_with_another_clock(run: Run) -> None:
 
     assert status == 1
     assert re.search(r"^FAULT .*BOOKS_PORT is 8[67]... s behind this clock: set both by NTP", printed, re.M)
+
+
+def test_something_else_on_the_port_of_a_service(run: Run) -> None:
+    with served(DeepAnswer, int(run.environment["BOOKS_PORT"])):
+        status, printed = examine(run, "-S")
+
+    assert (status, "stop that, or change BOOKS_PORT" in printed) == (1, True)
 
 
 @pytest.mark.parametrize("no_color", ["", "1"])

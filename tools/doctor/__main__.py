@@ -25,11 +25,8 @@ ALIKE_IN_FILE = 0.8  # a name in .env, which is ours
 def main() -> int:
     """Print what is found; return the exit status."""
     os.chdir(ROOT)
-    file = read_env_file()
-    misspelt = [*check_names(os.environ, ALIKE), *check_names(file, ALIKE_IN_FILE, " in .env")]
-    os.environ.update(file | os.environ)  # what is set already stays
     checks = {
-        "names": misspelt,
+        "names": [*check_names(os.environ, ALIKE), *check_env_file()],
         "services": check_services(),
         "ports": machine.check_ports(),
         "data": machine.check_data(),
@@ -48,6 +45,17 @@ def show(subject: str, level: str, sentence: str) -> str:
         mark = f"\033[{COLOURS[level]}m{mark}\033[0m"
     print(f"{mark}{subject:10}{sentence}", flush=True)
     return level
+
+
+def check_env_file() -> Iterator[Finding]:
+    """Look at the names in .env, and let its values count from now on."""
+    try:
+        file = read_env_file()
+        os.environ.update(file | os.environ)  # what is set already stays
+    except (OSError, ValueError):
+        yield FAULT, ".env is no text in UTF-8 that you can read: correct it, or remove it"
+    else:
+        yield from check_names(file, ALIKE_IN_FILE, " in .env")
 
 
 def read_env_file() -> dict[str, str]:

@@ -33,7 +33,9 @@ DOCKER = {  # the oldest versions that Compose works with, and who says which ar
     "the engine": ((20, 10), ("docker", "version", "--format", "{{.Server.Version}}")),
     "Compose": ((2, 24), ("docker", "compose", "version", "--short")),
 }
-MOUNTED = (Path("deploy"), Path("client/web"))  # containers read these as users of their own
+# Containers read these files as users of their own; what git does not have there may be secret.
+MOUNTED = ["client/web", "deploy/monitoring", "deploy/nginx", "deploy/pgbouncer", "deploy/postgres"]
+CONTAINER_USER = 10001
 
 
 def setting(name: str, default: object) -> str:
@@ -49,7 +51,7 @@ def ask_dates() -> dict[str, float]:
         host = f"[{port.host}]" if ":" in port.host else port.host
         with suppress(OSError, HTTPException, ValueError, TypeError):
             answer = DIRECTLY.open(f"http://{host}:{port.number}/healthz", timeout=2)
-            if json.load(answer) == {"status": "ok"}:
+            if json.loads(answer.read(100)) == {"status": "ok"}:
                 dates[port.setting] = parsedate_to_datetime(answer.headers["Date"]).timestamp()
     return dates
 
@@ -95,7 +97,8 @@ def data_folder() -> Path:
 def data_files() -> list[Path]:
     """Return the folder of the data, the databases and the key file, as far as they are there."""
     folder = data_folder()
-    paths = folder, *folder.glob("*.db*"), Path(setting("JWT_KEYS_FILE", folder / "keys.json"))
+    databases = chain.from_iterable(folder.glob(f"{service}.db*") for service in SERVICES)
+    paths = folder, *databases, Path(setting("JWT_KEYS_FILE", folder / "keys.json"))
     return [path for path in paths if os.access(path, os.F_OK)]
 
 
@@ -120,7 +123,8 @@ def check_data() -> Iterator[Finding]:
 
 
 def is_open(path: Path) -> bool:
-    return bool(path.stat().st_mode & OTHERS) and SECRETS not in path.parents
+    """Tell whether others may open a file; a folder may be shared, for each file in it is made closed."""
+    return path.is_file() and bool(path.stat().st_mode & OTHERS) and SECRETS not in path.parents
 
 
 def check_room(what: str, folder: Path, cure: str) -> Finding:
@@ -158,8 +162,8 @@ def check_docker() -> Iterator[Finding]:
     root = Path(output_of("docker", "info", "--format", "{{.DockerRootDir}}") or "/nowhere")
     if root.exists():  # or else it is on another machine
         yield check_room("Docker", root, "remove what it does not use with `docker system prune`")
-    if any(map(is_closed, MOUNTED)):
-        yield FAULT, "containers cannot read all files: run `chmod -R a+rX deploy client`"
+    if closed := [str(path) for path in mounted_paths() if is_closed(path)]:
+        yield FAULT, f"containers cannot read all files: run `chmod a+rX {shlex.join(closed)}`"
 
 
 def check_version(name: str, oldest: tuple[int, ...], version: str) -> Finding:
@@ -172,7 +176,15 @@ def check_version(name: str, oldest: tuple[int, ...], version: str) -> Finding:
     return OK, f"{name} is {version}"
 
 
-def is_closed(folder: Path) -> bool:
-    """Tell whether the folder holds something that others cannot read, besides certificates."""
-    paths = [folder, *(path for path in folder.rglob("*") if "tls" not in path.parts)]
-    return any(~path.stat().st_mode & (0o005 if path.is_dir() else 0o004) for path in paths)
+def mounted_paths() -> list[Path]:
+    """Return the files of the repository that containers read, and their folders."""
+    listed = output_of("git", "ls-files", "-z", *MOUNTED).split("\0")
+    files = [Path(name) for name in listed if os.access(name, os.F_OK)]
+    folders = {folder for file in files for folder in file.parents if len(folder.parts) > 1}
+    return sorted(folders.union(file for file in files if file.name != ".gitignore"))
+
+
+def is_closed(path: Path) -> bool:
+    """Tell whether neither others nor the user of the containers can read a file or search a folder."""
+    status, needed = path.stat(), 0o005 if path.is_dir() else 0o004
+    return status.st_uid != CONTAINER_USER and needed & ~status.st_mode != 0
