@@ -59,7 +59,7 @@ class Database(SQLAlchemy):
         with app.app_context():
             pool = ConnectionPool(self.engine, app.name, settings.database_pool_size)
             app.extensions["connection_pool"] = pool
-            at_scrape[app.name] = DatabaseSizes(pool, self.engine.url, app.name)
+            at_scrape[app.name] = DatabaseSizes(pool, app.name)
             watch_engine(self.engine, pool, metadata=self.metadata, schema_head=str(head))
             if not settings.is_command:
                 self.refuse_wrong_database()

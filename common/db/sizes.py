@@ -3,12 +3,11 @@
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy import URL, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from common.db.connections import SchemaNotCurrent
@@ -18,15 +17,14 @@ TABLES = text(
     "SELECT relname, pg_total_relation_size(oid) AS bytes, reltuples FROM pg_class"
     " WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
 )
-SQLITE_FILES = ("", "-wal")
+FILE = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
 
 
 class DatabaseSizes(Collector):
     """Each table with its indexes on PostgreSQL, the file on SQLite; what could not be asked is as before."""
 
-    def __init__(self, pool: ConnectionPool, url: URL, name: str) -> None:
+    def __init__(self, pool: ConnectionPool, name: str) -> None:
         self._pool = pool
-        self._url = url
         self._name = name
         self._known: Sequence[Metric] = ()
         self._asking = threading.Lock()
@@ -35,27 +33,25 @@ class DatabaseSizes(Collector):
         """Ask once at a time, so that readers of the page take one connection at most."""
         if self._asking.acquire(blocking=False):
             try:
-                with suppress(SQLAlchemyError, SchemaNotCurrent, OSError):
-                    is_sqlite = self._url.get_backend_name() == "sqlite"
-                    self._known = self._size_of_file() if is_sqlite else self._sizes_of_tables()
+                with suppress(SQLAlchemyError, SchemaNotCurrent), self._pool.connection() as connection:
+                    is_sqlite = connection.dialect.name == "sqlite"
+                    sizes = self._size_of_file if is_sqlite else self._sizes_of_tables
+                    self._known = sizes(connection)
             finally:
                 self._asking.release()
         return self._known
 
-    def _size_of_file(self) -> Sequence[Metric]:
-        files = [Path(f"{self._url.database}{end}") for end in SQLITE_FILES]
-        size = sum(file.stat().st_size for file in files if file.exists())
+    def _size_of_file(self, connection: Connection) -> Sequence[Metric]:
         family = GaugeMetricFamily("database_file_bytes", "Size of the SQLite database.", labels=["database"])
-        family.add_metric([self._name], size)
+        family.add_metric([self._name], connection.execute(FILE).scalar_one())
         return [family]
 
-    def _sizes_of_tables(self) -> Sequence[Metric]:
+    def _sizes_of_tables(self, connection: Connection) -> Sequence[Metric]:
         labels = ["database", "table"]
         sizes = GaugeMetricFamily("database_table_bytes", "Size of a table and its indexes.", labels=labels)
         rows = GaugeMetricFamily("database_table_rows", "Rows, as PostgreSQL estimates them.", labels=labels)
-        with self._pool.connection() as connection:
-            for table in connection.execute(TABLES):
-                sizes.add_metric([self._name, table.relname], table.bytes)
-                if table.reltuples >= 0:  # it was counted at least once
-                    rows.add_metric([self._name, table.relname], table.reltuples)
+        for table in connection.execute(TABLES):
+            sizes.add_metric([self._name, table.relname], table.bytes)
+            if table.reltuples >= 0:  # it was counted at least once
+                rows.add_metric([self._name, table.relname], table.reltuples)
         return [sizes, rows]

@@ -4,7 +4,6 @@ import errno
 import functools
 import socket
 from collections.abc import Sequence
-from contextlib import ExitStack
 from typing import Any
 
 from common.settings import Misconfigured, Settings
@@ -48,13 +47,12 @@ def _bind(host: str, port: int, host_setting: str, port_setting: str) -> socket.
 def _bind_own(found: Sequence[tuple[int, int, int, str, Any]]) -> socket.socket:
     """Bind the first address that is this machine's: a name of replicas has those of the others, too."""
     (family, *_, address), *others = found
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        with ExitStack() as stack:
-            listener = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            stack.pop_all()
+        listener.bind(address)
     except OSError as error:
+        listener.close()
         if error.errno != errno.EADDRNOTAVAIL or not others:
             raise
         return _bind_own(others)
