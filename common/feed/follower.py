@@ -75,7 +75,6 @@ class Follower:
             page = self._auth.fetch(after=place.cursor, wait=self._wait)
             self._log_back(place.cursor)
             self.metrics.polls.labels("answered").inc()
-            self.metrics.answered_at.set_to_current_time()
             self._backoff, self._wait = FIRST_BACKOFF, WAIT
             self._apply(connection, page, place)
             if not page.events:

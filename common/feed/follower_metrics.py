@@ -19,9 +19,6 @@ class FollowerMetrics:
         )
         self.events = Counter("feed_events_total", "Events applied.", registry=self._registry)
         self.leads = Gauge("feed_leader", "1 if this follower leads, 0 if it waits.", registry=self._registry)
-        self.answered_at = Gauge(
-            "feed_answered_timestamp_seconds", "When auth last answered.", registry=self._registry
-        )
 
     def serve(self, settings: FollowerSettings) -> None:
         """Show the numbers from a thread, or raise `Misconfigured` if the port cannot be had."""
