@@ -14,6 +14,13 @@ class BadRecord(Exception):
     """A record that cannot be read; the message says why."""
 
 
+class NotUtf8(DomainError):
+    status = 400
+    code = "not-utf-8"
+    message = "the body is not UTF-8"
+    detail = 'the body is not UTF-8: a spreadsheet has to save the file as "CSV UTF-8"'
+
+
 class TooManyRecords(DomainError):
     """The file has more records than are read."""
 

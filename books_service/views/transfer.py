@@ -19,7 +19,7 @@ from books_service.shelf.put import ShelfFull
 from books_service.transfer import importing
 from books_service.transfer.bulk import export
 from books_service.transfer.formats import BY_TYPE, CSV, FORMATS, IMPORTED, Format
-from books_service.transfer.lines import Lines, TooManyRecords
+from books_service.transfer.lines import Lines, NotUtf8, TooManyRecords
 from books_service.transfer.rows import Rows
 from books_service.views.books import NewBook
 from books_service.views.shelf import ERIC, capacity
@@ -27,7 +27,7 @@ from common.errors import InvalidRequest
 from common.ops.limits import ConcurrencyLimit
 from common.resources.owned import owned_blueprint, owner
 from common.web.field_types import Digits, Schema
-from common.web.parsing import MAX_BODY, FieldError, NotUtf8, read_body, read_media_type
+from common.web.parsing import MAX_BODY, FieldError, read_body, read_media_type
 from common.web.responses import json_response
 
 MAX_FILE = 16 * 1024 * 1024  # bytes

@@ -58,13 +58,6 @@ class NotJson(DomainError):
     message = "the body is not JSON"
 
 
-class NotUtf8(DomainError):
-    status = 400
-    code = "not-utf-8"
-    message = "the body is not UTF-8"
-    detail = 'the body is not UTF-8: a spreadsheet has to save the file as "CSV UTF-8"'
-
-
 class UnsupportedMediaType(DomainError):
     status = 415
     code = "unsupported-media-type"
