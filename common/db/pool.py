@@ -1,4 +1,4 @@
-"""A pool of connections in autocommit mode; a use of it costs a tenth of one of SQLAlchemy's."""
+"""A pool of connections in autocommit mode; a use of it costs a quarter of one of SQLAlchemy's."""
 
 import os
 import select
