@@ -22,7 +22,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, Intern
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import InternalServerError
 
-from common.db.connections import SchemaNotCurrent, WrongDatabase, engine_options, watch_engine
+from common.db.connections import SchemaNotCurrent, WrongDatabase, engine_options, transaction, watch_engine
 from common.db.pool import ConnectionPool, pool_size
 from common.db.sizes import DatabaseSizes
 from common.errors import Unavailable
@@ -96,23 +96,6 @@ class Database(SQLAlchemy):
         turn = _turn() if self.is_sqlite else nullcontext()
         with turn, self.read() as connection, transaction(connection):
             yield connection
-
-
-@contextmanager
-def transaction(connection: Connection) -> Iterator[None]:
-    """Commit what the block does on `connection`, or roll it back if the block raises."""
-    begin = "BEGIN IMMEDIATE" if connection.dialect.name == "sqlite" else "BEGIN"
-    connection.exec_driver_sql(begin + connection.info.get("limits", ""))
-    try:
-        yield
-    except BaseException:
-        connection.rollback()
-        raise
-    try:
-        connection.commit()
-    except BaseException:
-        connection.invalidate()  # the driver may still be in the transaction, which SQLAlchemy has forgotten
-        raise
 
 
 @contextmanager

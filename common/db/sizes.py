@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from common.db.connections import SchemaNotCurrent
+from common.db.connections import SchemaNotCurrent, transaction
 from common.db.pool import ConnectionPool
 
 TABLES = text(
@@ -50,7 +50,9 @@ class DatabaseSizes(Collector):
         labels = ["database", "table"]
         sizes = GaugeMetricFamily("database_table_bytes", "Size of a table and its indexes.", labels=labels)
         rows = GaugeMetricFamily("database_table_rows", "Rows, as PostgreSQL estimates them.", labels=labels)
-        for table in connection.execute(TABLES):
+        with transaction(connection):  # so that it has the limits, behind PgBouncer too
+            tables = connection.execute(TABLES).all()
+        for table in tables:
             sizes.add_metric([self._name, table.relname], table.bytes)
             if table.reltuples >= 0:  # it was counted at least once
                 rows.add_metric([self._name, table.relname], table.reltuples)

@@ -10,6 +10,9 @@ from sqlalchemy import text
 from common.ops.metrics import at_scrape
 from tests.feed.tellers import Side, Teller
 from tests.pair import Pair
+from tests.pgbouncer import pgbouncer
+from tests.postgres import or_skip
+from tests.postgres_server import PostgresServer
 from tests.readme import section
 from tests.resilience.test_migrations import METADATA
 
@@ -53,6 +56,20 @@ def test_sizes_are_those_from_before_while_they_cannot_be_asked(auth: Side) -> N
         assert asked() == before
 
     assert asked() != before
+
+
+@pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
+def test_through_pgbouncer_no_question_waits_for_a_table_when_the_reader_is_gone(
+    own_pair: Pair, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with or_skip(), pgbouncer(postgres) as pooler:
+        url = pooler.url(own_pair.databases["auth"].rpartition("/")[2])
+        environment = own_pair.environment | {"AUTH_DATABASE_URL": url}
+        with Teller(environment, monkeypatch) as auth, auth.write() as other:
+            other.execute(text("LOCK TABLE users IN ACCESS EXCLUSIVE MODE"))
+            assert asked() == []
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass"
+            assert other.execute(text(waiting)).scalar() == 0
 
 
 @pytest.mark.parametrize("service", METADATA)
