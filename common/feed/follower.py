@@ -47,7 +47,7 @@ class Follower:
         self._db = db
         self._data = data
         self._heartbeat = settings.follower_heartbeat
-        self._backoff = FIRST_BACKOFF
+        self.backoff = FIRST_BACKOFF
         self._is_away = False  # auth, and the log says so
         self._wait = 0  # the first poll only finds out whether auth is up
         self._contact_at = self._purged_at = float("-inf")  # on the monotonic clock
@@ -75,7 +75,6 @@ class Follower:
             page = self._auth.fetch(after=place.cursor, wait=self._wait)
             self._log_back(place.cursor)
             self.metrics.polls.labels("answered").inc()
-            self._backoff, self._wait = FIRST_BACKOFF, WAIT
             self._apply(connection, page, place)
             if not page.events:
                 time.sleep(max(0.0, SHORTEST_WAIT - (time.monotonic() - started)))
@@ -90,7 +89,7 @@ class Follower:
 
     def _log_away(self, cursor: int, error: AuthUnavailable) -> None:
         """Log that auth is unavailable: louder after a while, quieter at a start, where auth starts, too."""
-        is_long, was_there = self._backoff >= LONG_BACKOFF, self._contact_at > float("-inf")
+        is_long, was_there = self.backoff >= LONG_BACKOFF, self._contact_at > float("-inf")
         level = (logging.DEBUG, logging.WARNING, logging.ERROR)[is_long + was_there]
         log.log(level, "feed_away", cursor=cursor, reason=str(error))
         self._is_away = level > logging.DEBUG
@@ -108,7 +107,9 @@ class Follower:
             place = here
         if page.epoch not in (None, place.epoch):
             self._begin_again(connection, place, page.epoch, reason="another epoch")
-        elif page.events:
+            return
+        self.backoff, self._wait = FIRST_BACKOFF, WAIT
+        if page.events:
             feed.apply(connection, self._data, page.events, place=place, now=datetime.now(UTC))
             log.info("feed_applied", cursor=page.last, events=len(page.events))
             self.metrics.events.inc(len(page.events))
@@ -141,8 +142,8 @@ class Follower:
 
     def back_off(self) -> None:
         """Wait, about twice as long as the last time."""
-        time.sleep(self._backoff * random.uniform(0.5, 1.0))  # noqa: S311 - spreads, hides nothing
-        self._backoff = min(2 * self._backoff, LONGEST_BACKOFF)
+        time.sleep(self.backoff * random.uniform(0.5, 1.0))  # noqa: S311 - spreads, hides nothing
+        self.backoff = min(2 * self.backoff, LONGEST_BACKOFF)
 
     def touch_heartbeat(self) -> None:
         """Show that the process goes on, whatever auth and the database do."""

@@ -27,12 +27,14 @@ def client_of(pair: Pair, service: str = "books") -> FeedClient:
     return FeedClient(pair.url("auth"), keys, service=service, session=new_session())
 
 
-def follow_once(pair: Pair, service: str = "books") -> None:
-    """Poll auth once, as a follower that has just started, and apply what comes."""
+def follow_once(pair: Pair, service: str = "books", *, polls: int = 1) -> Follower:
+    """Poll auth once, as a follower that has just started, and apply what comes; return the follower."""
     app, client = pair.apps[service], client_of(pair, service)
     with app.app_context(), database().read() as connection:
         follower = Follower(app.extensions["settings"], client, database(), app.extensions["user_data"])
-        follower.poll(connection)
+        for _ in range(polls):
+            follower.poll(connection)
+    return follower
 
 
 class Followers:

@@ -1,6 +1,7 @@
 """A feed that is another one by now: auth was restored from a backup, and all of it is applied again."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import text
 from books_service.shelf.erasure import USER_DATA
 from common.feed import events as feed
 from common.feed.events import CursorMoved, FeedEvent, Place
+from common.feed.follower import FIRST_BACKOFF
 from tests.common.log_lines import Log
 from tests.conftest import keys_of
 from tests.feed import followers
@@ -104,6 +106,17 @@ def test_an_auth_without_an_epoch_goes_on_with_the_one_before(
     follow_once(pair)
 
     assert (applied(shelves)["cursor"], shelves.feed().epoch) == (2, epoch)
+
+
+@own_on_sqlite
+def test_two_auths_behind_one_name_are_asked_ever_more_rarely(pair: Pair) -> None:
+    epochs, auths = cycle("ab"), Flask("two_auths")
+    auths.add_url_rule("/events", view_func=lambda: {"events": [], "last": 0, "epoch": next(epochs)})
+    applications[pair.host("auth")] = auths
+
+    follower = follow_once(pair, polls=3)  # the first epoch is adopted, the others begin again
+
+    assert follower.backoff == 4 * FIRST_BACKOFF
 
 
 @own_on_sqlite
