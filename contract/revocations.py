@@ -65,7 +65,8 @@ class Revocations:
             return True
         response.raise_for_status()
         page = response.json()
-        before, self._epoch = self._epoch, page.get("epoch")  # None: of an auth that is older
+        before = self._epoch
+        self._epoch = page.get("epoch") or before  # an auth that is older tells none
         if before not in (None, self._epoch):
             self._cursor = 0  # auth was restored: these are the events behind another one
             return True

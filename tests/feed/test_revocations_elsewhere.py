@@ -8,12 +8,14 @@ from pathlib import Path
 import jwt
 import pytest
 import time_machine
+from flask import Flask, request
 
 from contract.revocations import Revocations, service_token
 from contract.verifier import read_keys, verify
 from tests.api import new_session
 from tests.feed.ends import disable, leave, log_out
 from tests.feed.tellers import Teller
+from tests.in_process import applications
 from tests.pair import Pair
 from tests.people import Person, register
 from tests.readme import blocks
@@ -125,6 +127,22 @@ def test_a_feed_that_was_restored_is_read_from_its_beginning(
 
     assert not notes.accepts(person)
     assert not notes.revocations.poll(wait=0)
+
+
+def test_an_auth_that_tells_no_epoch_changes_nothing(pair: Pair, notes: Notes) -> None:
+    epochs, asked = iter([{"epoch": "a"}, {}, {"epoch": "a"}, {}, {"epoch": "b"}, {"epoch": "b"}]), []
+    auth = Flask("auth_of_several_versions")
+
+    @auth.get("/events")
+    def events() -> dict[str, object]:
+        asked.append(int(request.args["after"]))
+        return {"events": [], "last": asked[-1] + 1, **next(epochs)}
+
+    applications[pair.host("auth")] = auth
+    for _ in range(6):
+        notes.revocations.poll(wait=0)
+
+    assert asked == [0, 1, 2, 3, 4, 0]
 
 
 def test_a_feed_whose_next_events_were_purged_is_read_from_its_beginning(
