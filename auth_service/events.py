@@ -6,10 +6,12 @@ That is why the functions that publish are called last in a transaction.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, exists, insert, select, text, update
+from sqlalchemy.exc import NotSupportedError, ProgrammingError
 
 from auth_service.models import Event, Feed, db
 from auth_service.retention import date_back, date_rows_back, delete_old
@@ -34,6 +36,11 @@ FEED = select(
 # PostgreSQL numbers a database or a table anew when it is restored, be it by pg_restore alone.
 NUMBERS = text(
     "SELECT concat('-', oid, '-', 'feed'::regclass::oid) FROM pg_database WHERE datname = current_database()"
+)
+# A cluster has an id from its start, and another timeline after each recovery to a time and each promotion.
+CLUSTER = text(
+    "SELECT concat('-', system_identifier, '-', greatest(timeline_id, min_recovery_end_timeline))"
+    " FROM pg_control_system(), pg_control_checkpoint(), pg_control_recovery()"
 )
 LOCK_FEED = select(Feed.last).with_for_update()
 TAKE_NUMBERS = update(Feed).values(last=Feed.last + bindparam("count")).returning(Feed.last)
@@ -93,10 +100,18 @@ def end_of_feed(after: int) -> FeedEnd:
     """
     with db.read() as connection:
         feed = connection.execute(FEED, {"after": after}).one()
-        numbers = "" if db.is_sqlite else connection.execute(NUMBERS).scalar_one()
+        numbers = "" if db.is_sqlite else _numbers(connection)
     if 0 < after < feed.purged and not feed.is_kept:
         raise EventsPurged
     return FeedEnd(feed.last, feed.epoch + numbers)
+
+
+def _numbers(connection: Connection) -> str:
+    """Return PostgreSQL's numbers of the feed and of the cluster, those of a standby being the primary's."""
+    numbers: str = connection.execute(NUMBERS).scalar_one()
+    with suppress(ProgrammingError, NotSupportedError):  # a host of databases may keep the functions from us
+        numbers += connection.execute(CLUSTER).scalar_one()
+    return numbers
 
 
 def purge(connection: Connection) -> int:
