@@ -13,29 +13,38 @@ from tests.programs import ROOT
 
 # A cluster whose pods get a changed Secret one by one, each time that they are listed. What is to run in a
 # pod runs here; whenever the Secret changes, what it was and what the pods have is kept in a folder 0, 1, ...
+# A file `other` is what somebody else makes of the Secret meanwhile.
 KUBECTL = """#!/bin/sh
 set -eu
 case "$1 $2" in
-    "get secret") base64 secret ;;
+    "get secret") base64 -w 0 secret ;;
     "get pods")
         for pod in a b c; do
             cmp -s secret $pod || { cp secret $pod; break; }
         done
         printf 'pod/%s\\n' a b c
         ;;
-    "create secret") cat "${5#--from-file=}" ;;
-    replace*)
+    "patch secret")
         number=$(find . -type d -name '[0-9]' | wc -l)
         mkdir $number
-        cp secret a b c $number
-        cat >secret
+        cp -r secret a b c $number
+        python -c "$PATCH" "${5#--patch-file=}"
         ;;
     exec*)
+        [ ! -e other ] || mv other secret
         while [ "$1" != -- ]; do pod=${1#pod/}; shift; done
         shift
         JWT_KEYS_FILE=$PWD/$pod "$@"
         ;;
 esac
+"""
+PATCH = """
+import base64, json, pathlib, sys
+secret, (test, replace) = pathlib.Path("secret"), json.load(open(sys.argv[1]))
+assert (test["op"], replace["op"]) == ("test", "replace")
+assert {test["path"], replace["path"]} == {"/data/keys.json"}
+assert base64.b64decode(test["value"]) == secret.read_bytes(), "the test of the patch fails"
+secret.write_bytes(base64.b64decode(replace["value"]))
 """
 
 
@@ -54,7 +63,7 @@ def cluster(tmp_path: Path) -> Path:
 
 def change_keys(cluster: Path, *words: str) -> subprocess.CompletedProcess[str]:
     path = f"{cluster}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {"PATH": path, "PYTHONPATH": str(ROOT), "FLASK_SKIP_DOTENV": "1"}
+    environment = {"PATH": path, "PYTHONPATH": str(ROOT), "FLASK_SKIP_DOTENV": "1", "PATCH": PATCH}
     return subprocess.run(
         [ROOT / "deploy/kubernetes/keys", *words],
         cwd=cluster,
@@ -101,3 +110,25 @@ def test_the_list_changes_nothing_and_waits_for_nobody(cluster: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith(f"{kids(cluster / 'secret')[0]}  sign,verify")
     assert ((cluster / "0").exists(), (cluster / "a").read_text()) == (False, "late")
+
+
+def test_keys_that_somebody_else_changes_meanwhile_are_kept(cluster: Path) -> None:
+    other = cluster / "other"
+    other.write_bytes((cluster / "secret").read_bytes())
+    other.chmod(0o600)
+    key_file.add(other)
+    changed = other.read_bytes()
+
+    done = change_keys(cluster, "rotate")
+
+    assert (done.returncode, "somebody else" in done.stderr) == (1, True)
+    assert (cluster / "secret").read_bytes() == changed
+
+
+def test_a_pod_that_never_has_the_keys_is_named(cluster: Path) -> None:
+    (cluster / "c").unlink()
+    (cluster / "c").mkdir()
+
+    done = change_keys(cluster, "rotate")
+
+    assert (done.returncode, "pod/c does not have it yet" in done.stderr) == (1, True)

@@ -6,9 +6,10 @@ import pytest
 
 from tests.kubernetes.rendered import Manifest, named
 
-Way = tuple[str, str, int]  # who asks, who is asked, and on which port
+Way = tuple[str, str, int | str]  # who asks, who is asked, and on which port
 
-OUTSIDE = {"kube-system", "monitoring", "outside"}
+DNS = "kube-system k8s-app=kube-dns", "169.254.20.10/32"  # of the cluster, and of a node
+OUTSIDE = {*DNS, "monitoring", "outside"}
 OF_BOTH = {
     *(("outside", "nginx", port) for port in (5000, 5001, 5002)),
     ("nginx", "auth", 5001),
@@ -40,7 +41,7 @@ def test_each_pod_reaches_what_it_has_to_and_nothing_else(overlay: str) -> None:
     inwards = set(ways(overlay, "ingress", "from"))
     outwards = {(who, whom, port) for whom, who, port in ways(overlay, "egress", "to")}
     across = {way for way in inwards | outwards if OUTSIDE & {*way}}
-    names = {(app, "kube-system", 53) for app in labels(overlay)}
+    names = {(app, whom, port) for app in labels(overlay) for whom in DNS for port in (53, "53/UDP")}
 
     assert inwards & outwards | across == OF_BOTH | TO_DATABASE[overlay] | names
 
@@ -61,14 +62,18 @@ def ways(overlay: str, direction: str, peers: str) -> Iterator[Way]:
                 for app in select(policy["spec"]["podSelector"], apps):
                     for name in meant_by(peer, apps):
                         for port in rule["ports"]:
-                            yield name, app, port["port"]
+                            udp = port.get("protocol") == "UDP"
+                            yield name, app, f"{port['port']}/UDP" if udp else port["port"]
 
 
 def meant_by(peer: Manifest, apps: list[str]) -> list[str]:
     if "ipBlock" in peer:
-        return ["outside"]
+        cidr = peer["ipBlock"]["cidr"]
+        return [cidr if cidr in DNS else "outside"]
     if "namespaceSelector" in peer:
-        return [peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]]
+        namespace = peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+        pods = peer.get("podSelector", {}).get("matchLabels", {})
+        return [" ".join([namespace, *(f"{name}={value}" for name, value in pods.items())])]
     return select(peer["podSelector"], apps)
 
 
