@@ -75,6 +75,8 @@ def test_every_setting_is_known() -> None:
 
 @pytest.mark.parametrize("python", [(), ("-S",)], ids=["installed", "bare"])
 def test_a_machine_where_nothing_is_wrong(run: Run, python: tuple[str, ...]) -> None:
+    run.environment |= {"COMPOSE_PROFILES": "monitoring, pgbouncer", "DATABASE_HOST": "pgbouncer"}
+
     status, printed = examine(run, *python)
 
     assert (status, "FAULT" in printed) == (0, False)
@@ -96,6 +98,8 @@ def test_all_faults_are_told_at_once(run: Run, tmp_path: Path, python: tuple[str
         "AUTH_PROT": PASSWORD,
         "BOOKS_PORT": run.environment["AUTH_PORT"],
         "METRICS_HOST": "192.0.2.1",
+        "COMPOSE_PROFILES": "pgbouncr",
+        "DATABASE_HOST": "pgbouncer",
     }
     with socket.create_server(("127.0.0.1", 0)) as listener:
         run.environment["PAGE_PORT"] = port = str(listener.getsockname()[1])
@@ -111,6 +115,8 @@ def test_all_faults_are_told_at_once(run: Run, tmp_path: Path, python: tuple[str
         r"of 192\.0\.2\.1: .*: change AUTH_METRICS_PORT, or",
         f"others can read the data: run `chmod go= {run.keys}`",
         "the newest file of the data is 86... s ahead",
+        "COMPOSE_PROFILES: pgbouncr is none of monitoring, operator, pgbouncer",
+        "DATABASE_HOST is pgbouncer: add pgbouncer to COMPOSE_PROFILES",
         "the engine is 19.03.1: install 20.10 or newer",
         "run `chmod a[+]rX .*deploy/nginx/nginx.conf",
         *([] if python else ["THREADS must be a whole number"]),
@@ -198,6 +204,7 @@ def test_a_pair_that_runs_is_no_fault_and_its_clocks_are_compared(
 
     assert (status, "FAULT" in printed) == (0, False)
     assert printed.count("the services run already") == len(PORTS) - 1  # all but the page
+    assert "scrape" not in own_served_pair.log("auth").read_text()  # nobody asked for its numbers
     for clock in ("AUTH_PORT, BOOKS_PORT", "the database of auth", "the database of books"):
         assert f"it agrees with {clock}" in printed
 

@@ -31,6 +31,7 @@ def main() -> int:
         "ports": machine.check_ports(),
         "data": machine.check_data(),
         "clock": machine.check_clock(),
+        "profiles": machine.check_profiles(),
         "docker": machine.check_docker(),
     }
     fine: list[Finding] = [(OK, "nothing is wrong")]

@@ -36,6 +36,7 @@ DOCKER = {  # the oldest versions that Compose works with, and who says which ar
 # Containers read these files as users of their own; what git does not have there may be secret.
 MOUNTED = ["client/web", "deploy/monitoring", "deploy/nginx", "deploy/pgbouncer", "deploy/postgres"]
 CONTAINER_USER = 10001
+PROFILE = re.compile(r"profiles: \[\W?([\w.-]+)")
 
 
 def setting(name: str, default: object) -> str:
@@ -47,7 +48,7 @@ def setting(name: str, default: object) -> str:
 def ask_dates() -> dict[str, float]:
     """Return the time by the clock of each service that runs, by its port's setting."""
     dates = {}
-    for port in list_ports():
+    for port in service_ports():
         host = f"[{port.host}]" if ":" in port.host else port.host
         with suppress(OSError, HTTPException, ValueError, TypeError):
             answer = DIRECTLY.open(f"http://{host}:{port.number}/healthz", timeout=2)
@@ -59,9 +60,14 @@ def ask_dates() -> dict[str, float]:
 def list_ports() -> Iterator[Port]:
     """Yield the ports of `make run`."""
     yield port_of("PAGE_PORT", 5000, PAGE_HOST)
+    yield from service_ports()
+    for service, ports in SERVICES.items():
+        yield port_of(f"{service}_METRICS_PORT", ports["metrics_port"], setting("METRICS_HOST", PAGE_HOST))
+
+
+def service_ports() -> Iterator[Port]:
     for service, ports in SERVICES.items():
         yield port_of(f"{service}_PORT", ports["port"], setting("HOST", PAGE_HOST))
-        yield port_of(f"{service}_METRICS_PORT", ports["metrics_port"], setting("METRICS_HOST", PAGE_HOST))
 
 
 def port_of(name: str, default: int, host: str) -> Port:
@@ -83,7 +89,7 @@ def explain(port: Port, reason: str) -> Finding:
         return FAULT, f"{port}: {reason}: change {port.setting}, or the setting of the address"
     held = f"{port} is held by {holder_of(port.number)}"
     if len(ask_dates()) == len(SERVICES):
-        return NOTE, f"{held}: the services run already"
+        return NOTE, f"{held}: the services run already, from here or from another folder"
     return FAULT, f"{held}: stop that, or change {port.setting}"
 
 
@@ -150,6 +156,17 @@ def compare_clocks(times: Mapping[str, float]) -> Iterator[Finding]:
         yield FAULT, f"{name} is {abs(seconds):.0f} s {side} this clock: set both by NTP"
     if not wrong:
         yield OK, f"it agrees with {', '.join(times)}"
+
+
+def check_profiles() -> Iterator[Finding]:
+    """Look whether Compose knows the profiles that it is to start, and starts the one that is needed."""
+    files = Path().glob("docker-compose*.yml")  # one of them may be the operator's own
+    known = {name for file in files for name in PROFILE.findall(file.read_text())}
+    profiles = set(re.findall(r"[^,\s]+", setting("COMPOSE_PROFILES", "")))
+    for name in sorted(profiles - known - {"*"}):
+        yield FAULT, f"COMPOSE_PROFILES: {name} is none of {', '.join(sorted(known))}"
+    if setting("DATABASE_HOST", "db") == "pgbouncer" and not profiles & {"pgbouncer", "*"}:
+        yield FAULT, "DATABASE_HOST is pgbouncer: add pgbouncer to COMPOSE_PROFILES, or leave both out"
 
 
 def check_docker() -> Iterator[Finding]:
