@@ -1,5 +1,6 @@
 -- A database and a login role for one service (psql --set=service=...); no other may connect to it. Can be run again:
 -- what is there stays, and the password becomes that of the file, so that it stands in no variable and no log.
+SET track_activities = off;  -- or pg_stat_activity shows the password to the role `metrics`
 \set password `cat "$PASSWORD_FILE"`
 SET log_min_error_statement = panic;
 SET client_min_messages = warning;
