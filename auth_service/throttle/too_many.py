@@ -16,6 +16,8 @@ CLOCK_SKEW = timedelta(seconds=1)  # what is later than that was written before 
 _refusals = Counter(
     "limit_refusals_total", "Requests refused with 429, by the limit that was reached.", ["limit"]
 )
+for _limit in ("pair", "name", "repeats", "network", "registrations"):
+    _refusals.labels(_limit)  # from 0, or Prometheus sees no increase when the first are many
 
 log = structlog.get_logger()
 

@@ -38,6 +38,8 @@ TURN = 0.5  # seconds; after it SQLite is asked anyway, which refuses within 5 i
 _unavailable = Counter(
     "database_unavailable_total", "Requests answered with 503 because of the database.", ["reason"]
 )
+for _kind in {*NOT_SERVED, *FAILURES}:
+    _unavailable.labels(_kind.__name__)  # from 0, or Prometheus sees no increase when the first are many
 
 log = structlog.get_logger()
 

@@ -17,6 +17,8 @@ class FollowerMetrics:
             ["outcome"],
             registry=self._registry,
         )
+        for outcome in ("answered", "auth_unavailable", "begun_again", "database_unavailable"):
+            self.polls.labels(outcome)  # from 0, so that the first is an increase
         self.events = Counter("feed_events_total", "Events applied.", registry=self._registry)
         self.leads = Gauge("feed_leader", "1 if this follower leads, 0 if it waits.", registry=self._registry)
 

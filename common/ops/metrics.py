@@ -1,5 +1,6 @@
 """The numbers for Prometheus, which `common.server` shows on a port of their own."""
 
+import functools
 import time
 
 from flask import Flask, Response, g
@@ -31,6 +32,14 @@ def count_request(response: Response) -> Response:
     this = request_ctx.request  # looked up once: each use of a proxy costs as much
     route = this.url_rule.rule if this.url_rule else "unmatched"
     method = this.method if this.method in METHODS else "other"
+    begin_at_zero(method, route)
     _requests.labels(method, route, response.status_code).inc()
     _durations.labels(method, route).observe(time.perf_counter() - g.started)
     return response
+
+
+@functools.cache
+def begin_at_zero(method: str, route: str) -> None:
+    """Show that a route had no errors yet, or Prometheus sees no increase when the first are many."""
+    for status in (500, 503):
+        _requests.labels(method, route, status)

@@ -124,6 +124,19 @@ def test_requests_are_counted_by_route_over_all_workers(
             assert answer.status_code == status
 
 
+def test_errors_and_refusals_begin_at_zero(person: Person) -> None:
+    """Prometheus sees no increase in a number that is not there before it."""
+    person.get("/books")
+
+    refused = {f'limit_refusals_total{{limit="{name}"}}' for name in ("pair", "name", "repeats", "network")}
+    assert refused <= samples(person.served, "auth").keys()
+    assert {
+        'http_requests_total{method="GET",route="/books",status="500"}',
+        'http_requests_total{method="GET",route="/books",status="503"}',
+        'database_unavailable_total{reason="TimeoutError"}',
+    } <= samples(person.served, "books").keys()
+
+
 def test_a_client_cannot_invent_labels(person: Person) -> None:
     send(person.served, "books", "BREW /books")
     send(person.served, "books", "GET /invented-by-a-client")

@@ -43,6 +43,7 @@ def test_of_two_followers_one_is_at_work(
         {"feed_leader 1.0", "feed_events_total 1.0"},
         set(),
     ]
+    assert 'feed_polls_total{outcome="database_unavailable"} 0.0' in metrics(ports[1])
     assert followers.events("second") == ""
 
     followers.kill(first)

@@ -14,8 +14,9 @@ GROUPS: list[dict[str, Any]] = yaml.safe_load((FOLDER / "rules.yml").read_text()
 RULES = [rule for group in GROUPS for rule in group["rules"]]
 ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
 
-# Of an expression of Prometheus: labels, and their names behind `by` and `on`; then words that call nothing.
-LABELS = re.compile(r"\{.*?\}|\b(?:by|on) \(.*?\)")
+# Of an expression of Prometheus: labels, their names behind `by` and `on`, and `and` and `or`; then
+# words that call nothing.
+LABELS = re.compile(r"\{.*?\}|\b(?:by|on) \(.*?\)|\b(?:and|or|unless)\b")
 METRIC = re.compile(r"\b[a-zA-Z_][a-zA-Z0-9_:]*\b(?! *\()")
 
 
