@@ -48,6 +48,18 @@ def test_what_serves_may_go_through_pgbouncer_and_nothing_else_does() -> None:
     assert movable == connecting - ONCE
 
 
+def test_what_is_measured_meets_its_exporters_alone() -> None:
+    members = {
+        network: {name for name, each in COMPOSE["services"].items() if network in each.get("networks", ())}
+        for network in COMPOSE["networks"]
+    }
+
+    exporters = {name for name in COMPOSE["services"] if name.endswith("-exporter")}
+    assert members["monitoring"] == {"prometheus", *exporters}
+    assert members["front-metrics"] == {"nginx", "nginx-exporter", "blackbox-exporter"}
+    assert members["database-metrics"] == {"db", "postgres-exporter"}
+
+
 def test_the_table_of_connections_adds_up() -> None:
     pooler = ConfigParser()
     pooler.read(ROOT / "deploy/pgbouncer/pgbouncer.ini")

@@ -25,6 +25,7 @@ fi
 for port in $(sed -n 's|.*include /tmp/listen-\([0-9]*\)\.conf;|\1|p' "$here/nginx.conf"); do
     echo "listen $port$listen;" >"/tmp/listen-$port.conf"
 done
+echo "listen $STATUS_HOST:8081;" >/tmp/listen-status.conf
 
 # Where the names of the services are looked up, and the domain that they are in: none with Docker.
 nameserver=$(sed -n 's/^nameserver  *//p' /etc/resolv.conf | head -n 1)

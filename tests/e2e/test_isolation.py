@@ -98,7 +98,7 @@ def test_no_network_leads_out(stack: Stack) -> None:
     names = {name for container in stack.containers() for name in container["NetworkSettings"]["Networks"]}
     networks = inspect("network", *names)
 
-    assert len(networks) == 8
+    assert len(networks) == 9
     assert all(
         network["Internal"] or network["Options"]["com.docker.network.bridge.enable_ip_masquerade"] == "false"
         for network in networks

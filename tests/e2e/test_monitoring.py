@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests import api
+from tests.cases import every
 from tests.e2e import faults
 from tests.e2e.stack import MakeStack, Stack, docker, remove_images
 from tests.monitoring.rules import ALERTS, metrics
@@ -26,6 +27,13 @@ SMALL_DISK = 'volumes: {{database: {{driver_opts: {{type: tmpfs, device: tmpfs, 
 QUICKER = {
     "rules.yml": ((r"\[5m\]", "[15s]"), (r"for: \d+[mh]", "for: 2s")),
     "prometheus.yml": ((r"\b(14|15|30)s", "2s"),),
+}
+# A port that each reaches, of its own; and those, of others, that it may not.
+LISTENS = {"nginx": "5000", "auth": "5001", "postgres-exporter": "9187"}
+NOT_REACHED = {
+    "nginx": ["auth/9101", "books/9102", "follower/9103", "prometheus/9090", "postgres-exporter/9187"],
+    "auth": ["nginx/8081", "postgres-exporter/9187"],
+    "postgres-exporter": ["auth/5001", "books/5002", "nginx/5001"],
 }
 Fault = Callable[[Stack, ExitStack], None]
 # What is broken at once, each with the alerts that it is for; a crowd would keep out who guesses passwords.
@@ -97,9 +105,21 @@ def test_it_finds_every_replica_and_nothing_of_it_is_published(monitored: Stack)
         if any(container["NetworkSettings"]["Ports"].values())
     ]
     assert published == [monitored.container("nginx")["Name"]]
-    for service, port in {"auth": 9101, "books": 9102, "follower": 9103}.items():
-        tried = monitored.attempt("exec", "-T", "nginx", "bash", "-c", f"exec 3<>/dev/tcp/{service}/{port}")
-        assert tried.returncode != 0
+
+
+@every("asker, ports", NOT_REACHED.items())
+def test_the_numbers_are_reached_by_who_needs_them_alone(
+    monitored: Stack, asker: str, ports: list[str]
+) -> None:
+    reached = [port for port in ["localhost/" + LISTENS[asker], *ports] if reaches(monitored, asker, port)]
+
+    assert reached == ["localhost/" + LISTENS[asker]]
+
+
+def reaches(stack: Stack, asker: str, port: str) -> bool:
+    """Return whether a container can open a connection to `host/port`."""
+    connect = ["timeout", "3", "bash", "-c", f"exec 3<>/dev/tcp/{port}"]
+    return stack.attempt("exec", "-T", asker, *connect).returncode == 0
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=" ".join)

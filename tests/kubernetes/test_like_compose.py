@@ -7,8 +7,9 @@ import pytest
 
 from tests.kubernetes.rendered import COMPOSE, OVERLAYS, SHARED, Manifest, containers, environment, pods
 
-# Secrets are mounted elsewhere, and the metrics are asked for from another namespace.
+# Secrets are mounted elsewhere, the metrics are asked for from another namespace, and nobody asks nginx.
 DIFFERENT = {"JWT_KEYS_FILE": "/run/secrets/keys/keys.json", "METRICS_HOST": "0.0.0.0"}  # noqa: S104
+DIFFERENT |= {"STATUS_HOST": "127.0.0.1"}
 ADDED = {"NAMESPACE", "DOMAIN", "PGDATA"}  # what Docker's names and volumes do not need
 DIRECT = {"auth-migrate", "books-migrate", "db-roles"}  # ask PostgreSQL itself, whatever is in between
 ONLY_THERE = {"keys", "operator"}  # deploy/kubernetes/keys takes their place
