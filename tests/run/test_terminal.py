@@ -25,8 +25,8 @@ BANNER = (" * Serving Flask app", " * Debug mode")  # of flask, which nothing tu
 
 
 def status(url: str) -> int | None:
-    """Return what a service answers, or None while it is away."""
-    with suppress(requests.ConnectionError):
+    """Return what a service answers, or None while it is away, or ends before it has answered."""
+    with suppress(requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
         return api.get(url, timeout=WAIT).status_code
     return None
 
