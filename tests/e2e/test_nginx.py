@@ -54,7 +54,8 @@ def nginx_of_a_domain(stack: Stack) -> Iterator[str]:
     for service in SERVICES:
         alias = f"--alias={service}.{domain}"
         docker("network", "connect", alias, network, stack.container(service)["Id"])
-    nginx = stack.compose("run", "--detach", "--rm", "--no-deps", f"--env=DOMAIN={domain}", "nginx")
+    settings = [f"--env=DOMAIN={domain}", "--env=STATUS_HOST=127.0.0.1"]  # as in deploy/kubernetes
+    nginx = stack.compose("run", "--detach", "--rm", "--no-deps", *settings, "nginx")
     docker("network", "connect", network, nginx)
     wait_until(lambda: is_healthy(inspect("container", nginx)[0]["State"]), "nginx does not start")
     yield inspect("container", nginx)[0]["NetworkSettings"]["Networks"][network]["IPAddress"]
