@@ -80,7 +80,8 @@ def test_keys_in_a_folder_of_the_operators_own_are_used_and_kept(make_stack: Mak
 def with_secrets(make_stack: MakeStack) -> Stack:
     """Return a stack with the settings and the override that docs/operations.md shows, not started."""
     operations = (ROOT / "docs/operations.md").read_text()
-    shown = re.search(r"^```sh\n((?:[A-Z_]+_FILE=.*\n)+)```$.*?^```yaml\n(.*?)^```$", operations, re.M | re.S)
+    block = r"^```sh\n((?:[A-Z_]+_FILE=[^\n]*\n)+)```$.*?^```yaml\n(.*?)^```$"
+    shown = re.search(block, operations, re.M | re.S)
     assert shown
     stack = make_stack()
     folder = stack.folder / "secrets"

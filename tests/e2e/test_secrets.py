@@ -41,6 +41,6 @@ def test_no_secret_is_shown(stack: Stack, secrets: list[str]) -> None:
     shown = [json.dumps(containers), json.dumps([*inspect("image", *names), *histories]), logs]
 
     assert len(containers) == 9
-    assert "made /run/bookstore/keys/keys.json" in logs
+    assert " /run/bookstore/keys/keys.json\n" in logs  # made, or kept by a later start
     assert min(map(len, shown)) > 1000
     assert [secret for secret in secrets if any(secret in text for text in shown)] == []
