@@ -92,7 +92,7 @@ def find_events(*, after: int, limit: int) -> Sequence[EventRow]:
 def end_of_feed(after: int) -> FeedEnd:
     """Return where the feed ends, or raise `EventsPurged`; call it once the events behind `after` were read.
 
-    In this order, for events are never of a later epoch than the one that is told with them.
+    In this order, for no event is then of a later epoch than the answer says.
 
     From 0 on, and from any event that is kept, the feed is always whole: every user.deleted is kept, and
     session.ended is kept for much longer than any token of the session lives. An `after` beyond the end is of

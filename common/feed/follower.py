@@ -101,7 +101,7 @@ class Follower:
 
     def _apply(self, connection: Connection, page: FeedPage, place: Place) -> None:
         """Apply the events, unless they are of a feed that was restored: then begin again."""
-        if page.epoch and not place.epoch:  # the first that is told
+        if page.epoch and not place.epoch:  # the first that auth names
             here = Place(place.cursor, page.epoch)
             feed.move(connection, place, here)
             place = here

@@ -26,7 +26,7 @@ class FeedState(FeedBase):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     cursor: Mapped[int] = mapped_column(BigInteger)  # the id of the last event that was applied,
-    epoch: Mapped[str | None] = mapped_column(Text)  # in this epoch of the feed; None: auth told none yet
+    epoch: Mapped[str | None] = mapped_column(Text)  # in this epoch of the feed; None: auth named none yet
     position: Mapped[int] = mapped_column(BigInteger)  # of the newest row of the two tables below
     heard_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     event_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when auth wrote the last event,
