@@ -6,11 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -18,6 +14,7 @@ import pytest
 from tests.e2e.stack import clone
 from tests.ports import free_port
 from tests.readme import SETTINGS
+from tests.run.listeners import DeepAnswer, YesterdaysService, served
 from tests.run.runs import PORTS, Run
 from tests.served import ServedPair
 from tools.doctor.__main__ import ALIKE_IN_FILE, check_names
@@ -207,34 +204,6 @@ def test_a_pair_that_runs_is_no_fault_and_its_clocks_are_compared(
     assert "scrape" not in own_served_pair.log("auth").read_text()  # nobody asked for its numbers
     for clock in ("AUTH_PORT, BOOKS_PORT", "the database of auth", "the database of books"):
         assert f"it agrees with {clock}" in printed
-
-
-class YesterdaysService(BaseHTTPRequestHandler):
-    """A service on a machine whose clock is a day behind."""
-
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        return super().date_time_string((timestamp or time.time()) - 86_400)
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b'{"status": "ok"}')
-
-
-class DeepAnswer(BaseHTTPRequestHandler):
-    """What is no service, and whose answer no parser likes."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"[" * 100_000)
-
-
-@contextmanager
-def served(handler: type[BaseHTTPRequestHandler], port: int) -> Iterator[None]:
-    with HTTPServer(("127.0.0.1", port), handler) as server:
-        threading.Thread(target=server.handle_request, daemon=True).start()
-        yield
 
 
 def test_a_service_with_another_clock(run: Run) -> None:
