@@ -4,14 +4,17 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Iterable
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 
 import structlog
-from prometheus_client import CollectorRegistry, MetricsHandler
+from prometheus_client import CollectorRegistry, Metric, MetricsHandler
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 
 from common.ops.metrics import at_scrape
 
@@ -37,6 +40,23 @@ def forget_the_dead() -> None:
             mark_process_dead(process)  # type: ignore[no-untyped-call] # untyped there
 
 
+class AllWorkers(Collector):
+    """The sum over the files of all workers."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Read the files but those that a worker has only just made: they are empty for a moment."""
+        files = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("*.db")
+        begun = [str(file) for file in files if has_begun(file)]
+        yield from MultiProcessCollector.merge(begun)  # type: ignore[no-untyped-call] # untyped there
+
+
+def has_begun(file: Path) -> bool:
+    """Tell whether the file has something in it; false as well if it went with its worker."""
+    with suppress(FileNotFoundError):
+        return file.stat().st_size > 0
+    return False
+
+
 class MetricsServer(ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
         """Log what went wrong with one scrape, such as a client that went away; the next may be right."""
@@ -56,8 +76,7 @@ class MetricsPage(MetricsHandler):
             return
         forget_the_dead()
         self.registry = CollectorRegistry()
-        MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call] # untyped there
-        for collector in at_scrape.values():
+        for collector in (AllWorkers(), *at_scrape.values()):
             self.registry.register(collector)
         super().do_GET()
 

@@ -1,4 +1,4 @@
-"""What the metrics say of a worker that was killed."""
+"""What the metrics say beside workers that are killed, or begin."""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -41,3 +41,13 @@ def test_a_dead_worker_stays_in_the_sums_and_leaves_the_gauges_of_the_living(
         wait_until(lambda: in_use() == 0, "the dead worker's connection is still counted")
         person.add_book()
         assert made() == 2
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_scrape_is_answered_while_a_worker_makes_its_files(tmp_path: Path, server: str) -> None:
+    with make_pair(tmp_path, "books", SERVER=server, WEB_CONCURRENCY="1") as pair:
+        somebody(pair.start("books")).add_book()
+        (shared,) = pair.folder.glob("bookstore-metrics-*")
+        (shared / "counter_1.db").touch()  # as prometheus_client leaves it between two system calls
+
+        assert metric(pair, "books", 'http_requests_total{method="POST",route="/books",status="201"}') == 1
