@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -18,6 +19,7 @@ STARTED = re.compile(rb"\w+\.1 started \(pid=(\d+)\)")
 STOPPED = re.compile(rb"(\w+)\.1 stopped")
 ENDING = re.compile(rb"sending SIG\w+ to \w+\.1|SIG\w+ received")
 START_WAIT = 10  # seconds for honcho to start them
+POLL = 0.5  # seconds
 STDOUT = 1  # the file descriptor
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -65,8 +67,12 @@ class Supervisor:
         return self._honcho.poll() is None
 
     def wait(self) -> None:
-        """Wait until honcho ends, which it does as soon as one process has."""
-        self._honcho.wait()
+        """Wait until honcho ends, which it does as soon as one process has.
+
+        A signal that comes just before a system call does not interrupt it, so none may take long.
+        """
+        while self.is_running():
+            time.sleep(POLL)
 
     def _pass_on(self, output: int) -> None:
         """Pass on the lines of all processes, and note what honcho's own say, until every one has ended."""
