@@ -14,6 +14,8 @@ NO_CASES: list[dict[str, Any]] = [{}]
 # For what no SQL decides, and for what one database alone can do.
 on_sqlite = pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
 on_postgresql = pytest.mark.parametrize("pair", ["postgresql"], indirect=True, scope="session")
+own_on_sqlite = pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)
+own_on_postgresql = pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
 
 
 def every(names: str, cases: Iterable[Any]) -> Callable[[Test], Test]:

@@ -1,4 +1,4 @@
-"""What a worker of books knows of ended sessions goes on growing, whatever fails meanwhile."""
+"""What a worker of books knows of ended sessions goes on growing, whatever fails, and its age is told."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +13,7 @@ from common.feed.revocations import RevocationCache
 from common.tokens.access import verify
 from common.tokens.keys import read_keys
 from tests import api
+from tests.cases import every, own_on_postgresql, own_on_sqlite
 from tests.common.log_lines import Log
 from tests.feed import followers
 from tests.feed.ends import leave, log_out, refused_everywhere
@@ -50,13 +51,11 @@ def read_again(pair: Pair, log: Log) -> Iterator[Callable[[], None]]:
     assert log.text.count(FAILED) == 1
 
 
-@pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)
+@own_on_sqlite
 @pytest.mark.parametrize(
     ("damage", "repair"),
     [
         ("UPDATE feed SET heard_at = 'yesterday'", "UPDATE feed SET heard_at = NULL"),
-        ("ALTER TABLE feed RENAME TO away", "ALTER TABLE away RENAME TO feed"),
-        ("ALTER TABLE ended_sessions RENAME TO away", "ALTER TABLE away RENAME TO ended_sessions"),
         ("ALTER TABLE deleted_users RENAME TO away", "ALTER TABLE away RENAME TO deleted_users"),
     ],
 )
@@ -65,13 +64,12 @@ def test_what_could_not_be_read_is_read_again(
 ) -> None:
     with read_again(pair, log) as notice:
         shelves.execute(damage)
-        if "feed" not in damage:  # of what is not new no worker asks
-            shelves.execute("UPDATE feed SET position = position + 1")
+        shelves.execute("UPDATE feed SET position = position + 1")  # of what is not new no worker asks
         notice()
         shelves.execute(repair)
 
 
-@pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
+@own_on_postgresql
 def test_a_database_that_was_away_is_read_again(pair: Pair, log: Log, postgres: PostgresServer) -> None:
     name = pair.databases["books"].rpartition("/")[2]
     end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
@@ -82,6 +80,7 @@ def test_a_database_that_was_away_is_read_again(pair: Pair, log: Log, postgres: 
         server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
+@own_on_sqlite
 def test_what_a_fast_clock_forgot_is_known_again_once_it_is_set(pair: Pair, shelves: Shelves) -> None:
     now, person, another = datetime.now(UTC), register(pair), register(pair)
     claims = verify(person.token, read_keys(pair.folder / "keys.json"), now=now.timestamp())
@@ -100,3 +99,23 @@ def test_what_a_fast_clock_forgot_is_known_again_once_it_is_set(pair: Pair, shel
     seen += [refusal(now + timedelta(hours=3)), refusal(now)]
 
     assert seen == ["session", None, "session"]
+
+
+@own_on_sqlite
+@every(
+    "max_age, seconds, status, state",
+    [("0", 1, 200, "ok"), ("0", 100, 200, "degraded"), ("60", 100, 503, "failing")],
+)
+def test_readiness_tells_how_long_nothing_was_heard(
+    own_pair: Pair, shelves: Shelves, max_age: str, seconds: int, status: int, state: str
+) -> None:
+    heard_at = datetime.now(UTC) - timedelta(seconds=seconds)
+    shelves.execute("UPDATE feed SET heard_at = :at", at=heard_at.strftime("%Y-%m-%d %H:%M:%S"))
+    own_pair.environment["FEED_MAX_AGE"] = max_age
+    own_pair.start("books")
+
+    answer = api.get(own_pair.url("books") + "/readyz")
+
+    checks = answer.json()["checks"]
+    assert (answer.status_code, checks["feed"]) == (status, state)
+    assert seconds <= float(checks["feed_age"]) < seconds + 60

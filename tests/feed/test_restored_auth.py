@@ -2,16 +2,19 @@
 
 import signal
 from contextlib import suppress
+from functools import partial
 
 import psycopg
 import pytest
 import requests
 
+from tests.cases import own_on_postgresql
 from tests.feed.ends import leave, log_out, refused_everywhere
 from tests.feed.tellers import Shelves, Teller
 from tests.people import PASSWORD, Person, assert_problem, book, register
 from tests.postgres_programs import run_program
 from tests.postgres_server import PostgresServer
+from tests.resilience.crowd import metric
 from tests.resilience.writers import Writers
 from tests.served import FOLLOWER, ServedPair
 from tests.threads import Threads
@@ -71,7 +74,7 @@ class Backup:
         run_program(*command, cwd=self._postgres.folder)
 
 
-@pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
+@own_on_postgresql
 def test_a_restored_auth_is_followed_from_its_beginning_and_nothing_is_applied_twice(
     pair: ServedPair, postgres: PostgresServer, teller: Teller, shelves: Shelves
 ) -> None:
@@ -104,4 +107,8 @@ def test_a_restored_auth_is_followed_from_its_beginning_and_nothing_is_applied_t
         assert_problem(person.post("/books", book()), 401, "token is invalid")
         assert shelves.count(person.public_id) == 0
     assert "feed_begun_again" in pair.log(FOLLOWER).read_text()
+    books = partial(metric, pair, "books")
+    deleted, heard = 'feed_events_applied{type="user.deleted"}', shelves.feed().users_deleted
+    wait_until(lambda: books(deleted) == heard, "what is applied is counted")
+    assert all(0 <= books(f"feed_{number}_seconds") < 30 for number in ("lag", "age"))
     assert (writers.lost(), set(writers.statuses), writers.refused) == (set(), {200, 201}, 0)
