@@ -11,21 +11,21 @@ from tests.served import ServedPair
 
 
 @pytest.fixture
-def teller(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Iterator[Teller]:
-    """Return somebody who tells events of the pair."""
-    with Teller(pair.environment, monkeypatch) as teller:
+def teller(own_pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Iterator[Teller]:
+    """Return somebody who tells events of the test's own pair."""
+    with Teller(own_pair.environment, monkeypatch) as teller:
         yield teller
 
 
 @pytest.fixture
-def shelves(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelves]:
-    """Return the books database of the pair."""
-    with Shelves(pair.environment, monkeypatch) as shelves:
+def shelves(own_pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelves]:
+    """Return the books database of the test's own pair."""
+    with Shelves(own_pair.environment, monkeypatch) as shelves:
         yield shelves
 
 
 @pytest.fixture
-def followers(pair: ServedPair) -> Iterator[Followers]:
+def followers(own_served_pair: ServedPair) -> Iterator[Followers]:
     """Return how followers are started and killed; none of them outlives the test."""
-    with Followers(pair) as followers:
+    with Followers(own_served_pair) as followers:
         yield followers

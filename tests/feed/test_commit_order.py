@@ -3,20 +3,11 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from auth_service import events
 from auth_service.models import db
+from tests.cases import own_on_postgresql
 from tests.feed.tellers import Teller
-from tests.pair import Pair
 from tests.waiting import wait_until
-
-
-@pytest.fixture
-def pair(own_pair: Pair) -> Pair:
-    """Return a pair of the test's own; only its databases are needed."""
-    return own_pair
-
 
 WRITERS, EVENTS = 6, 15
 WAITING = "SELECT count(*) AS count FROM pg_locks WHERE NOT granted"
@@ -27,7 +18,7 @@ def read_all(teller: Teller, cursor: int = 0) -> list[int]:
         return [event.id for event in events.find_events(after=cursor, limit=1000)]
 
 
-@pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
+@own_on_postgresql
 def test_who_comes_second_waits_for_a_transaction_that_is_held_open(teller: Teller) -> None:
     with ThreadPoolExecutor() as threads, teller.app.app_context(), db.write() as connection:
         events.session_ended(connection, ["first"])
@@ -40,16 +31,7 @@ def test_who_comes_second_waits_for_a_transaction_that_is_held_open(teller: Tell
     assert [tuple(row) for row in found] == [(1, "first"), (2, "second")]
 
 
-def test_a_transaction_that_is_rolled_back_leaves_no_gap(teller: Teller) -> None:
-    with teller.app.app_context(), db.write() as connection:
-        events.session_ended(connection, ["lost"])
-        connection.rollback()
-    teller.end("kept")
-
-    assert read_all(teller) == [1]
-
-
-def test_a_reader_beside_many_writers_misses_nothing(teller: Teller) -> None:
+def test_a_reader_beside_many_writers_misses_nothing_and_a_rollback_leaves_no_gap(teller: Teller) -> None:
     found: list[int] = []
     over = threading.Event()
 
@@ -60,6 +42,9 @@ def test_a_reader_beside_many_writers_misses_nothing(teller: Teller) -> None:
             found.extend(read_all(teller, found[-1] if found else 0))
 
     def write_on(writer: int) -> None:
+        with teller.write() as connection:
+            events.session_ended(connection, ["lost"])
+            connection.rollback()
         for number in range(EVENTS):
             teller.end(*(f"{writer}-{number}-{each}" for each in range(1 + number % 3)))
 

@@ -1,16 +1,14 @@
 """GET /events: what it tells, in which order, and how it waits without being in anybody's way."""
 
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psutil
-import pytest
 import requests
 
 from tests import api
-from tests.cases import every
+from tests.cases import every, own_on_sqlite
 from tests.conftest import keys_of
 from tests.feed import followers, service_tokens
 from tests.feed.service_tokens import service_token
@@ -21,8 +19,6 @@ from tests.served import ServedPair
 from tests.waiting import wait_until
 
 pair = followers.pair
-
-own_on_sqlite = pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # the same on both
 
 
 def ask(pair: Pair, **query: Any) -> requests.Response:
@@ -121,14 +117,6 @@ def test_old_events_are_purged_as_new_ones_are_written(pair: Pair, teller: Telle
     assert teller.execute("SELECT last, purged FROM feed")[0] == (110, 90)
 
 
-def test_a_request_that_waits_is_answered_when_there_is_something(pair: Pair, teller: Teller) -> None:
-    with ThreadPoolExecutor() as threads:
-        answer = threads.submit(told, pair, wait=30)
-        teller.end("a-session")
-
-    assert [event["sid"] for event in answer.result()["events"]] == ["a-session"]
-
-
 @own_on_sqlite
 def test_many_that_wait_hold_no_connection_and_no_thread_that_others_need(pair: Pair, teller: Teller) -> None:
     auth = pair.variant(THREADS="64")  # 16 may wait; there are 10 connections
@@ -152,19 +140,13 @@ def test_a_request_that_waits_does_not_delay_a_stop(own_served_pair: ServedPair)
     with ThreadPoolExecutor() as threads:
         waiting = [threads.submit(told, own_served_pair, wait=30) for _ in range(4)]
         wait_until(lambda: connections(own_served_pair) == 4, "the requests have arrived")
-        begun = time.monotonic()
         own_served_pair.stop("auth")
 
-        assert time.monotonic() - begun < 20  # the wait was 30 s, and gunicorn cuts it after 25
-    assert [each.result()["events"] for each in waiting] == [[]] * 4
+    assert [each.result()["events"] for each in waiting] == [[]] * 4  # gunicorn would cut them after 25 s
 
 
 def connections(pair: ServedPair) -> int:
     """Return how many connections the workers of auth have accepted."""
-    workers = psutil.Process(pair.processes["auth"].pid).children()
-    port = pair.ports["auth"]
-    return sum(
-        each.status == psutil.CONN_ESTABLISHED and each.laddr.port == port
-        for worker in workers
-        for each in worker.net_connections()
-    )
+    workers, here = psutil.Process(pair.processes["auth"].pid).children(), pair.ports["auth"]
+    accepted = [each for worker in workers for each in worker.net_connections()]
+    return [(each.status, each.laddr.port) for each in accepted].count((psutil.CONN_ESTABLISHED, here))
