@@ -17,11 +17,14 @@ def session_of(person: Person) -> str:
 
 def refused_everywhere(person: Person) -> bool:
     """Tell whether books refuses the token, whichever worker answers."""
-    answers = [ask(person) for _ in range(8)]
-    for answer in answers:
-        if answer.status_code != 200:
-            assert_problem(answer, 401, "token is invalid")
-    return {answer.status_code for answer in answers} == {401}
+    return all(is_refused(person) for _ in range(8))
+
+
+def is_refused(person: Person) -> bool:
+    answer = ask(person)
+    if answer.status_code != 200:
+        assert_problem(answer, 401, "token is invalid")
+    return answer.status_code == 401
 
 
 def ask(person: Person) -> requests.Response:

@@ -27,11 +27,14 @@ def client_of(pair: Pair, service: str = "books") -> FeedClient:
     return FeedClient(pair.url("auth"), keys, service=service, session=new_session())
 
 
-def follow_once(pair: Pair, service: str = "books", *, polls: int = 1) -> Follower:
-    """Poll auth once, as a follower that has just started, and apply what comes; return the follower."""
+def follow_once(
+    pair: Pair, service: str = "books", *, polls: int = 1, follower: Follower | None = None
+) -> Follower:
+    """Poll auth once, as a follower that has just started or this one, and apply what comes; return it."""
     app, client = pair.apps[service], client_of(pair, service)
     with app.app_context(), database().read() as connection:
-        follower = Follower(app.extensions["settings"], client, database(), app.extensions["user_data"])
+        settings, data = app.extensions["settings"], app.extensions["user_data"]
+        follower = follower or Follower(settings, client, database(), data)
         for _ in range(polls):
             follower.poll(connection)
     return follower

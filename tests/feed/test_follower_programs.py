@@ -1,39 +1,30 @@
 """Followers as programs: one is at work, and kills lose nothing."""
 
 import os
-import random
 import signal
-import time
 import uuid
-
-import pytest
+from itertools import islice
 
 from tests import api
-from tests.feed.ends import leave, refused_everywhere
+from tests.cases import own_on_postgresql, own_on_sqlite
 from tests.feed.followers import Followers
 from tests.feed.tellers import Shelves, Teller
-from tests.people import register
 from tests.ports import free_port
 from tests.served import ServedPair
 from tests.waiting import wait_until
 
-KILLS = int(os.environ.get("BOOKSTORE_TEST_FOLLOWER_KILLS", "4"))
-DELETIONS = 10  # a kill
-
-
-@pytest.fixture
-def pair(own_served_pair: ServedPair) -> ServedPair:
-    """Return the services of a test's own, of which auth is started."""
-    return own_served_pair.start("auth")
+KILLS = int(os.environ.get("BOOKSTORE_TEST_FOLLOWER_KILLS", "2"))
+DELETIONS = 20  # a kill
 
 
 def test_of_two_followers_one_is_at_work(
-    pair: ServedPair, teller: Teller, shelves: Shelves, followers: Followers
+    own_served_pair: ServedPair, teller: Teller, shelves: Shelves, followers: Followers
 ) -> None:
+    own_served_pair.start("auth")
     ports = free_port(), free_port()
     first = followers.start("first", FOLLOWER_METRICS_PORT=str(ports[0]))
     wait_until(lambda: "feed_followed" in followers.events("first"), "the first is at work")
-    heartbeat = pair.folder / "heartbeat"
+    heartbeat = own_served_pair.folder / "heartbeat"
     second = followers.start("second", FOLLOWER_HEARTBEAT=str(heartbeat), FOLLOWER_METRICS_PORT=str(ports[1]))
     wait_until(heartbeat.exists, "the second runs")
     teller.end("a-session")
@@ -51,40 +42,32 @@ def test_of_two_followers_one_is_at_work(
 
     wait_until(lambda: "feed_applied" in followers.events("second"), "the second applies it")
     assert shelves.feed().cursor == 2
+    followers.kill(second, signal.SIGTERM)
+    assert second.returncode == 0
+    assert "Traceback" not in followers.events("second")
 
 
 def metrics(port: int) -> set[str]:
     return set(api.get(f"http://127.0.0.1:{port}/metrics").text.splitlines())
 
 
-def test_the_log_says_that_auth_went_and_that_it_is_back(
-    pair: ServedPair, shelves: Shelves, followers: Followers
-) -> None:
-    followers.start()
-    wait_until(lambda: shelves.feed().heard_at, "auth was there")
-
-    pair.stop("auth")
-    wait_until(lambda: "feed_away" in followers.events(), "it notices")
-    pair.start("auth")
-
-    wait_until(lambda: "feed_back" in followers.events(), "it says so")
-    assert followers.events().count("feed_back") == 1
-
-
-@pytest.mark.slow
+@own_on_sqlite  # on PostgreSQL one is killed in test_restored_auth.py
 def test_kills_lose_no_event_and_apply_none_twice(
-    teller: Teller, shelves: Shelves, followers: Followers
+    own_served_pair: ServedPair, teller: Teller, shelves: Shelves, followers: Followers
 ) -> None:
+    own_served_pair.start("auth")
     gone = [str(uuid.uuid4()) for _ in range(KILLS * DELETIONS)]
     stay = [str(uuid.uuid4()) for _ in range(20)]
     for owner in gone + stay:
         shelves.fill(owner, 3)
-    for start in range(0, len(gone), DELETIONS):
+    leaving = iter(gone)
+    for _ in range(KILLS):
         follower = followers.start()
-        for owner in gone[start : start + DELETIONS]:
+        teller.delete(next(leaving))
+        wait_until(lambda: shelves.feed().cursor == teller.last(), "it is at work")
+        for owner in islice(leaving, DELETIONS - 1):
             teller.delete(owner)
-            time.sleep(random.uniform(0, 0.06))
-        followers.kill(follower)
+        followers.kill(follower)  # while it applies the last of them
 
     followers.start()
 
@@ -94,33 +77,10 @@ def test_kills_lose_no_event_and_apply_none_twice(
     assert shelves.execute("SELECT count(*) AS count FROM books")[0].count == 3 * len(stay)
 
 
-@pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # the same on both
-def test_a_follower_ahead_of_a_restored_feed_begins_again_as_after_a_reset_and_ends_at_term(
-    pair: ServedPair, teller: Teller, shelves: Shelves, followers: Followers
-) -> None:
-    person = register(pair.start("books"))
-    person.add_book()
-    shelves.execute("UPDATE feed SET cursor = 1000")
-    follower = followers.start()
-    wait_until(lambda: "feed_begun_again" in followers.events(), "it says so")
-    leave(person)
-    wait_until(lambda: shelves.feed().cursor == teller.last(), "it goes on")
-    wait_until(lambda: shelves.count(person.public_id) == 0, "the books are deleted")
-    wait_until(lambda: refused_everywhere(person), "every worker hears of it")
-
-    assert pair.run("books", "feed", "reset") == "done"
-
-    wait_until(lambda: "2 user.deleted" in pair.run("books", "feed", "show"), "it is applied again")
-    followers.kill(follower, signal.SIGTERM)
-    assert follower.returncode == 0
-    assert "Traceback" not in followers.events()
-
-
-@pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
+@own_on_postgresql
 def test_a_leader_that_loses_its_lock_notices_and_asks_for_it_again(
-    pair: ServedPair, shelves: Shelves, followers: Followers
+    shelves: Shelves, followers: Followers
 ) -> None:
-    pair.start("auth")
     followers.start()
     wait_until(lambda: "feed_followed" in followers.events(), "it leads")
 
