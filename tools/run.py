@@ -4,9 +4,9 @@ The line that says that all is ready goes to standard output, among the services
 to standard error, and the exit status is then 1. No process is left behind, whatever happens.
 """
 
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -19,11 +19,22 @@ from urllib.request import ProxyHandler, build_opener
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # run as a file, so that make and people need no -m
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if __name__ == "__main__" else ():
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def stop(*_: object) -> None:
+    """Exit at the first signal; a second, as TERM after HUP, would keep the exit from ending the services."""
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: None)
+    sys.exit(0)
+
+
+for number in SIGNALS if __name__ == "__main__" else ():
     if signal.getsignal(number) != signal.SIG_IGN:  # as HUP is under nohup
-        signal.signal(number, lambda *_: sys.exit(0))  # at once: what follows takes a moment to import
+        signal.signal(number, stop)  # at once: what follows takes a moment to import
 
 from dotenv import load_dotenv  # noqa: E402
+from flask.cli import cli  # noqa: E402
 
 from common.feed.settings import FollowerSettings  # noqa: E402
 from common.service_list import SERVICES  # noqa: E402
@@ -36,6 +47,7 @@ from tools.supervisor import Supervisor, say  # noqa: E402
 PROCFILES = {"run": "Procfile", "dev": "Procfile.dev"}
 PREPARATION = ("auth_service keys init", *(f"{name}_service db upgrade" for name in SERVICES))
 DIRECTLY = build_opener(ProxyHandler({}))
+FORKS = multiprocessing.get_context("fork")
 TRACE = "Traceback (most recent call last):"
 
 
@@ -92,13 +104,26 @@ def check_data_folder(folder: Path) -> None:
 
 
 def run(package: str, *words: str) -> None:
-    """Run a command of a service in silence, or exit with what it complains of in one line."""
-    command = [sys.executable, "-m", "flask", "--app", package, *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = [line for line in done.stderr.rpartition(TRACE)[2].splitlines() if line[:1].strip()]
-        complaint = lines[0 if TRACE in done.stderr else -1] if lines else f"status {done.returncode}"
+    """Run a command of a service in silence, or exit with what it complains of in one line.
+
+    It has a process of its own, but a forked one: to import the service again takes longer than the command.
+    """
+    with TemporaryFile() as output:
+        command = FORKS.Process(target=run_silently, args=(output.fileno(), package, *words), daemon=True)
+        command.start()
+        command.join()
+        output.seek(0)
+        written = output.read().decode()
+    if command.exitcode:
+        lines = [line for line in written.rpartition(TRACE)[2].splitlines() if line[:1].strip()]
+        complaint = lines[0 if TRACE in written else -1] if lines else f"status {command.exitcode}"
         sys.exit(f"make run: {package} {' '.join(words)}: {complaint}")
+
+
+def run_silently(output: int, package: str, *words: str) -> None:
+    for standard in (1, 2):
+        os.dup2(output, standard)
+    cli.main(["--app", package, *words], prog_name="flask")
 
 
 def follower_heartbeat(services: Sequence[Settings]) -> Path:
