@@ -1,13 +1,13 @@
-"""The fixture of the tests of `make run`."""
+"""The fixtures of the tests of `make run`."""
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.run.runs import Run
+from tests.run.runs import Run, Screen
 
 
 @pytest.fixture
@@ -20,3 +20,9 @@ def run(tmp_path: Path) -> Iterator[Run]:
             process.kill()
     if run.process is not None:
         run.process.communicate()
+
+
+@pytest.fixture
+def screen() -> Iterator[Screen]:
+    with closing(Screen()) as screen:
+        yield screen

@@ -44,8 +44,8 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.root = ROOT  # the checkout
+        self.program = ["tools/run.py"]
         self.data = folder / "data"
-        self.keys = self.data / "keys.json"
         self._errors = folder / "stderr"
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -67,6 +67,10 @@ class Run:
         """Return the lines that it wrote to standard error."""
         return self._errors.read_text().splitlines()
 
+    @property
+    def keys(self) -> Path:
+        return self.data / "keys.json"
+
     def url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.environment[f'{service}_PORT']}"
 
@@ -80,7 +84,7 @@ class Run:
         """Start it in a session of its own, as a terminal would."""
         with self._errors.open("w") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "tools/run.py", *words],
+                [sys.executable, *self.program, *words],
                 cwd=self.root,
                 env=self.environment,
                 stdout=output,
@@ -103,6 +107,9 @@ class Run:
         self.running.communicate(timeout=WAIT)
         return self.running.returncode
 
+    def press_ctrl_c(self) -> None:
+        os.killpg(self.running.pid, signal.SIGINT)
+
     def processes(self) -> list[psutil.Process]:
         """Return every process that it left behind, whoever its parent is."""
         found = []
@@ -111,3 +118,22 @@ class Run:
                 if process.environ().get("RUN") == self.environment["RUN"]:
                     found.append(process)
         return found
+
+
+class Screen:
+    """A terminal that shows what a run prints on it."""
+
+    def __init__(self) -> None:
+        self._terminal, self.output = os.openpty()
+        self._shown = b""
+
+    def read_until(self, text: str) -> list[str]:
+        """Return all lines so far, as soon as `text` is among them."""
+        while text.encode() not in self._shown or not self._shown.endswith(b"\n"):
+            self._shown += os.read(self._terminal, 1000)
+        return self._shown.decode().replace("\r\n", "\n").splitlines()
+
+    def close(self) -> None:
+        for end in (self._terminal, self.output):
+            with suppress(OSError):  # a test may have closed it
+                os.close(end)

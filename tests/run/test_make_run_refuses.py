@@ -1,11 +1,16 @@
-"""`tools/run.py` refuses to start with one line that says what is wrong, and leaves no process behind."""
+"""`make run` refuses to start with one line that says what is wrong, and leaves no process behind."""
 
+import os
 import socket
+from unittest.mock import patch
 
 import pytest
 
+from common.service_list import SERVICES
+from tests.cases import every
 from tests.ports import free_port
 from tests.run.runs import Run
+from tools.run import check_ports, settings_of
 
 
 def assert_refused(run: Run, complaint: str) -> None:
@@ -22,8 +27,6 @@ def assert_refused(run: Run, complaint: str) -> None:
     ("name", "value", "complaint"),
     [
         ("JWT_SECRET", "short", "shorter than 32 bytes"),  # it stands in place of the key file
-        ("AUTH_PORT", "http", "AUTH_PORT"),
-        ("PAGE_PORT", "http", "PAGE_PORT"),
         ("BOOKS_PORT", "{AUTH_PORT}", "BOOKS_PORT"),
         ("DATA_DIR", "/proc", "DATA_DIR"),  # where not even root makes a file
     ],
@@ -35,18 +38,15 @@ def test_a_setting_that_cannot_be_is_refused(run: Run, name: str, value: str, co
     assert not run.keys.exists()
 
 
-@pytest.mark.parametrize("setting", ["PAGE_PORT", "AUTH_PORT", "BOOKS_METRICS_PORT"])  # one of each kind
-def test_a_port_in_use_is_refused_even_if_it_could_be_shared(run: Run, setting: str) -> None:
+@every("setting", ["PAGE_PORT", "AUTH_PORT", "BOOKS_METRICS_PORT"])  # one of each kind
+def test_a_port_in_use_is_refused_even_if_it_could_be_shared_and_so_is_what_is_none(
+    run: Run, setting: str
+) -> None:
     with socket.create_server(("127.0.0.1", 0), reuse_port=True) as listener:
-        run.environment[setting] = str(listener.getsockname()[1])
-
-        assert_refused(run, setting)
-
-
-def test_a_file_in_place_of_the_data_folder_is_refused(run: Run) -> None:
-    run.data.touch()
-
-    assert_refused(run, "DATA_DIR")
+        for value in (str(listener.getsockname()[1]), "http"):
+            environment = run.environment | {setting: value}
+            with patch.dict(os.environ, environment, clear=True), pytest.raises(SystemExit, match=setting):
+                check_ports(*map(settings_of, SERVICES))
 
 
 def test_a_bad_key_file_is_refused(run: Run) -> None:
