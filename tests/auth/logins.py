@@ -74,7 +74,7 @@ def granted(pair: Pair, answer: requests.Response) -> Login:
 
 def try_password(pair: Pair, name: str, password: str = PASSWORD, **headers: str) -> requests.Response:
     """Try to log in, with Basic credentials."""
-    return api.post(pair.url("auth") + "/login", auth=(name, password), headers=headers)
+    return api.post(pair.url("auth") + "/login", auth=(name.encode(), password.encode()), headers=headers)
 
 
 def log_in(person: Person, password: str = PASSWORD, **headers: str) -> Login:

@@ -14,7 +14,8 @@ from tests.auth.database import execute
 from tests.auth.logins import log_in, log_out, refresh, try_password
 from tests.auth.shell import Operator, operator_in
 from tests.auth.users import OTHER, change_password, change_user, delete_me, delete_user
-from tests.cases import every
+from tests.cases import every, on_sqlite
+from tests.common.log_lines import Log, traced
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, new_name, register_admin
 
@@ -125,6 +126,26 @@ def test_what_a_user_does_to_itself_is_in_it(person: Person, operator: Operator)
     assert events(operator, person.name) == ["registered", *changes, "user.deleted"]
 
 
+def test_the_log_notes_what_happens_to_an_account(admin: Person, person: Person, log: Log) -> None:
+    theft, change = log_in(person), {"current_password": PASSWORD, "new_password": OTHER}
+    stolen, of_session = theft.refresh_token, {"session_id": theft.session_id, "level": "warning"}
+    theft.successor(theft.successor())
+    path, of_user, new = f"/users/{person.public_id}", {"user": person.public_id}, {"password": OTHER}
+    for who, method, address, body, noted in (
+        (person, "POST", "/refresh", {"refresh_token": stolen}, {"event": "refresh_reused"} | of_session),
+        (person, "PUT", "/me/password", change | {"current_password": WRONG}, {"event": "password_refused"}),
+        (person, "PUT", "/me/password", change, {"event": "password_changed"}),
+        (admin, "PATCH", path, {"admin": False} | new, {"event": "user_changed"} | of_user),
+        (admin, "DELETE", path, None, {"event": "user_deleted"} | of_user),
+    ):
+        headers = traced(who.token)
+        who.request(method, "auth", address, json=body, headers=headers)
+        line = log.of(headers["X-Request-ID"])[0]
+        assert line.items() >= ({"public_id": who.public_id} | noted).items()
+    for secret in (OTHER, PASSWORD, stolen.partition(".")[2]):
+        assert secret not in log.text
+
+
 def test_what_was_refused_did_not_happen(person: Person, operator: Operator, only_admin: Person) -> None:
     assert change_user(only_admin, only_admin, admin=False).status_code == 409
     person.delete(f"/sessions/{only_admin.public_id}", "auth")
@@ -152,7 +173,7 @@ def test_a_change_of_the_keys_is_in_it(own_pair: Pair) -> None:
 def test_the_keys_change_without_a_database_too(tmp_path: Path) -> None:
     with operator_in({"DATA_DIR": str(tmp_path)}) as operator:
         first = operator.run("keys", "init")  # as in every first start
-        second = operator.run("keys", "rotate")
+        second = operator.run("keys", "add")
 
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert (first.stdout, first.stderr) == (f"made {tmp_path}/keys.json\n", "")
@@ -174,7 +195,7 @@ def test_it_is_read_from_a_time_on(person: Person, operator: Operator) -> None:
         assert events(operator, person.name, "--since", since) == expected
 
 
-@pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
+@on_sqlite
 @every("since", ["yesterday", "7", "-1d", "7w", "2026-13-01", ""])
 def test_a_time_of_another_form_and_a_name_that_cannot_be_are_told(operator: Operator, since: str) -> None:
     done = operator.run("audit", "--since", since)

@@ -1,4 +1,4 @@
-"""POST /login: HTTP Basic or JSON, and one answer for whatever is wrong."""
+"""POST /login: HTTP Basic or JSON, and one answer for whatever is wrong, without a dialog over a page."""
 
 from base64 import b64encode
 from typing import Any
@@ -12,6 +12,12 @@ from tests.cases import every, on_sqlite
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, new_name, register
 
+BEARER = 'Bearer realm="bookstore"'
+WRONG_BASIC = ("Ann", "not the password")
+WRONG_BODY = {"name": "Ann", "password": "not the password"}
+FETCH, XHR = {"Sec-Fetch-Dest": "empty"}, {"X-Requested-With": "XMLHttpRequest"}
+NAVIGATION = {"Sec-Fetch-Dest": "document"}
+
 
 def log_in(pair: Pair, authorization: str | bytes | None = None, **options: Any) -> requests.Response:
     """Send a login with this `Authorization` header, if any."""
@@ -19,12 +25,8 @@ def log_in(pair: Pair, authorization: str | bytes | None = None, **options: Any)
     return api.post(pair.url("auth") + "/login", headers=headers, **options)
 
 
-def basic(name: str, password: str, scheme: str = "Basic ") -> str:
-    return scheme + b64encode(f"{name}:{password}".encode()).decode()
-
-
-def encoded(credentials: bytes) -> str:
-    return f"Basic {b64encode(credentials).decode()}"
+def basic(name: str, password: str = PASSWORD, *, scheme: str = "Basic ", encoding: str = "utf-8") -> str:
+    return scheme + b64encode(f"{name}:{password}".encode(encoding)).decode()
 
 
 def body(name: str, password: str = PASSWORD) -> dict[str, str]:
@@ -40,7 +42,7 @@ def assert_refused(answer: requests.Response) -> None:
 def test_a_login_with_basic_credentials_or_a_json_body_is_a_session_of_its_own(
     pair: Pair, person: Person
 ) -> None:
-    with_basic = granted(pair, log_in(pair, basic(person.name, PASSWORD)))
+    with_basic = granted(pair, log_in(pair, basic(person.name)))
     with_json = granted(pair, log_in(pair, json=body(person.name)))
 
     for login in (with_basic, with_json):
@@ -53,32 +55,39 @@ def test_a_login_with_basic_credentials_or_a_json_body_is_a_session_of_its_own(
 
 @every("spelling", [str.upper, str.title, "  {} ".format, lambda name: name.replace(" ", "\u2003")])
 def test_a_name_is_known_in_whatever_spelling(pair: Pair, person: Person, spelling: Any) -> None:
-    assert log_in(pair, basic(spelling(person.name), PASSWORD)).status_code == 200
+    assert log_in(pair, basic(spelling(person.name))).status_code == 200
     assert log_in(pair, json=body(spelling(person.name))).status_code == 200
 
 
 @on_sqlite
 @every("password", ["with:a:colon:", ":starts with one", " spaces around ", "пароль 密码 \U0001f511"])
 def test_a_password_is_taken_to_the_letter(pair: Pair, password: str) -> None:
-    name = f"Jürgen {new_name()}"
+    name = new_name()
     granted(pair, api.post(pair.url("auth") + "/register", json=body(name, password)))
 
     assert log_in(pair, basic(name, password)).status_code == 200
     assert_refused(log_in(pair, basic(name, password.replace(":", "").strip(" ") + ".")))
 
 
+@on_sqlite
+@every("encoding", ["utf-8", "latin-1"])
+def test_basic_credentials_are_utf_8_or_else_latin_1(pair: Pair, encoding: str) -> None:
+    name = register(pair, f"Jürgen {new_name()}").name
+
+    assert log_in(pair, basic(name, encoding=encoding)).status_code == 200
+    assert_refused(log_in(pair, basic(name, f"{PASSWORD}é", encoding=encoding)))
+
+
 # None of them is a scheme and credentials, or none that anybody has.
 STRANGE = ["Basic", "Basic ", "Basic !!!!", "Basic -_-_", "Basic \xff", "Basic QW5u", "Basic QW5uOng"]
 STRANGE += ["Basic\tQW5uOng=", "Basic QW5uOng= x", "Basic QW5uOng==", "BasicQW5uOng=", "QW5uOng="]
 STRANGE += ["Digest QW5uOng=", "Bearer QW5uOng="]
-STRANGE += map(
-    encoded, [b"", b":", b"Ann:", b":x", b"\xff\xfe:x", b"Ann\x00:x", b"\xed\xa0\x80:x", b"a\nb:x"]
-)
-STRANGE += map(encoded, [b"x" * 5000 + b":x", b"Ann:" + "\u0301".encode() * 2500])
+CREDENTIALS = [b"", b":", b"Ann:", b":x", b"\xff\xfe:x", b"Ann\x00:x", b"\xed\xa0\x80:x", b"a\nb:x"]
+CREDENTIALS += [b"x" * 5000 + b":x", b"Ann:" + "\u0301".encode() * 2500]
 
 
 @on_sqlite
-@every("authorization", STRANGE)
+@every("authorization", STRANGE + [f"Basic {b64encode(each).decode()}" for each in CREDENTIALS])
 def test_an_authorization_that_says_nothing_right_is_refused(pair: Pair, authorization: str) -> None:
     assert_refused(log_in(pair, authorization.encode("latin-1")))
 
@@ -91,28 +100,40 @@ def test_a_body_is_not_looked_at_beside_an_authorization_header(pair: Pair, pers
         assert_refused(log_in(pair, authorization, json=right))
     for sent in (b"nonsense", b'{"name": 1}', b" " * 70_000):
         for scheme in ("Basic ", "basic ", "BASIC  "):
-            assert log_in(pair, basic(person.name, PASSWORD, scheme), data=sent).status_code == 200
+            assert log_in(pair, basic(person.name, scheme=scheme), data=sent).status_code == 200
     assert log_in(pair, "", json=right).status_code == 200  # an empty header is none
     assert_refused(log_in(pair, ""))
-    assert_refused(log_in(pair))
+
+
+@on_sqlite
+@every(
+    "options, of_login, of_deletion",
+    [
+        ({}, CHALLENGE, CHALLENGE),
+        ({"auth": WRONG_BASIC, "json": WRONG_BODY}, CHALLENGE, CHALLENGE),
+        ({"headers": NAVIGATION}, CHALLENGE, CHALLENGE),
+        ({"json": WRONG_BODY}, BEARER, CHALLENGE),
+        ({"auth": WRONG_BASIC, "headers": FETCH}, BEARER, BEARER),
+        ({"auth": WRONG_BASIC, "headers": XHR}, BEARER, BEARER),
+        ({"headers": FETCH}, BEARER, BEARER),
+    ],
+)
+def test_a_login_by_a_body_and_what_a_script_asks_are_refused_without_a_dialog(
+    pair: Pair, options: dict[str, Any], of_login: str, of_deletion: str
+) -> None:
+    for method, path, challenge in (("POST", "/login", of_login), ("DELETE", "/me", of_deletion)):
+        refused = api.request(method, pair.url("auth") + path, **options)
+        assert_problem(refused, 401, "could not verify")
+        assert refused.headers["WWW-Authenticate"] == challenge
 
 
 def test_nobody_learns_which_part_was_wrong(pair: Pair, operator: Operator) -> None:
-    known, disabled = register(pair), register(pair)
-    operator.succeed("users", "disable", disabled.name)
+    known, disabled = register(pair).name, register(pair).name
+    operator.succeed("users", "disable", disabled)
 
-    tries = [
-        (known.name, "a wrong password"),
-        (new_name(), "a wrong password"),
-        (new_name(), PASSWORD),
-        (disabled.name, PASSWORD),
-        (disabled.name, "a wrong password"),
-        ("not:a:name", PASSWORD),
-        ("x" * 500, PASSWORD),
-        ("", ""),
-        (known.name, "\x00"),
-        (known.name, "x" * 5000),
-    ]
+    tries = [(known, "a wrong password"), (new_name(), "a wrong password"), (new_name(), PASSWORD)]
+    tries += [(disabled, PASSWORD), (disabled, "a wrong password"), ("not:a:name", PASSWORD)]
+    tries += [("x" * 500, PASSWORD), ("", ""), (known, "\x00"), (known, "x" * 5000)]
     by_body = [log_in(pair, json=body(*each)) for each in tries]
     by_basic = [log_in(pair, basic(*each)) for each in tries[:4]]
 

@@ -1,14 +1,25 @@
-"""What a user name may be, and when two of them are the same."""
+"""What a user name may be, and when two of them are the same: none looks like another, or like nothing."""
 
 import re
 import unicodedata
 
+import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
+from auth_service.models import User
 from auth_service.names import MAX_LENGTH, InvalidName, fold_name, normalise
+from tests import api
+from tests.auth.database import execute
+from tests.auth.logins import try_password
+from tests.auth.shell import Operator
 from tests.cases import every
+from tests.pair import Pair
+from tests.people import PASSWORD, Person, complaints, new_name
 
+ZWNJ, ZWJ = "\u200c", "\u200d"
 # Besides any text: what NFKC turns into spaces, marks, colons or several letters, or composes with others.
 SPACES_AND_COLONS = " \u00a0\u2003\u3000:\uff1a\u2a74"
 SPACED_MARKS = "\u00a8\u037a\u2017\ufdfa"
@@ -21,18 +32,28 @@ ALPHABETS = ["abcxyzäöüéñž", "абвгдяё", "αβγδωάώ"]
 IN_ONE_ALPHABET = st.sampled_from(ALPHABETS).flatmap(
     lambda letters: st.text(f"{letters} 0123456789_-.", min_size=1, max_size=MAX_LENGTH)
 )
-
-
+GOOD = ["alice", "a@b.example", "x" * 50, "مُحَمَّد", "李小龍", "김철수", "Nguyễn Văn", "Αλέξανδρος"]
+GOOD += ["Иван Petrov", "John-Иван", "O'Brien", "😀"]
+GOOD += [f"می{ZWNJ}خواهم", f"علی{ZWNJ}رضا"]  # Persian: a joiner between letters
+GOOD += [f"क्{ZWJ}ष", f"श्{ZWNJ}री"]  # Devanagari: behind a virama
+GOOD += [f"ශ්{ZWJ}රී", f"ක්{ZWJ}රිෂාන්"]  # Sinhala
+GOOD += [f"র{ZWJ}্যাব"]  # Bengali: between letters, before a virama
+GOOD += [f"ന്{ZWJ}"]  # Malayalam: a chillu at the end
+SHOWS_NOTHING = "\u034f\ufe0f\U000e0100\u3164\u115f\u1160\uffa0\u2800\u180b\u17b4\u17b5"
+SHOWS_NOTHING += "\u00ad\u200b\u2060\ufeff\U0001d159\U000e0041"
+PLACES = ["An{}na", "Anna{}", "{}", "{}Anna", "می{}خواهم"]
+NO_PLACES = ["An{}na", "می{}", "{}می", "می{0}{0}خواهم", "می{} خواهم", "می{}a", "а{}н", "1{}2", "👨{}👩"]
 BAD = {
     "empty": ["", "\u3000\u00a0"],
     "at most 50": ["x" * 51, "ﬃ" * 17, "\ufdfa" * 3, "\u0316\u0301" * 32_768],
     "control": ["a\tb", "a\x00b", "a\u0085b", "a\ud800b"],
     "colon": ["a:b", "a\u2a74b"],
     "white space": ["a\u1680b", "a\u2028b"],
-    "invisible": ["a\u200bb", "a\u00adb", "a\U000e0041b", "a\u094d\u200db"],
+    "invisible": ["a\u094d\u200db", *(place.format(joiner) for joiner in (ZWNJ, ZWJ) for place in NO_PLACES)],
     "a letter": ["\u0301", "\u0345\u0301", "\u094d"],
     "private": ["a\ue000b"],
     "unassigned": ["a\uffffb"],
+    "mix": ["Аnna", "Αnna", "pаypal", "Ann Аnna", "Annа1", "1Αnna", "Ann_а", "аnn\u0301"],
 }
 
 
@@ -48,7 +69,7 @@ def complaint_of(raw: str) -> str:
 @every(
     "raw, name",
     [
-        *((name, name) for name in ("alice", "a@b.example", "x" * 50)),
+        *((name, name) for name in GOOD),
         ("  alice  ", "alice"),
         ("Ada   King", "Ada King"),
         ("Ada\u00a0\u2003King", "Ada King"),
@@ -59,7 +80,7 @@ def complaint_of(raw: str) -> str:
         (" " * 60_000 + "x", "x"),
     ],
 )
-def test_a_name_is_brought_into_its_one_form(raw: str, name: str) -> None:
+def test_a_name_of_any_script_is_brought_into_its_one_form(raw: str, name: str) -> None:
     assert normalise(raw) == name
 
 
@@ -67,6 +88,11 @@ def test_a_name_is_brought_into_its_one_form(raw: str, name: str) -> None:
 def test_a_name_that_breaks_a_rule_is_refused_with_the_reason(reason: str, raw: str) -> None:
     assert reason in complaint_of(raw)
     assert not raw.strip() or raw not in complaint_of(raw)
+
+
+@every("raw", [place.format(each) for place in PLACES for each in SHOWS_NOTHING])
+def test_what_shows_nothing_is_refused_wherever_it_stands(raw: str) -> None:
+    assert complaint_of(raw)
 
 
 @given(TEXTS)
@@ -92,8 +118,12 @@ def test_what_is_refused_before_it_is_normalised_would_be_too_long_after_it(raw:
     assert ("at most" in complaint_of(raw)) == (len(normalised) > MAX_LENGTH)
 
 
-@every("names", ["Ärger äRGER", "straße STRASSE", "STRAẞE strasse", "ΣΊΣΥΦΟΣ Σίσυφος", "ᾳ ΑΙ", "ΰ Ϋ́", "Ꮳ ꮳ"])
-def test_names_that_differ_in_case_only_are_the_same(names: str) -> None:
+SAME = ["Ärger äRGER", "straße STRASSE", "STRAẞE strasse", "ΣΊΣΥΦΟΣ Σίσυφος", "ᾳ ΑΙ", "ΰ Ϋ́", "Ꮳ ꮳ"]
+SAME += [f"حمید{ZWNJ}رضا حمیدرضا"]
+
+
+@every("names", SAME)
+def test_names_that_differ_in_case_or_joiners_only_are_the_same(names: str) -> None:
     one, other = map(normalise, names.split())
 
     assert fold_name(one) == fold_name(other)
@@ -102,15 +132,8 @@ def test_names_that_differ_in_case_only_are_the_same(names: str) -> None:
 @every(
     "one, other", [("Anna", "Анна"), ("resume", "résumé"), ("ada king", "adaking"), ("İ", "I"), ("ı", "i")]
 )
-def test_names_that_differ_in_more_than_case_are_not_the_same(one: str, other: str) -> None:
+def test_names_that_differ_in_more_are_not_the_same(one: str, other: str) -> None:
     assert fold_name(normalise(one)) != fold_name(normalise(other))
-
-
-@given(TEXTS)
-def test_folding_twice_changes_nothing(raw: str) -> None:
-    folded = fold_name(raw)
-
-    assert fold_name(folded) == folded
 
 
 @given(IN_ONE_ALPHABET.filter(str.strip))
@@ -118,3 +141,29 @@ def test_a_name_folds_alike_in_every_case(raw: str) -> None:
     name = normalise(raw)
 
     assert fold_name(normalise(name.upper())) == fold_name(normalise(name.lower())) == fold_name(name)
+
+
+def post(pair: Pair, name: str) -> requests.Response:
+    return api.post(pair.url("auth") + "/register", json={"name": name, "password": PASSWORD})
+
+
+def test_a_name_with_a_joiner_registers_once_and_logs_in_with_or_without_it(pair: Pair) -> None:
+    name = f"می{ZWNJ}خواهم {new_name()[-8:]}"
+
+    assert [post(pair, name).status_code for _ in range(2)] == [201, 409]
+    for typed in (name, name.replace(ZWNJ, "")):
+        assert try_password(pair, typed).status_code == 200
+
+
+@pytest.mark.parametrize("old", ["An\u034fna {}", "\u2800 {}", "Аnna {}"])
+def test_a_user_from_before_these_rules_logs_in_and_can_be_changed(
+    person: Person, operator: Operator, old: str
+) -> None:
+    name = old.format(new_name()[-8:])
+    names = {"name": name, "folded_name": fold_name(name)}
+    execute(person.pair, update(User).where(User.public_id == person.public_id).values(**names))
+
+    assert try_password(person.pair, name).status_code == 200
+    assert operator.succeed("users", "disable", name) == "done"
+    assert "user.disabled" in operator.succeed("audit", "--user", name)
+    assert complaints(post(person.pair, name)) == ["/name"]

@@ -1,17 +1,17 @@
-"""POST /refresh: each use gives a successor, a lost answer is forgiven, and a theft ends the session."""
+"""POST /refresh and POST /logout: each use gives a successor, a theft or any token at the logout ends all."""
 
 import hashlib
 import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import requests
 from sqlalchemy import select, update
 
-from auth_service.models import Session, User
+from auth_service.models import Event, Session, User
 from tests.auth.database import WEEK, execute, let_pass, rows, told_of, user_of
-from tests.auth.logins import DAY, TOKENS, Login, assert_refused, granted, log_in, login_of, refresh
-from tests.cases import every
-from tests.common.log_lines import Log, new_id
+from tests.auth.logins import DAY, TOKENS, Login, assert_refused, granted, log_in, log_out, login_of, refresh
+from tests.cases import every, on_sqlite
 from tests.pair import Pair
 from tests.people import Person, complaints
 
@@ -29,6 +29,10 @@ def strange(login: Login, text: str) -> str:
     return text.format(id=session_id, secret=secret, **swapped, **others)
 
 
+def assert_logged_out(answer: requests.Response) -> None:
+    assert (answer.status_code, answer.json()) == (200, {"message": "logged out"})
+
+
 def test_a_refresh_answers_with_new_tokens_of_the_session(pair: Pair, login: Login) -> None:
     unread = {"Authorization": "Bearer nonsense", "x-access-tokens": "more of it"}
 
@@ -42,7 +46,7 @@ def test_a_refresh_answers_with_new_tokens_of_the_session(pair: Pair, login: Log
     assert fresh.is_live
 
 
-@pytest.mark.parametrize("steps", [2, 3, 11], ids=["superseded", "its grandparent", "the first of many"])
+@pytest.mark.parametrize("steps", [2, 3, 30], ids=["superseded", "its grandparent", "the first of many"])
 def test_a_token_whose_successor_was_used_ends_its_session_and_no_other(
     pair: Pair, person: Person, login: Login, steps: int
 ) -> None:
@@ -59,29 +63,20 @@ def test_a_token_whose_successor_was_used_ends_its_session_and_no_other(
     assert other.successor()
 
 
-def test_a_theft_is_noted(pair: Pair, person: Person, login: Login, log: Log) -> None:
-    first, request_id = login.refresh_token, new_id()
-    login.successor(login.successor())
-
-    refresh(pair, first, **{"X-Request-ID": request_id})
-
-    (line, *_) = log.of(request_id)
-    assert (line["event"], line["level"]) == ("refresh_reused", "warning")
-    assert (line["public_id"], line["session_id"]) == (person.public_id, login.session_id)
-    assert first.partition(".")[2] not in log.text
-
-
 @every("text", STRANGE)
 def test_a_token_that_was_never_issued_is_refused_and_ends_nothing(
     pair: Pair, login: Login, text: str
 ) -> None:
-    assert_refused(refresh(pair, strange(login, text)))
+    token = strange(login, text)
+
+    assert_refused(refresh(pair, token))
+    assert_logged_out(log_out(pair, token))
 
     assert login.is_live
     assert login.successor()
 
 
-@pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
+@on_sqlite
 @every("token", ["", " ", "\u3000", "a\x00b", "a\nb", None, 1, True, ["x"], {}])
 def test_what_can_be_no_token_is_told_so(pair: Pair, token: object) -> None:
     assert complaints(refresh(pair, token)) == ["/refresh_token"]
@@ -128,3 +123,29 @@ def test_an_ended_session_and_one_of_a_disabled_user_are_over(pair: Pair, login:
     execute(pair, update(User).where(User.id == user_of(login)).values(disabled=True))
 
     assert_refused(refresh(pair, login.refresh_token))
+
+
+@pytest.mark.parametrize("which", [0, 1, 2, 3], ids=["first", "used", "the one before", "newest"])
+def test_a_logout_with_any_token_ends_the_session_and_its_tokens(
+    pair: Pair, person: Person, login: Login, which: int
+) -> None:
+    other, tokens = log_in(person), [login.refresh_token]
+    tokens += [login.successor() for _ in range(3)]
+
+    assert_logged_out(log_out(pair, tokens[which]))
+
+    assert not login.is_live
+    assert_refused(refresh(pair, login.refresh_token))
+    assert other.is_live
+
+
+def test_the_end_is_told_once_and_until_the_last_token_is_dead(pair: Pair, login: Login) -> None:
+    """A session that expired has a last token too."""
+    let_pass(pair, WEEK, login.session_id)
+    for _ in range(2):
+        assert_logged_out(log_out(pair, login.refresh_token))
+
+    columns = select(Event.type, Event.at, Event.until)
+    ((kind, at, until),) = rows(pair, columns.where(Event.session_id == login.session_id))
+    assert kind == "session.ended"
+    assert until >= at + timedelta(seconds=2700)

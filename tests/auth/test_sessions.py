@@ -1,4 +1,4 @@
-"""GET and DELETE /sessions: a user sees where it is logged in, and ends what it wants to."""
+"""GET and DELETE /sessions: where a user is logged in, what counts as use of a session, and which ends."""
 
 import uuid
 from datetime import timedelta
@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import text, update
 
-from tests.auth.database import WEEK, add_sessions, kept, let_pass, told_of
+from auth_service.models import Session
+from tests.auth.database import WEEK, add_sessions, connected, kept, let_pass, times_of, told_of
 from tests.auth.logins import Login, assert_refused, log_in, login_of, refresh, try_password
 from tests.auth.shell import Operator
 from tests.auth.users import TIME
@@ -16,7 +18,7 @@ from tests.people import Person, assert_problem, register
 
 MEMBERS = {"id", "current", "created_at", "last_used_at", "expires_at", "user_agent", "ip"}
 LIMIT = 50
-DAY = timedelta(days=1)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ def test_sessions_are_shown_to_their_user_alone_the_one_used_last_first(
     assert len(sessions(stranger)) == 1
 
 
-def test_one_session_is_ended_once_and_no_other(person: Person, login: Login) -> None:
+def test_one_session_is_ended_once_and_no_other(person: Person, login: Login, stranger: Login) -> None:
     other = log_in(person)
     path = f"/sessions/{other.session_id}"
 
@@ -80,18 +82,14 @@ def test_one_session_is_ended_once_and_no_other(person: Person, login: Login) ->
     assert not other.is_live
     assert_refused(refresh(other.pair, other.refresh_token))
     assert told_of(other.pair, other.session_id) == 1
-    assert_problem(login.request("DELETE", path), 404, "session does not exist")
+    (over,) = add_sessions(login, 1, idle=WEEK)
+    for not_there in (other.session_id, stranger.session_id, over, uuid.uuid4()):
+        assert_problem(login.request("DELETE", f"/sessions/{not_there}"), 404, "session does not exist")
+    for no_address in (login.session_id.upper(), "1"):
+        assert_problem(login.request("DELETE", f"/sessions/{no_address}"), 404)
+    assert stranger.is_live
     assert_done(login.request("DELETE", f"/sessions/{login.session_id}"))
     assert not login.is_live
-
-
-def test_a_session_that_is_not_one_s_own_is_not_there(login: Login, stranger: Login) -> None:
-    (over,) = add_sessions(login, 1, idle=WEEK)
-    for session_id in (stranger.session_id, over, uuid.uuid4(), login.session_id.upper(), "1"):
-        assert_problem(login.request("DELETE", f"/sessions/{session_id}"), 404)
-
-    assert stranger.is_live
-    assert login.is_live
 
 
 def test_the_51st_session_ends_the_one_that_is_idle_longest(person: Person, login: Login) -> None:
@@ -106,6 +104,19 @@ def test_the_51st_session_ends_the_one_that_is_idle_longest(person: Person, logi
     assert {latest.session_id, login.session_id} <= shown
     assert idlest not in shown
     assert told_of(login.pair, idlest) == 1
+
+
+@pytest.mark.parametrize(("idle", "is_live"), [(0 * MINUTE, True), (11 * MINUTE, False)])
+def test_a_session_in_use_is_not_displaced_by_fifty_logins(
+    person: Person, login: Login, idle: timedelta, is_live: bool
+) -> None:
+    login.request("GET", "/me")
+    let_pass(login.pair, idle, login.session_id)
+    add_sessions(login, LIMIT - 1, idle=min(idle, MINUTE))  # they began after it
+
+    log_in(person)
+
+    assert login.is_live is is_live
 
 
 def test_a_new_session_takes_away_what_was_over_or_ended_a_day_ago(person: Person, login: Login) -> None:
@@ -139,3 +150,39 @@ def test_a_purge_takes_a_part_at_a_time_and_an_operator_all(
     assert kept(login.pair, *old) == 0
     assert operator.succeed("sessions", "purge") == "0 deleted"
     assert login.is_live
+
+
+def test_the_use_of_an_access_token_is_recorded_once_in_five_minutes(login: Login) -> None:
+    login.request("GET", "/me")
+    created_at, first, expires_at = times_of(login)
+    assert first > created_at
+
+    for passed, is_recorded in ((0, False), (4, False), (1, True)):
+        let_pass(login.pair, passed * MINUTE, login.session_id)
+        _, before, _ = times_of(login)
+        login.request("GET", "/me")
+        assert (times_of(login)[1] > before) is is_recorded
+
+    assert times_of(login)[2] == expires_at - 5 * MINUTE  # it is no refresh
+
+
+def test_a_session_that_is_locked_can_be_used(pair: Pair, login: Login) -> None:
+    with connected(pair) as other:
+        other.execute(update(Session).where(Session.id == login.session_id).values(ip="192.0.2.1"))
+
+        assert login.request("GET", "/me").status_code == 200
+
+    assert times_of(login)[1] == times_of(login)[0]
+    assert login.request("GET", "/me").status_code == 200
+    assert times_of(login)[1] > times_of(login)[0]
+
+
+@pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
+def test_a_session_on_a_database_that_only_reads_can_be_used(own_pair: Pair) -> None:
+    person = register(own_pair.start("auth"))
+    with connected(own_pair) as other:
+        name = other.engine.url.database
+        other.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
+    own_pair.apps["auth"].extensions["connection_pool"].clear()
+
+    assert [person.get("/me", "auth").status_code for _ in range(3)] == [200] * 3
