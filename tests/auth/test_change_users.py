@@ -1,13 +1,21 @@
-"""PATCH and DELETE /users/<public_id>: what an admin does to users, and who may not."""
+"""/users, /users/<public_id> and their commands: how users are made, changed and deleted by others."""
+
+from typing import Any
 
 import pytest
+import requests
+from sqlalchemy import select
 
-from tests.auth.database import kept, told_of, told_of_user
+from auth_service.models import AuditEntry, Registration
+from tests import api
+from tests.auth.database import kept, rows, told_of, told_of_user
+from tests.auth.hashers import no_core
 from tests.auth.logins import assert_refused, log_in, login_of, refresh, try_password
+from tests.auth.shell import Operator
 from tests.auth.users import OTHER, change_user, delete_user
-from tests.cases import every
-from tests.common.log_lines import Log, traced
-from tests.people import PASSWORD, Person, assert_problem, complaints
+from tests.cases import every, on_sqlite
+from tests.pair import Pair
+from tests.people import PASSWORD, Person, assert_problem, complaints, new_name, register
 
 NO_SUCH_USER = "user does not exist"
 WRONG: dict[str, list[object]] = {
@@ -55,7 +63,7 @@ def test_another_password_logs_out(admin: Person, person: Person) -> None:
     assert (login_status(person), login_status(person, OTHER)) == (401, 200)
 
 
-@pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
+@on_sqlite
 @every(
     "members, wrong",
     [({member: value}, [f"/{member}"]) for member, values in WRONG.items() for value in values]
@@ -96,14 +104,97 @@ def test_a_user_is_erased(admin: Person, person: Person) -> None:
     assert_problem(delete_user(admin, person), 404, NO_SUCH_USER)
 
 
-def test_changes_and_deletions_are_noted_with_who_did_it(admin: Person, person: Person, log: Log) -> None:
-    seen = []
-    for method, body in [("PATCH", {"admin": False, "password": OTHER}), ("DELETE", None)]:
-        headers = traced(admin.token)
-        admin.request(method, "auth", f"/users/{person.public_id}", json=body, headers=headers)
-        (line, _) = log.of(headers["X-Request-ID"])
-        assert (line["public_id"], line["user"]) == (admin.public_id, person.public_id)
-        seen.append(line["event"])
+@pytest.mark.parametrize(("words", "typed"), [(["--yes"], ""), ([], "y\n")])
+def test_an_operator_deletes_a_user_with_all_there_is_of_it(
+    operator: Operator, person: Person, words: list[str], typed: str
+) -> None:
+    operator.succeed("users", "delete", person.name.upper(), *words, typed=typed)
 
-    assert seen == ["user_changed", "user_deleted"]
-    assert OTHER not in log.text
+    assert_problem(person.get("/me", "auth"), 401)
+    assert told_of_user(person) == [("user.deleted",)]
+    entries = select(AuditEntry.detail).where(AuditEntry.public_id == person.public_id)
+    deletion = AuditEntry.event == "user.deleted"
+    assert rows(person.pair, entries.where(deletion)) == [("by an operator",)]
+
+
+@on_sqlite
+@every("typed", ["n\n", "\n", ""])
+def test_without_a_yes_nobody_is_deleted(operator: Operator, person: Person, typed: str) -> None:
+    assert operator.run("users", "delete", person.name, typed=typed).exit_code == 1
+
+    assert person.get("/me", "auth").status_code == 200
+
+
+@pytest.fixture
+def closed(pair: Pair) -> Pair:
+    """Return the pair with registration closed."""
+    return pair.variant(REGISTRATION="closed")
+
+
+def new_user(**members: Any) -> dict[str, Any]:
+    return {"name": new_name(), "password": PASSWORD} | members
+
+
+@on_sqlite
+@every("options", [{"json": new_user()}, {"json": {"name": 1}}, {"data": b"x" * 70_000}])
+def test_closed_registration_refuses_whatever_the_body(closed: Pair, options: dict[str, Any]) -> None:
+    refused = api.post(closed.url("auth") + "/register", **options)
+
+    assert_problem(refused, 403, "registration is closed")
+
+
+def post(admin: Person, body: Any) -> requests.Response:
+    return admin.post("/users", body, "auth")
+
+
+def test_an_admin_makes_a_user_who_can_log_in_and_the_audit_log_says_who(closed: Pair, admin: Person) -> None:
+    body = new_user()
+    registered = rows(admin.pair, select(Registration.id))
+
+    headers = {"Authorization": f"Bearer {admin.token}"}
+    answer = api.post(closed.url("auth") + "/users", json=body, headers=headers)
+
+    made = answer.json()
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == f"/users/{made['public_id']}"
+    assert made == admin.get(answer.headers["Location"], "auth").json()
+    assert (made["name"], made["admin"], made["disabled"]) == (body["name"], False, False)
+    assert try_password(closed, body["name"]).status_code == 200
+    assert rows(admin.pair, select(Registration.id)) == registered
+    entries = select(AuditEntry.event, AuditEntry.name, AuditEntry.ip, AuditEntry.detail)
+    assert rows(admin.pair, entries.where(AuditEntry.public_id == made["public_id"])) == [
+        ("user.made", made["name"], "127.0.0.1", f"by {admin.public_id}"),
+        ("login", made["name"], "127.0.0.1", None),
+    ]
+    assert [post(admin, new_user(admin=role)).json()["admin"] for role in (True, False)] == [True, False]
+
+
+def test_who_is_no_admin_is_refused_before_the_body_is_read(person: Person) -> None:
+    for options in ({"json": {"name": 1}}, {"data": b"not JSON"}, {"data": b"x" * 70_000}):
+        refused = person.request("POST", "auth", "/users", **options)
+        assert_problem(refused, 403, "only an admin may do this")
+
+
+def test_a_name_that_is_taken_is_refused_without_a_hash(admin: Person, person: Person) -> None:
+    with no_core(admin.pair.apps["auth"]):
+        assert_problem(post(admin, new_user(name=person.name.upper())), 409, "name is already taken")
+        assert_problem(post(admin, new_user()), 503)
+
+
+def test_the_rules_of_a_registration_hold(admin: Person) -> None:
+    body = {"name": "a:b", "password": "short", "disabled": True, "admin": 1}
+
+    assert sorted(complaints(post(admin, body))) == ["/admin", "/disabled", "/name", "/password"]
+    name = new_name()
+    assert complaints(post(admin, {"name": name, "password": name.upper()})) == ["/password"]
+
+
+@on_sqlite
+def test_an_admin_may_give_itself_another_password(pair: Pair, admin: Person) -> None:
+    deputy = register(pair)
+    change_user(admin, deputy, admin=True)
+
+    assert change_user(deputy, deputy, password=OTHER).status_code == 200
+
+    assert not login_of(deputy).is_live
+    assert log_in(deputy, OTHER).is_live

@@ -13,7 +13,7 @@ from tests.auth.hashers import while_hashing
 from tests.auth.logins import log_in, log_out, login_of, try_password
 from tests.auth.users import OTHER, change_password, change_user, delete_me, delete_user
 from tests.pair import Pair
-from tests.people import Person, assert_problem, register
+from tests.people import PASSWORD, Person, assert_problem, new_name, register
 
 GONE = (401, "token is invalid")
 LOSSES: dict[str, tuple[Callable[[Person, Person], requests.Response], tuple[int, str]]] = {
@@ -27,33 +27,28 @@ LOSSES: dict[str, tuple[Callable[[Person, Person], requests.Response], tuple[int
 }
 
 
-@pytest.fixture
-def deputy(pair: Pair, admin: Person) -> Person:
-    """Return an admin beside another one."""
-    person = register(pair)
-    assert change_user(admin, person, admin=True).status_code == 200
-    return person
-
-
 @pytest.mark.parametrize("loss", LOSSES)
-def test_an_admin_whose_rights_are_gone_changes_nothing(
-    app: Flask, admin: Person, deputy: Person, person: Person, loss: str
+def test_an_admin_whose_rights_are_gone_makes_and_changes_nobody(
+    pair: Pair, app: Flask, admin: Person, person: Person, loss: str
 ) -> None:
     lose, (status, message) = LOSSES[loss]
-    with while_hashing(app, lambda: lose(admin, deputy)):
-        answer = change_user(deputy, person, password=OTHER)
+    made = {"name": new_name(), "password": PASSWORD}
 
-    assert_problem(answer, status, message)
-    assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+    def answer_to(act: Callable[[Person], requests.Response]) -> requests.Response:
+        deputy = register(pair)
+        assert change_user(admin, deputy, admin=True).status_code == 200
+        with while_hashing(app, lambda: lose(admin, deputy)):
+            return act(deputy)
+
+    for answer in (
+        answer_to(lambda deputy: change_user(deputy, person, password=OTHER)),
+        answer_to(lambda deputy: deputy.post("/users", made, "auth")),
+    ):
+        assert_problem(answer, status, message)
+        assert ("WWW-Authenticate" in answer.headers) == (status == 401)
     assert login_of(person).is_live
     assert log_in(person).is_live
-
-
-def test_an_admin_may_give_itself_another_password(deputy: Person) -> None:
-    assert change_user(deputy, deputy, password=OTHER).status_code == 200
-
-    assert not login_of(deputy).is_live
-    assert log_in(deputy, OTHER).is_live
+    assert count(pair, User.name == made["name"]) == 0
 
 
 @pytest.mark.parametrize(

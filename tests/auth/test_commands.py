@@ -10,7 +10,7 @@ from tests.auth.logins import log_in, login_of, try_password
 from tests.auth.shell import Operator, operator_in
 from tests.auth.users import OTHER
 from tests.cases import every, on_sqlite
-from tests.pair import Pair, run_flask
+from tests.pair import Pair
 from tests.people import PASSWORD, Person, new_name
 
 PUBLIC_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -50,24 +50,17 @@ def test_a_password_is_asked_for_twice_and_not_shown(pair: Pair, operator: Opera
 
 @on_sqlite
 @every("typed", ["{}", "{}\n", "{}\r\n", "\ufeff{}\r\n"])
-def test_the_end_of_the_line_and_its_mark_are_not_part_of_a_password(
+def test_a_password_on_standard_input_is_one_line_without_its_end(
     pair: Pair, operator: Operator, typed: str
 ) -> None:
-    name = new_name()
+    words, line = ("users", "create", name := new_name(), "--password-stdin"), typed.format(PASSWORD)
 
-    operator.succeed("users", "create", name, "--password-stdin", typed=typed.format(PASSWORD))
+    for more in (f"{PASSWORD}\n", f"\r\n{PASSWORD}", "\n\n"):
+        refused = operator.fail(*words, typed=f"{line}\n{more}")
+        assert refused == "standard input has more than one line"
+    operator.succeed(*words, typed=line)
 
     assert try_password(pair, name).status_code == 200
-
-
-@on_sqlite
-@every("typed", ["{}\n{}\n", "{}\r\n{}", "{}\n\n"])
-def test_a_second_line_is_refused(operator: Operator, typed: str) -> None:
-    typed = typed.format(PASSWORD, PASSWORD)
-
-    line = operator.fail("users", "create", new_name(), "--password-stdin", typed=typed)
-
-    assert line == "standard input has more than one line"
 
 
 @on_sqlite
@@ -129,15 +122,6 @@ def test_nobody_is_changed_who_is_not_there(operator: Operator, command: list[st
     assert line == "there is no user of this name"
 
 
-@on_sqlite
-@every("words", [["create"], ["promote"], ["create", "a", "b"], ["remove", "Ann"], ["list", "x"]])
-def test_a_wrong_command_is_told_how_to_write_it(operator: Operator, words: list[str]) -> None:
-    done = operator.run("users", *words)
-
-    assert done.exit_code == 2
-    assert "Usage:" in done.output
-
-
 def test_a_database_that_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> None:
     environment = {"DATA_DIR": str(tmp_path)}
     with operator_in(environment) as operator:
@@ -146,9 +130,3 @@ def test_a_database_that_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> N
     environment["AUTH_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/x"
     with operator_in(environment) as operator:
         assert operator.fail("users", "list") == "the database cannot be reached"
-
-
-@pytest.mark.system
-@on_sqlite
-def test_the_commands_are_there_at_a_real_command_line(pair: Pair, person: Person) -> None:
-    assert person.public_id in run_flask("auth", "users", "list", environment=pair.environment)
