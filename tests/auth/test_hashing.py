@@ -1,6 +1,10 @@
 """Hashes: how many a worker computes at once, its metrics, and that a login replaces an old one."""
 
+import os
+import sys
+import threading
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -8,13 +12,14 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher, Type, extract_parameters, low_level
+from argon2.exceptions import InvalidHashError
 from flask import Flask
 from prometheus_client import REGISTRY
 from sqlalchemy import select, update
 
 from auth_service.models import User
 from auth_service.passwords import hashing
-from auth_service.passwords.hashing import Hasher, difference
+from auth_service.passwords.hashing import NICENESS, Hasher, difference
 from auth_service.settings import AuthSettings
 from common.ops.limits import Busy, ConcurrencyLimit
 from common.settings import cores
@@ -27,6 +32,7 @@ from tests.people import PASSWORD, Person, new_name
 from tests.waiting import wait_until
 
 WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+STORED = make_hasher().hash("correct horse")
 NAMES = ("password_hash_seconds_count", "password_hash_wait_seconds_count")
 
 
@@ -68,15 +74,38 @@ def test_a_quarter_of_the_threads_waits_for_no_hash(threads: int) -> None:
     assert waiting() == before
 
 
-def test_every_wait_and_every_hash_is_counted() -> None:
+USES: list[Callable[[Hasher], object]] = [
+    lambda hasher: hasher.hash("correct horse"),
+    lambda hasher: hasher.verify(STORED, "correct horse"),
+    lambda hasher: hasher.verify(STORED, "x" * 65_536),
+    lambda hasher: hasher.verify_dummy("correct horse"),
+    lambda hasher: hasher.verify_dummy("x" * 65_536),
+]
+
+
+@every("use", USES)
+def test_all_work_waits_for_a_slot_and_every_wait_and_every_hash_is_counted(
+    use: Callable[[Hasher], object],
+) -> None:
     slots = ConcurrencyLimit(1)
     hasher, before = make_hasher(slots=slots), counts()
 
-    hasher.hash("correct horse")
+    use(hasher)
     with slots.slot(), pytest.raises(Busy):
-        hasher.hash("correct horse")
+        use(hasher)
 
     assert [new - old for new, old in zip(counts(), before, strict=True)] == [1, 2]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is that of a process")
+def test_what_hashes_lets_everything_else_go_first() -> None:
+    before = set(threading.enumerate())
+    make_hasher().hash("correct horse")
+    started = set(threading.enumerate()) - before
+
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    priorities = {os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) for thread in started}
+    assert priorities == {min(19, own + NICENESS)}
 
 
 def test_an_unknown_name_costs_the_hash_that_a_known_one_does(person: Person) -> None:
@@ -159,9 +188,8 @@ def test_what_an_old_hash_costs_less_is_a_hash_of_its_own(
     assert difference(parameters(*old), parameters(*new)) == spent
 
 
-@pytest.mark.parametrize("password", [PASSWORD, "wrong"])
 def test_whatever_the_password_an_old_hash_is_as_much_work_as_one_of_today(
-    monkeypatch: pytest.MonkeyPatch, password: str
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     hasher = make_hasher(memory=2048, time_cost=2)
     today, old = hasher.hash(PASSWORD), parameters(1024, 1)
@@ -174,7 +202,29 @@ def test_whatever_the_password_an_old_hash_is_as_much_work_as_one_of_today(
         return hash_secret_raw(secret, salt, time_cost, memory, *others)
 
     monkeypatch.setattr(low_level, "hash_secret_raw", watch)
-    assert hasher.verify(today, password) == hasher.verify(weak, password) == (password == PASSWORD)
-    hasher.verify_dummy(password)
+    for password, is_right in ((PASSWORD, True), ("wrong", False)):
+        assert hasher.verify(today, password) is hasher.verify(weak, password) is is_right
+        hasher.verify_dummy(password)
 
-    assert [each + old.time_cost * old.memory_cost for each in spent] == [2 * 2048]
+    assert [each + old.time_cost * old.memory_cost for each in spent] == [2 * 2048] * 2
+
+
+def test_a_broken_hash_is_an_error_and_not_a_wrong_password() -> None:
+    with pytest.raises(InvalidHashError):
+        make_hasher().verify("broken", "correct horse")
+
+
+@every(
+    "old, is_outdated",
+    [
+        (make_hasher(memory=256, time_cost=2, parallelism=2), False),
+        (make_hasher(memory=128, time_cost=2, parallelism=2), True),
+        (make_hasher(memory=1024, time_cost=1, parallelism=2), True),
+        (make_hasher(memory=256, time_cost=2, parallelism=1), True),
+        (PasswordHasher(9, 512, 4, type=Type.I), True),
+    ],
+)
+def test_a_hash_is_outdated_once_a_parameter_has_grown(old: Hasher, is_outdated: bool) -> None:
+    new = make_hasher(memory=256, time_cost=2, parallelism=2)
+
+    assert new.needs_rehash(old.hash("correct horse")) is is_outdated
