@@ -4,20 +4,31 @@ import secrets
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 import pytest
 from sqlalchemy import func, insert, select
 
 from auth_service.models import PasswordAttempt, db
 from auth_service.throttle import password_waits
-from auth_service.throttle.pairs import Pair, key_of
+from auth_service.throttle.pairs import Pair, digests_of, key_of
 from auth_service.throttle.password_waits import Attempt
 from auth_service.throttle.too_many import TooMany
 from auth_service.views.authentication import network_of
+from common.tokens.keys import Key, KeySet
 from tests.people import new_name
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "hours", "days"))
+
+
+def key_set(*names: str) -> KeySet:
+    """Return keys of these names, of which the first signs."""
+    keys = {name: Key(name, (name * 32).encode()) for name in names}
+    return KeySet(signing=keys[names[0]], verifying=MappingProxyType(keys))
+
+
+KEYS = key_set("a", "b")
 
 
 def new_address() -> str:
@@ -53,20 +64,28 @@ class Guesser:
         for _ in range(times):
             password_waits._admit(Pair(key_of(self.name), self.network, ()), at)
 
-    def wait(self, *, at: datetime = NOW) -> int:
+    def repeat(self, password: str, *, at: datetime = NOW, keys: KeySet = KEYS) -> bool:
+        """Try this wrong password, which has to be compared; return whether it counted."""
+        with self.attempt(at, password, keys) as attempt, db.write() as connection:
+            return attempt.failed(connection, now=at)
+
+    def wait(self, password: str = "", *, at: datetime = NOW) -> int:
         """Try, which has to be refused; return the seconds after which one may try again."""
         with pytest.raises(TooMany) as raised:
-            self.look(at)
+            self.look(at, password)
         return raised.value.retry_after
 
-    def look(self, at: datetime) -> None:
+    def look(self, at: datetime, password: str = "") -> None:
         """Try, and raise `TooMany` if nothing would be compared."""
-        with self.attempt(at) as attempt:
+        with self.attempt(at, password) as attempt:
             if attempt.full and not attempt.may_compare:
                 raise attempt.full
 
-    def attempt(self, at: datetime = NOW) -> AbstractContextManager[Attempt]:
-        return password_waits.attempt(self.name, self.network, now=at)
+    def attempt(
+        self, at: datetime = NOW, password: str = "", keys: KeySet = KEYS
+    ) -> AbstractContextManager[Attempt]:
+        digests = digests_of(password, name=self.name, network=self.network, keys=keys) if password else ()
+        return password_waits.attempt(self.name, self.network, now=at, digests=digests)
 
     def attempts(self, **columns: object) -> int:
         """Return how many attempts of the name are kept."""

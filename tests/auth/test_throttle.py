@@ -2,6 +2,7 @@
 
 import secrets
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -21,7 +22,7 @@ from tests.auth.guessers import (
     fail_from_everywhere,
     new_network,
 )
-from tests.cases import every
+from tests.cases import every, on_sqlite
 from tests.people import new_name
 
 pytestmark = pytest.mark.usefixtures("in_auth")
@@ -177,7 +178,27 @@ def test_the_limit_that_lasts_longest_is_the_one_told() -> None:
     assert (refusal.limit, refusal.retry_after, refusal.message) == ("name", 5, "too many attempts")
 
 
-@pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
+@every("failures", [5, 100, 300])
+@every("ahead", [10 * DAY, 2 * MINUTE])
+def test_no_wait_lasts_until_a_clock_that_was_ahead_is_reached_again(failures: int, ahead: timedelta) -> None:
+    guesser = Guesser()
+    add_failures(*[(guesser.name, guesser.network, NOW + ahead)] * failures)
+
+    guesser.look(NOW)
+
+
+def test_no_wait_is_longer_than_its_rule_within_the_skew_of_two_clocks() -> None:
+    soon = NOW + SECOND
+    waits = [
+        password_waits.refusal(Counts(failures=5, last_failure=soon), now=NOW),
+        password_waits.refusal(Counts(name_attempts=100, name_oldest=soon), now=NOW),
+        password_waits.network_refusal(Counts(network_attempts=300, network_oldest=soon), now=NOW),
+    ]
+
+    assert [wait.retry_after for wait in waits if wait] == [1, 3600, 10]
+
+
+@on_sqlite
 @every(
     "address, network",
     [
