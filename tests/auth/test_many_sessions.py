@@ -3,18 +3,17 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 import requests
 from flask import Flask
-from sqlalchemy import Connection, event, insert, select
+from sqlalchemy import Connection, event, select
 
 from auth_service.audit import OPERATOR, SESSION_ENDED
-from auth_service.models import AuditEntry, Event, KnownNetwork, Session, User, db
-from auth_service.throttle.pairs import key_of
+from auth_service.models import AuditEntry, Event, Session, User, db
 from auth_service.users.changes import erase_user, update_user
-from tests.auth.database import add_sessions, count, execute, kept, rows, told_of_user, user_of
+from tests.auth.database import add_sessions, count, rows, told_of_user, user_of
 from tests.auth.logins import Login, login_of
 from tests.auth.users import OTHER, change_password, change_user, delete_user
 from tests.pair import Pair
@@ -67,25 +66,6 @@ def test_many_sessions_end_in_one_transaction(app: Flask, person: Person, sessio
         update_user(person.public_id, {"disabled": True}, by=OPERATOR)
 
     assert_ended(person, sessions)
-
-
-@pytest.mark.slow
-def test_a_user_of_very_many_rows_is_deleted(pair: Pair, person: Person, admin: Person) -> None:
-    login = login_of(person)
-    user_id = user_of(login)
-    sessions = add_sessions(login, 5000, idle=HOUR, ended_at=datetime.now(UTC))
-    known = {"name_key": key_of(person.name), "last_login_at": datetime.now(UTC)}
-    networks = [known | {"network": f"2001:db8:0:{number:x}::/64"} for number in range(1100)]
-    execute(pair, insert(KnownNetwork), *networks)
-
-    answer = person.session.delete(pair.url("auth") + "/me", auth=(person.name, person.password), timeout=60)
-
-    assert answer.status_code == 204
-    assert count(pair, Session.user_id == user_id) == 0
-    assert count(pair, KnownNetwork.name_key == key_of(person.name)) == 0
-    assert kept(pair, sessions[0], sessions[-1]) == 0
-    assert told_of_user(person) == [("user.deleted",)]
-    assert login_of(admin).is_live
 
 
 def test_an_admin_of_very_many_sessions_deletes_itself(pair: Pair, admin: Person) -> None:
