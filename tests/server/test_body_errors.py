@@ -11,6 +11,7 @@ from werkzeug.wsgi import ClosingIterator
 
 from common.errors import BrokenBody
 from common.server.body_errors import BodyErrors
+from tests.cases import every
 
 
 class Broken:
@@ -35,32 +36,29 @@ def taken(take: Callable[[Any], object], **environ: Any) -> Any:
     return seen[0]
 
 
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (InvalidChunkSize(b"x"), BrokenBody),
-        (ChunkMissingTerminator(b"x"), BrokenBody),
-        (LimitRequestHeaders("x"), BrokenBody),
-        (NoMoreData(), BrokenBody),
-        (ConnectionResetError(), BrokenBody),
-        (TimeoutError(), RequestTimeout),
-    ],
+@every(
+    "error, expected",
+    [(error, BrokenBody) for error in (InvalidChunkSize(b"x"), ChunkMissingTerminator(b"x"), NoMoreData())]
+    + [(LimitRequestHeaders("x"), BrokenBody), (ConnectionResetError(), BrokenBody)]
+    + [(TimeoutError(), RequestTimeout)],
 )
-def test_errors_of_a_body_are_the_clients(error: Exception, expected: type[Exception]) -> None:
+def test_errors_of_a_body_are_the_clients_and_of_no_interest_once_it_is_answered(
+    error: Exception, expected: type[Exception]
+) -> None:
+    announced = {"CONTENT_LENGTH": "5", "wsgi.input": Broken(error)}
+
     with pytest.raises(expected):
-        taken(lambda body: body.read(), **{"CONTENT_LENGTH": "5", "wsgi.input": Broken(error)})
+        taken(lambda body: body.read(), **announced)
+    assert taken(lambda _body: "answered", **announced) == "answered"
 
 
-@pytest.mark.parametrize(
-    "take",
-    [lambda body: body.read(), lambda body: [body.read(4), body.read(4)]],
-)
+@every("take", [lambda body: body.read(), lambda body: [body.read(4), body.read(4)]])
 def test_a_body_that_is_cut_off_is_the_clients_error(take: Callable[[Any], object]) -> None:
     with pytest.raises(BrokenBody):
         taken(take, **{"CONTENT_LENGTH": "9", "wsgi.input": io.BytesIO(b"one\ntwo")})
 
 
-@pytest.mark.parametrize("announced", [{"CONTENT_LENGTH": "7"}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
+@every("announced", [{"CONTENT_LENGTH": "7"}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
 def test_a_whole_body_is_read_as_it_is(announced: dict[str, str]) -> None:
     def read(take: Callable[[Any], object]) -> Any:
         return taken(take, **announced, **{"wsgi.input": io.BytesIO(b"one\ntwo")})
@@ -75,9 +73,3 @@ def test_what_the_application_left_is_read_behind_the_answer() -> None:
     taken(lambda body: body.read(1), **{"CONTENT_LENGTH": "1000000", "wsgi.input": sent})
 
     assert not sent.read()
-
-
-def test_a_broken_rest_is_of_no_interest() -> None:
-    body = Broken(ConnectionResetError())
-
-    assert taken(lambda _body: "answered", **{"CONTENT_LENGTH": "9", "wsgi.input": body}) == "answered"
