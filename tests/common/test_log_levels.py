@@ -9,7 +9,7 @@ from tests.feed.service_tokens import service_token
 from tests.pair import Pair
 from tests.people import register
 
-pytestmark = pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # no database decides it
+ROUTINE = ["/healthz", "/readyz", "/events?after=0"]
 
 
 def levels(log: Log, pair: Pair, path: str, *, status: int = 200) -> list[str]:
@@ -20,24 +20,19 @@ def levels(log: Log, pair: Pair, path: str, *, status: int = 200) -> list[str]:
     return [line["level"] for line in log.of(headers["X-Request-ID"])]
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/events?after=0"])
-def test_what_programs_ask_all_day_is_logged_at_debug_level_only(log: Log, own_pair: Pair, path: str) -> None:
-    assert levels(log, own_pair.start(), path) == []
-    assert levels(log, own_pair.variant(LOG_LEVEL="debug"), path) == ["debug"]
+@pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # no database decides it
+def test_what_programs_ask_all_day_is_logged_as_ever_if_there_is_something_to_see(
+    log: Log, own_pair: Pair
+) -> None:
+    person = register(own_pair.start("auth"))
 
+    debug = own_pair.variant(LOG_LEVEL="debug")
+    assert [levels(log, own_pair, path) for path in ROUTINE] == [[], [], []]
+    assert [levels(log, debug, path) for path in ROUTINE] == [["debug"], ["debug"], ["debug"]]
 
-def test_a_failing_health_check_is_logged_as_ever(log: Log, own_pair: Pair) -> None:
-    (own_pair.folder / "auth.db").write_bytes(b"")
-
-    assert levels(log, own_pair.start("auth"), "/readyz", status=503) == ["info"]
-
-
-@pytest.mark.parametrize(("path", "status"), [("/events?after=9", 200), ("/events?after=x", 422)])
-def test_a_poll_that_goes_wrong_is_logged_as_ever(log: Log, own_pair: Pair, path: str, status: int) -> None:
-    assert levels(log, own_pair.start(), path, status=status) == ["info"]
-
-
-def test_a_poll_that_finds_events_is_logged_as_ever(log: Log, own_pair: Pair) -> None:
-    register(own_pair.start()).delete("/sessions", "auth")
-
+    assert levels(log, own_pair, "/events?after=9") == ["info"]
+    assert levels(log, own_pair, "/events?after=x", status=422) == ["info"]
+    person.delete("/sessions", "auth")
     assert levels(log, own_pair, "/events?after=0") == ["info"]
+    failing = own_pair.variant(AUTH_DATABASE_URL=f"sqlite:///{own_pair.folder}/empty.db")
+    assert levels(log, failing, "/readyz", status=503) == ["info"]

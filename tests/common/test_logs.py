@@ -1,20 +1,29 @@
 """The logs: a JSON line a request and one a security event, nothing secret, nothing that breaks a line."""
 
+import base64
+import json
 from typing import Any
 
 import pytest
 
 from tests import api
 from tests.cases import every
-from tests.common.log_lines import Log, traced
+from tests.common.log_lines import Log, all_lines, new_id, traced
+from tests.common.wire import send
 from tests.pair import Pair
-from tests.people import PASSWORD, Person, new_name
+from tests.people import PASSWORD, Person, book, new_name
 
 # What is written is decided by no database.
 pytestmark = pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
 
 REQUEST = {"method", "path", "route", "status", "milliseconds", "public_id"}
 REQUEST |= {"event", "level", "time", "service", "request_id", "client"}
+
+# What of a client could break a line, or look like another one.
+PATHS = ["%0d%0a", "%E2%80%A8", "%C2%85", "%00", "%1b[31m", "%22%7D%0a%7B%22event%22:%22login%22%7D"]
+PATHS += ["%ff%fe", "%ED%A0%80", "%F0%9F%98%80", "%5c%22", "%7f", "%0b%0c%1c%1d%1e", "1" * 3000]
+VALUES = [b"x\xe2\x80\xa8y", b"\xff\xfe", b"a\tb", b'"}{"event":"login"}', b"\xc2\x85", b"%0a%s{}"]
+HEADERS = [b"User-Agent", b"X-Forwarded-For", b"Referer", b"X-Request-ID", b"Origin", b"Forwarded"]
 
 
 def events(log: Log, headers: dict[str, str]) -> list[tuple[str, Any]]:
@@ -95,3 +104,52 @@ def test_a_403_is_noted(log: Log, person: Person) -> None:
     person.get("/users", "auth", headers=headers)
 
     assert events(log, headers) == [("forbidden", "not_admin")]
+
+
+def test_nothing_secret_is_written(log: Log, pair: Pair) -> None:
+    secret = "Kz9-very-secret"
+    credentials = {"name": new_name(), "password": secret}
+    auth, books = pair.url("auth"), pair.url("books")
+
+    token = api.post(f"{auth}/register", json=credentials).json()["token"]
+    api.post(f"{auth}/login", auth=(credentials["name"], secret))
+    api.post(f"{auth}/login", auth=(secret, "wrong"))
+    api.post(f"{auth}/login", json={"name": secret, "password": secret, secret: secret})
+    api.post(f"{auth}/login", data=f'{{"password": "{secret}')
+    api.get(f"{books}/books?token={token}&password={secret}")
+    api.get(f"{books}/books", headers={"Authorization": f"Bearer {token}{secret}"})
+    api.get(f"{books}/books", headers={"x-access-tokens": token, "User-Agent": secret})
+    api.get(f"{books}/books", headers={"Cookie": f"token={token}", "Referer": secret})
+
+    basic = base64.b64encode(f"{credentials['name']}:{secret}".encode()).decode()
+    keys = [jwk["k"] for jwk in json.loads((pair.folder / "keys.json").read_text())["keys"]]
+    assert len(all_lines(log.text)) >= 9
+    for part in (secret, token, token.split(".")[2], basic, "argon2", *keys):
+        assert part not in log.text
+
+
+def test_what_a_body_holds_is_not_written(log: Log, person: Person) -> None:
+    person.post("/books", book(name="Kz9 private reading", price="Kz9 private reading"))
+    person.post("/books", book(name="Kz9 private reading"))
+
+    assert all_lines(log.text)
+    assert "Kz9 private" not in log.text
+
+
+@every("text", PATHS)
+def test_a_path_cannot_break_a_line_and_is_cut(log: Log, pair: Pair, text: str) -> None:
+    send(pair, "books", f"GET /books/1{text}", [f"X-Request-ID: {(request_id := new_id())}"])
+
+    *_, line = log.of(request_id)
+    assert line["event"] == "request"
+    assert line["path"].startswith("/books/1")
+    assert len(line["path"]) < 300
+
+
+@every("value", VALUES)
+@every("name", HEADERS)
+def test_a_header_cannot_break_a_line_or_change_it(log: Log, pair: Pair, name: bytes, value: bytes) -> None:
+    answer = send(pair, "books", "GET /nowhere", [name + b": " + value])
+
+    (line,) = log.of(answer.headers["X-Request-ID"])
+    assert (line["event"], line["client"]) == ("request", "127.0.0.1")

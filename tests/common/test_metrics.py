@@ -11,7 +11,7 @@ from tests import api, served
 from tests.cases import every
 from tests.common.wire import send
 from tests.pair import SERVICES
-from tests.people import Person, assert_problem, book
+from tests.people import Person, book
 from tests.resilience.test_migrations import METADATA
 from tests.served import ServedPair
 from tests.waiting import wait_until
@@ -48,17 +48,13 @@ def counting(pair: ServedPair, service: str, growth: dict[str, float]) -> Iterat
     assert {name: after.get(name, 0) - before.get(name, 0) for name in growth} == growth
 
 
+TEXT, OPEN_METRICS = "text/plain; version=0.0.4; charset=utf-8", "application/openmetrics-text"
+
+
 @every(
     "accept, content_type",
-    [
-        ("*/*", "text/plain; version=0.0.4; charset=utf-8"),
-        ("text/plain;version=0.0.4", "text/plain; version=0.0.4; charset=utf-8"),
-        ("application/openmetrics-text;version=1.0.0", "application/openmetrics-text; version=1.0.0"),
-        (
-            "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4",
-            "application/openmetrics-text",
-        ),
-    ],
+    [("*/*", TEXT), ("text/plain;version=0.0.4", TEXT), (f"{OPEN_METRICS};version=1.0.0", OPEN_METRICS)]
+    + [(f"{OPEN_METRICS};version=1.0.0,text/plain;version=0.0.4", OPEN_METRICS)],
 )
 def test_the_page_is_in_the_format_that_is_asked_for(
     pair: ServedPair, accept: str, content_type: str
@@ -68,24 +64,14 @@ def test_the_page_is_in_the_format_that_is_asked_for(
     answer, head = (api.request(method, url, headers={"Accept": accept}) for method in ("GET", "HEAD"))
 
     assert answer.headers["Content-Type"].startswith(content_type)
-    assert answer.text.endswith("# EOF\n") == content_type.startswith("application/openmetrics-text")
+    assert answer.text.endswith("# EOF\n") == (content_type == OPEN_METRICS)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["Content-Type"] == answer.headers["Content-Type"]
 
 
-@every("service", SERVICES)
-def test_metrics_are_not_on_the_port_of_the_service(pair: ServedPair, service: str) -> None:
-    assert_problem(api.get(pair.url(service) + "/metrics"), 404)
-
-
-@every("service", SERVICES)
 @every("method, path", [("GET", "/"), ("GET", "/books"), ("POST", "/metrics"), ("GET", "/metrics/")])
-def test_nothing_else_is_on_the_port_of_the_metrics(
-    pair: ServedPair, service: str, method: str, path: str
-) -> None:
-    url = f"http://127.0.0.1:{pair.metrics_ports[service]}{path}"
-
-    answer = api.request(method, url)
+def test_nothing_else_is_on_the_port_of_the_metrics(pair: ServedPair, method: str, path: str) -> None:
+    answer = api.request(method, f"http://127.0.0.1:{pair.metrics_ports['books']}{path}")
 
     assert answer.status_code in (404, 405, 501)
     assert not re.search("python|basehttp", str(answer.headers), re.IGNORECASE)
@@ -102,9 +88,7 @@ def test_slow_clients_of_the_metrics_do_not_keep_others_waiting(pair: ServedPair
 @every(
     "method, path, route, status",
     [
-        ("GET", "/books", "/books", 200),
         ("GET", "/books?limit=3", "/books", 200),
-        ("GET", "/books/123456789", "/books/<row:book_id>", 404),
         ("DELETE", "/books/123456789", "/books/<row:book_id>", 404),
         ("HEAD", "/books", "/books", 200),
         ("GET", "/nowhere/%C3%A9", "unmatched", 404),
@@ -148,7 +132,7 @@ def test_a_client_cannot_invent_labels(person: Person) -> None:
 
 
 @every("service, path", ROUTES)
-@every("token, reason", [("e30.e30.e30", "algorithm"), ("x" * 5000, "size"), (None, "missing")])
+@every("token, reason", [("e30.e30.e30", "algorithm"), (None, "missing")])
 def test_rejected_tokens_are_counted_by_reason(
     pair: ServedPair, service: str, path: str, token: str | None, reason: str
 ) -> None:
@@ -157,49 +141,41 @@ def test_rejected_tokens_are_counted_by_reason(
             send(pair, service, f"GET {path}", [f"x-access-tokens: {token}"] if token else [])
 
 
-def test_the_time_of_password_hashes_is_shown(pair: ServedPair, person: Person) -> None:
+def test_hashes_security_events_and_ends_of_sessions_are_counted(pair: ServedPair, person: Person) -> None:
+    url, body = pair.url("auth"), {"refresh_token": person.refresh_token}
+    events = {"login": 1, "login_failed": 1, "refresh": 1, "logout": 2}
+    growth = {f'security_events_total{{event="{event}"}}': count for event, count in events.items()}
+    growth |= {"password_hash_seconds_count": 2, "password_hash_wait_seconds_count": 2}
     before = samples(pair, "auth")
 
-    with counting(pair, "auth", {"password_hash_seconds_count": 1, "password_hash_wait_seconds_count": 1}):
-        api.post(pair.url("auth") + "/login", auth=(person.name, "wrong"))
+    with counting(pair, "auth", {**growth, "sessions_ended_total": 1}):
+        for password in (person.password, "wrong"):
+            api.post(f"{url}/login", auth=(person.name, password))
+        for path in ("/refresh", "/logout", "/logout"):
+            api.post(url + path, json=body)
 
     after = samples(pair, "auth")
     assert after["password_hash_seconds_sum"] > before["password_hash_seconds_sum"]
     assert after["password_hash_waiting"] == 0
 
 
-def test_security_events_and_ends_of_sessions_are_counted(pair: ServedPair, person: Person) -> None:
-    url, body = pair.url("auth"), {"refresh_token": person.refresh_token}
-    events = {"login": 1, "refresh": 1, "logout": 2}
-    growth = {f'security_events_total{{event="{event}"}}': count for event, count in events.items()}
-
-    with counting(pair, "auth", {**growth, "sessions_ended_total": 1}):
-        api.post(f"{url}/login", auth=(person.name, person.password))
-        for path in ("/refresh", "/logout", "/logout"):
-            api.post(url + path, json=body)
-
-
 @every("service, path", ROUTES)
-def test_connections_to_the_database_are_shown(person: Person, service: str, path: str) -> None:
+def test_the_database_is_shown_with_its_connections_and_each_table_once(
+    person: Person, service: str, path: str
+) -> None:
     person.get(path, service)
 
     name = f'database_pool_connections{{database="{service}_service"}}'
     wait_until(lambda: samples(person.served, service)[name] == 0, f"{name} is not 0")
     assert samples(person.served, service)[name.replace("connections", "size")] == 20  # of two workers
+    tables = re.findall(r"^database_table_bytes.*table=\"(.*)\"", page(person.served, service), re.M)
+    assert sorted(tables) == sorted([*METADATA[service].tables, "alembic_version"])
 
 
-def test_the_size_of_each_table_is_shown_once(pair: ServedPair, person: Person) -> None:
-    person.add_book()
-
-    for service, metadata in METADATA.items():
-        names = re.findall(r"^database_table_bytes.*table=\"(.*)\"", page(pair, service), re.M)
-        assert sorted(names) == sorted([*metadata.tables, "alembic_version"])
-
-
-def test_metrics_tell_nothing_private(person: Person) -> None:
+@every("service", SERVICES)
+def test_metrics_tell_nothing_private(person: Person, service: str) -> None:
     person.post("/books", book(name="a private reading"))
 
-    for service in SERVICES:
-        shown = page(person.served, service)
-        for part in (person.name, person.public_id, person.token, "private", str(person.served.folder)):
-            assert part not in shown
+    shown = page(person.served, service)
+    for part in (person.name, person.public_id, person.token, "private", str(person.served.folder)):
+        assert part not in shown
