@@ -10,7 +10,6 @@ from auth_service.settings import AuthSettings
 from books_service.settings import BooksSettings
 from common.settings import Misconfigured
 
-KINDS = [AuthSettings, BooksSettings]
 AnySettings = TypeVar("AnySettings", AuthSettings, BooksSettings)
 
 

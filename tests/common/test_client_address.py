@@ -15,10 +15,11 @@ def address(forwarded: str, peer: str = PROXY) -> str:
     return client_address(peer, forwarded, TRUSTED)
 
 
-@every("peer", ["203.0.113.1", "2001:db8::1", "11.0.0.1", "192.168.7.8"])
+@every("peer", ["203.0.113.1", "2001:db8::1", "11.0.0.1", "192.168.7.8", "", "unix:", "fe80::1%eth0"])
 @every("forwarded", ["", CLIENT, f"{CLIENT}, 10.0.0.2", "10.0.0.2", "x"])
 def test_a_peer_that_is_not_trusted_is_the_client(peer: str, forwarded: str) -> None:
     assert address(forwarded, peer) == peer
+    assert client_address(PROXY, forwarded, []) == PROXY
 
 
 @every("peer", [PROXY, "10.255.255.255", "192.168.7.7", "2001:db8:1::5", "::ffff:10.0.0.1"])
@@ -26,17 +27,19 @@ def test_a_trusted_peer_is_believed(peer: str) -> None:
     assert address(CLIENT, peer) == CLIENT
 
 
+def test_a_peer_on_a_link_can_be_trusted() -> None:
+    assert client_address("fe80::1%eth0", CLIENT, [parse_network("fe80::/10")]) == CLIENT
+
+
 @every(
     "forwarded, expected",
     [
         ("1.2.3.4, 203.0.113.9", CLIENT),  # the client wrote the first itself
         ("10.0.0.9, 203.0.113.9", CLIENT),
-        ("203.0.113.9, 10.0.0.2", CLIENT),
         ("1.2.3.4, 203.0.113.9, 192.168.7.7, 2001:db8:1::5, 10.0.0.2", CLIENT),
         ("203.0.113.9,10.0.0.2", CLIENT),
         ("  203.0.113.9\t ,\t10.0.0.2  ", CLIENT),
         ("10.0.0.3, 10.0.0.2", "10.0.0.3"),  # all are trusted
-        ("10.0.0.2", "10.0.0.2"),
         ("2001:db8::5, 10.0.0.2", "2001:db8::5"),
     ],
 )
@@ -80,27 +83,11 @@ def test_an_address_may_have_a_port_and_has_one_spelling(entry: str, expected: s
     assert address(f"{entry}, 10.0.0.2:8080, [2001:db8:1::5]:443, ::ffff:10.0.0.2") == expected
 
 
-def test_a_peer_has_one_spelling() -> None:
+def test_an_address_of_ipv4_that_is_mapped_is_one_of_ipv4() -> None:
     assert address("", "::ffff:203.0.113.9") == address("", "::FFFF:cb00:7109") == CLIENT
-
-
-def test_a_mapped_network_is_one_of_ipv4() -> None:
     assert parse_network("::ffff:10.0.0.0/104") == parse_network("10.0.0.0/8")
     assert parse_network("::ffff:10.0.0.1") == parse_network("10.0.0.1")
     assert parse_network("::/0") != parse_network("0.0.0.0/0")
-
-
-@every("peer", ["", "unix:", "fe80::1%eth0"])
-def test_a_peer_of_another_kind_stays(peer: str) -> None:
-    assert address(CLIENT, peer) == peer
-
-
-def test_a_peer_on_a_link_can_be_trusted() -> None:
-    assert client_address("fe80::1%eth0", CLIENT, [parse_network("fe80::/10")]) == CLIENT
-
-
-def test_nobody_is_trusted_unless_somebody_is() -> None:
-    assert client_address(PROXY, CLIENT, []) == PROXY
 
 
 def test_the_walk_has_an_end() -> None:
