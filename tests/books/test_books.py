@@ -1,4 +1,4 @@
-"""POST, GET and DELETE of books: what a shelf takes, shows and gives back."""
+"""POST, GET and DELETE of books: what a shelf takes, shows and gives back, and what a new book may hold."""
 
 import re
 
@@ -7,13 +7,15 @@ import pytest
 from tests.books.conftest import somebody
 from tests.cases import every, on_sqlite
 from tests.pair import Pair
-from tests.people import Person, assert_problem, book
+from tests.people import Person, assert_problem, book, complaints
 
 BOOK = {"id", "name", "Author", "Publisher", "book_prize", "created_at", "updated_at"}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 MAX_ID = 2**63 - 1
 NO_IDS = ["0", "01", "+1", "-1", "1.0", "1e0", "0x1", "%201", "1%20", "1%0a", "%00", "%D9%A1", "%EF%BC%91"]
-NO_IDS += ["x", "1/", "1;v=1", str(2**63), str(2**64), "9" * 100, "9" * 2000, "null", "1,2", "1_0", "%ff"]
+NO_IDS += ["x", "1/", "1;v=1", str(2**63), "9" * 2000, "1_0", "%ff"]
+NO_PRIZES: list[object] = [-1, 2**31, 2**63, 10**400, 1e300, 12.5, "12", "", True, False, [], {}, [1]]
+UNKNOWN = ["id", "price", "author", "Name", "owner", "public_id", "admin", "created_at", "title", ""]
 
 
 @pytest.mark.parametrize("path", ["/book", "/books"])
@@ -102,3 +104,29 @@ def test_a_book_of_somebody_else_is_not_there(pair: Pair, person: Person, method
 @every("number", NO_IDS)
 def test_what_is_no_number_of_a_book_is_404(person: Person, method: str, number: str) -> None:
     assert_problem(person.request(method, "books", f"/books/{number}"), 404)
+
+
+@every("prize, kept", [(0, "0"), (2**31 - 1, str(2**31 - 1)), (None, "None"), (12.0, "12")])
+def test_a_prize_is_a_whole_number_or_none(person: Person, prize: float | None, kept: str) -> None:
+    made = person.add_book(book_prize=prize)
+
+    assert repr(made["book_prize"]) == repr(person.get(f"/books/{made['id']}").json()["book_prize"]) == kept
+
+
+@on_sqlite
+@every(
+    "member, value",
+    [("book_prize", prize) for prize in NO_PRIZES] + [(member, 1) for member in UNKNOWN],
+)
+def test_what_breaks_a_rule_puts_nothing_on_the_shelf(person: Person, member: str, value: object) -> None:
+    assert complaints(person.post("/books", book() | {member: value})) == [f"/{member}"]
+    assert person.get("/books").json()["list_of_books"] == []
+
+
+@on_sqlite
+def test_everything_that_is_wrong_is_said_at_once(person: Person) -> None:
+    sent = {"name": "", "Author": 1, "book_prize": "12", "price": 12, "author": "Ann"}
+
+    found = complaints(person.post("/books", sent))
+
+    assert sorted(found) == ["/Author", "/Publisher", "/author", "/book_prize", "/name", "/price"]

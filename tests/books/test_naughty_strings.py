@@ -14,8 +14,8 @@ from tests.pair import Pair
 from tests.people import Person, book, complaints
 
 STRINGS = json.loads(Path(__file__).with_name("naughty.json").read_text())
-GOOD: list[str] = STRINGS["good"]
-BAD: list[str] = [*STRINGS["bad"], "x" * 201, "\U0001f600" * 201, "\ufdfa" * 300]
+GOOD: list[str] = [*STRINGS["good"], "x" * 200, "\U0001f600" * 200, "\ufdfa" * 200]
+BAD: list[str] = [*STRINGS["bad"], "x" * 201, "\U0001f600" * 201, "\ufdfa" * 201]
 TEXTS = ("name", "Author", "Publisher")
 
 
@@ -55,8 +55,7 @@ def put(person: Person, sent: list[dict[str, Any]], way: str) -> None:
     """Put books on the shelf, one by one or by a file."""
     if way == "json":
         for each in sent:
-            made = person.add_book(**each)
-            assert seen(made) == seen(person.get(f"/books/{made['id']}").json()) == each
+            assert seen(person.add_book(**each)) == each
     elif way == NDJSON:
         assert import_file(person, as_ndjson(sent), NDJSON).json()["created"] == len(sent)
     else:
