@@ -4,6 +4,7 @@ import time
 import uuid
 
 import pytest
+import requests
 
 from common.tokens.access import issue
 from common.tokens.keys import read_keys
@@ -29,3 +30,8 @@ def somebody(pair: Pair) -> Person:
     key = read_keys(pair.folder / "keys.json").signing
     token = issue(key, public_id=public_id, session_id=str(uuid.uuid4()), now=time.time())
     return Person(pair, "somebody", public_id, token)
+
+
+def post_once(person: Person, key: str, sent: object, path: str = "/books") -> requests.Response:
+    """Post a book under an idempotency key."""
+    return person.post(path, sent, headers=person.with_token(Idempotency_Key=key))

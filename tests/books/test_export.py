@@ -56,7 +56,7 @@ def test_the_format_is_the_one_that_the_client_prefers_unless_the_query_says_it(
 
 
 @on_sqlite
-@every("query", ["format=xml", "format=CSV", "format=csv&format=csv", "page=1"])
+@every("query", ["format=xml", "format=CSV", "format=csv&format=csv", "page=1", "bom=2"])
 def test_a_query_that_breaks_a_rule_is_refused(person: Person, query: str) -> None:
     assert complaints(person.get(f"/books/export?{query}")) == [query.partition("=")[0]]
 
@@ -79,7 +79,7 @@ def test_every_book_is_in_it_by_id_and_no_cell_is_a_formula(person: Person) -> N
     assert lines[-1] == b""
 
 
-@every("count", [999, 1000, 1001, 2000])
+@every("count", [1000, 2001])
 def test_no_book_is_lost_or_repeated_between_two_batches(pair: Pair, count: int) -> None:
     person = somebody(pair)
     import_file(person, as_csv(books(count)))
@@ -110,6 +110,6 @@ def test_head_has_the_same_headers_and_no_body(person: Person) -> None:
 
 
 @on_sqlite
-@every("threads, exports", [("16", 4), ("4", 1), ("1", 1)])
+@every("threads, exports", [("16", 4), ("1", 1)])
 def test_a_quarter_of_the_threads_writes_exports(pair: Pair, threads: str, exports: int) -> None:
     assert pair.variant(THREADS=threads).apps["books"].extensions["exports"].count == exports

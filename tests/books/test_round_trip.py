@@ -12,16 +12,23 @@ from hypothesis import strategies as st
 
 from books_service.shelf.find import MEMBERS
 from books_service.transfer import lines
+from books_service.transfer.csv_format import read_csv, write_csv
 from books_service.transfer.formats import CSV, FORMATS, NDJSON, Format
 from books_service.transfer.lines import MAX_RECORD, Lines, Record, TooManyRecords
 from books_service.transfer.rows import Rows
 from tests.cases import every
 
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=200)
+HEADER = f"{','.join(MEMBERS)}\n"
 STARTS = ["", "=", "+", "-", "@", "'", "''", '"', ",", "'=", " ='", "\u200b＝", "'\u00a0-", "' "]
 guarded = st.tuples(st.sampled_from(STARTS), texts).map("".join)
 prizes = st.none() | st.integers(0, 2**31 - 1)
 shelves = st.lists(st.tuples(guarded, guarded, guarded, prizes), max_size=5)
+SIGNS = "=+-@'＝＋－＠＇﹦﹢﹣﹫"
+NOTHING = ["", " ", "\u00a0", "\u3000\u2003", "\u200b", "\ufeff", "\u00ad", "\u202e", "\u2028\u2029"]
+NOTHING += ["\ufe0f", "\u034f", "\u0301", "\u3164", "\u115f", "\u2800", "\U000e0100", "\u180e \u2063"]
+PLAIN = ["a=1", "1+1", "(-1)", "–1", "\u200ba=", ".=", "", " ", "\u201c=\u201d", "\u2019Tis", "\\="]
+PLAIN += ["/=", '"=']
 every_format = pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS)
 
 
@@ -57,9 +64,33 @@ def test_what_is_written_is_what_rfc_4180_says(shelf: list[tuple[Any, ...]]) -> 
     assert not [cell for row in rows[1:] for cell in row if cell.startswith(("=", "+", "-", "@"))]
 
 
+def written(*cells: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(write_csv([cells]).decode(), newline="")))
+
+
+@every("sign", SIGNS)
+@every("before", NOTHING)
+def test_a_cell_that_a_spreadsheet_would_calculate_is_guarded(sign: str, before: str) -> None:
+    assert written(f"{before}{sign}1") == [[f"'{before}{sign}1"]]
+
+
+@every("cell", PLAIN)
+def test_no_other_cell_is(cell: str) -> None:
+    assert written(cell, "x") == [[cell, "x"]]
+
+
+@every(
+    "cell, read", [("'Tis", "'Tis"), ("''", "'"), ("'=", "="), ("' =", " ="), ("''Tis", "'Tis"), ("'", "'")]
+)
+def test_one_apostrophe_is_taken_off_where_such_a_cell_follows(cell: str, read: str) -> None:
+    [record] = read_csv(Lines(io.StringIO(f"{HEADER}{cell},b,c,", newline="")))
+
+    assert record.value["name"] == read
+
+
 @given(file=st.text(st.sampled_from("a\",\r\n'= \t{}:1\u2028\x85\x0c\x1c"), max_size=60))
 def test_every_line_is_counted_and_no_text_is_too_strange(file: str) -> None:
-    found = records(CSV, "name,Author,Publisher\n" + file), records(NDJSON, file)
+    found = records(CSV, HEADER + file), records(NDJSON, file)
 
     count = len(file.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     for each, first in zip(found, (2, 1), strict=True):
@@ -95,9 +126,6 @@ class Endless(io.StringIO):
 
     def readline(self, _: int | None = -1, /) -> str:  # type: ignore[override] # of typeshed's io.StringIO
         return next(self._lines)
-
-
-HEADER = f"{','.join(MEMBERS)}\n"
 
 
 @pytest.mark.parametrize(
