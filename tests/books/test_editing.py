@@ -1,6 +1,5 @@
 """PUT and PATCH of a book: what they change, what they leave, and what they refuse."""
 
-from functools import partial
 from typing import Any
 
 import pytest
@@ -8,8 +7,7 @@ import requests
 from sqlalchemy import select
 
 from books_service.models import Shelf
-from tests.at_once import at_once
-from tests.books.conftest import somebody
+from tests.books.conftest import send_at_once, somebody
 from tests.books.database import transaction
 from tests.cases import every, on_postgresql, on_sqlite
 from tests.pair import Pair
@@ -178,18 +176,14 @@ def test_put_ignores_what_the_service_sets_whatever_it_holds_and_nothing_else(pe
 @pytest.mark.parametrize("half", ["book_prize", "name"])
 def test_of_simultaneous_changes_without_a_condition_none_is_lost(person: Person, half: str) -> None:
     """Half of them change the publisher, the others another member, which may be in the title or not."""
-    made = person.add_book()
-    values: list[object] = [f"Name {n}" if half == "name" else 100 + n for n in range(20)]
+    path = path_of(person.add_book())
+    values: list[object] = [f"Name {n}" if half == "name" else 100 + n for n in range(10)]
+    changes = [{"Publisher": f"House {n}"} for n in range(10)] + [{half: value} for value in values]
 
-    def change(session: requests.Session, number: int) -> requests.Response:
-        sent: dict[str, Any] = {"Publisher": f"House {number}"} if number % 2 else {half: values[number]}
-        url = person.pair.url("books") + path_of(made)
-        return session.patch(url, json=sent, headers=person.with_token(), timeout=30)
-
-    answers = at_once(20, person.pair.url("books"), change)
+    answers = send_at_once(person, [("PATCH", path, change, {}) for change in changes])
 
     assert {answer.status_code for answer in answers} == {200}
-    last = person.get(path_of(made))
+    last = person.get(path)
     assert sorted(int(answer.headers["ETag"].strip('"')) for answer in answers) == list(range(2, 22))
     assert last.headers["ETag"] == '"21"'
     assert last.json()["Publisher"].startswith("House ")
@@ -201,13 +195,7 @@ def test_changes_that_swap_titles_do_not_block_one_another(person: Person) -> No
     titles = [{"name": name, "Author": "Ann"} for name in ("One", "Two")]
     paths = [path_of(person.add_book(**title)) for title in titles]
 
-    def swap(session: requests.Session, number: int) -> requests.Response:
-        url, title = person.pair.url("books") + paths[number % 2], titles[1 - number % 2]
-        ask = partial(session.patch, url, json=title, headers=person.with_token(), timeout=30)
-        answers = [ask() for _ in range(20)]
-        return next((answer for answer in answers if answer.status_code != 409), answers[-1])
-
-    answers = at_once(8, person.pair.url("books"), swap)
+    answers = send_at_once(person, [("PATCH", paths[n % 2], titles[1 - n % 2], {}) for n in range(20)])
 
     assert {answer.status_code for answer in answers} == {409}
     assert [found["name"] for found in person.get("/books").json()["list_of_books"]] == ["One", "Two"]

@@ -9,8 +9,7 @@ import requests
 from sqlalchemy import insert
 
 from books_service.models import IdempotencyKey
-from tests.at_once import at_once
-from tests.books.conftest import post_once, somebody
+from tests.books.conftest import post_once, send_at_once, somebody
 from tests.books.database import age_keys, counted, keys_of, transaction
 from tests.cases import every, on_postgresql, on_sqlite
 from tests.common.wire import send
@@ -147,16 +146,14 @@ def test_of_twenty_requests_with_one_key_one_makes_the_book(
     person: Person, bodies: int, is_old: bool
 ) -> None:
     key, sent = new_key(), [book() for _ in range(bodies)] * (20 // bodies)
-    url, headers = person.pair.url("books"), person.with_token(Idempotency_Key=key)
     if is_old:
         post_once(person, key, book())
         age_keys(person, DAY)
 
-    def ask(session: requests.Session, number: int) -> requests.Response:
-        path = ("/book", "/books")[number % 2]
-        return session.post(url + path, json=sent[number], headers=headers, timeout=30)
-
-    answers = at_once(20, url, ask)
+    paths, headers = ["/book", "/books"] * 10, {"Idempotency_Key": key}
+    answers = send_at_once(
+        person, [("POST", path, body, headers) for path, body in zip(paths, sent, strict=True)]
+    )
 
     made = [answer for answer in answers if answer.status_code == 201]
     refusals = {409} if bodies == 1 else {409, 422}

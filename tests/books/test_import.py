@@ -34,9 +34,8 @@ def test_an_imported_book_is_like_any_other(person: Person) -> None:
     import_file(person, as_csv(books(1)))
 
     assert_problem(person.post("/books", books(1)[0]), 409, "book already exists")
-    made = person.get("/books").json()["list_of_books"][0]
+    [made] = person.get("/books").json()["list_of_books"]
     assert made["created_at"] == made["updated_at"]
-    assert person.get(f"/books/{made['id']}").json() == made
     assert person.delete(f"/books/{made['id']}").status_code == 200
     assert import_file(person, as_csv(books(1))).json() == {"created": 1, "skipped": 0}
 

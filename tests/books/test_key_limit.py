@@ -7,8 +7,7 @@ import requests
 
 from books_service.models import db
 from books_service.shelf.idempotency import purge_keys
-from tests.at_once import at_once
-from tests.books.conftest import post_once, somebody
+from tests.books.conftest import post_once, send_at_once, somebody
 from tests.books.database import age_keys, counted, keep, keys_of
 from tests.pair import Pair
 from tests.people import Person, assert_problem, book, complaints
@@ -78,15 +77,12 @@ def test_this_refusal_comes_behind_422_and_before_409(person: Person) -> None:
 
 def test_of_many_keys_at_once_no_more_are_kept(person: Person) -> None:
     keep(person, 990)
-    url = person.pair.url("books")
 
-    def ask(session: requests.Session, number: int) -> requests.Response:
-        headers = person.with_token(Idempotency_Key=f"key-{number}")
-        return session.post(f"{url}/books", json=book(), headers=headers, timeout=30)
+    answers = send_at_once(
+        person, [("POST", "/books", book(), {"Idempotency_Key": f"key-{n}"}) for n in range(24)]
+    )
 
-    statuses = Counter(answer.status_code for answer in at_once(24, url, ask))
-
-    assert statuses == {201: 10, 429: 14}
+    assert Counter(answer.status_code for answer in answers) == {201: 10, 429: 14}
     assert len(keys_of(person)) == 1000
     assert counted(person) == (10, 10)
 

@@ -4,10 +4,8 @@ import uuid
 from collections import Counter
 
 import pytest
-import requests
 
-from tests.at_once import at_once
-from tests.books.conftest import somebody
+from tests.books.conftest import Sent, send_at_once, somebody
 from tests.books.database import counted, keys_of
 from tests.pair import Pair
 from tests.people import Person, assert_problem, book
@@ -26,13 +24,12 @@ def fill(person: Person) -> list[str]:
     return [f"/books/{person.add_book()['id']}" for _ in range(10)]
 
 
-def keyed(person: Person) -> dict[str, str]:
-    """Return headers with a new key."""
-    return person.with_token(Idempotency_Key=str(uuid.uuid4()))
+def new_key() -> dict[str, str]:
+    return {"Idempotency_Key": str(uuid.uuid4())}
 
 
 def test_the_eleventh_book_is_refused(person: Person) -> None:
-    paths, headers, sent = fill(person), keyed(person), book()
+    paths, headers, sent = fill(person), person.with_token(**new_key()), book()
 
     assert_problem(person.post("/books", sent), 409, FULL)
     assert_problem(person.post("/book", sent, headers=headers), 409, FULL)
@@ -58,13 +55,9 @@ def test_changes_need_no_room(person: Person) -> None:
 
 
 def test_simultaneous_inserts_stop_at_ten(person: Person) -> None:
-    url = person.pair.url("books")
-
-    def put(session: requests.Session, number: int) -> requests.Response:
-        headers = keyed(person) if number % 2 else person.with_token()
-        return session.post(f"{url}/books", json=book(), headers=headers, timeout=30)
-
-    answers = at_once(20, url, put)
+    answers = send_at_once(
+        person, [("POST", "/books", book(), new_key() if number % 2 else {}) for number in range(20)]
+    )
 
     assert Counter(answer.status_code for answer in answers) == {201: 10, 409: 10}
     assert {answer.json()["message"] for answer in answers} == {"new books created", FULL}
@@ -72,18 +65,13 @@ def test_simultaneous_inserts_stop_at_ten(person: Person) -> None:
 
 
 def test_simultaneous_deletions_and_inserts_leave_the_right_count(person: Person) -> None:
-    paths, url = fill(person), person.pair.url("books")
+    deletions: list[Sent] = [("DELETE", path, None, {}) for path in fill(person)[:5] * 2]
+    inserts: list[Sent] = [("POST", "/books", book(), new_key() if n % 2 else {}) for n in range(10)]
 
-    def put_or_take(session: requests.Session, number: int) -> requests.Response:
-        if number % 2:  # each book by two of them
-            return session.delete(url + paths[number // 4], headers=person.with_token(), timeout=30)
-        headers = keyed(person) if number % 4 else person.with_token()
-        return session.post(f"{url}/books", json=book(), headers=headers, timeout=30)
-
-    answers = at_once(20, url, put_or_take)
+    answers = send_at_once(person, [each for pair in zip(deletions, inserts, strict=True) for each in pair])
 
     made = sum(answer.status_code == 201 for answer in answers)
-    assert Counter(answer.status_code for answer in answers[1::2]) == {200: 5, 404: 5}
-    assert {answer.status_code for answer in answers[::2]} <= {201, 409}
+    assert Counter(answer.status_code for answer in answers[::2]) == {200: 5, 404: 5}
+    assert {answer.status_code for answer in answers[1::2]} <= {201, 409}
     assert counted(person) == (5 + made, 5 + made)
     assert made <= 5
