@@ -33,8 +33,9 @@ def test_who_owns_the_database_has_the_index_and_a_search_is_right_without(
     execute(url, "CREATE ROLE {role} LOGIN", role=role)
     execute(url, right, role=role, database=database)
 
-    with Pair(tmp_path, databases={"books": url.replace(f"//{USER}@", f"//{role}@")}).prepare() as pair:
-        person = somebody(pair.start("books"))
+    databases = {"books": url.replace(f"//{USER}@", f"//{role}@")}
+    with Pair(tmp_path, databases=databases, services=["books"]).prepare() as pair:
+        person = somebody(pair.start())
         made = [person.add_book(name=name)["id"] for name in ("Äpfel 100%", "Birnen", "äpfel_")]
 
         assert ids(person, q="ÄPF") == [made[0], made[2]]

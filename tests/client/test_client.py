@@ -115,7 +115,7 @@ def test_stores_in_one_folder_keep_their_tokens_apart(tmp_path: Path) -> None:
     def save_again_and_again(store: FileStore) -> set[Tokens | None]:
         tokens = Tokens("access", f"refresh of {store.path.name}", 0)
         found = set()
-        for _ in range(200):
+        for _ in range(100):
             with store.lock():
                 store.save(tokens)
                 found.add(store.load())
