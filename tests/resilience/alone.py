@@ -1,17 +1,13 @@
-"""Services of a test's own, without what the test does not need: no key file, no other service."""
+"""Services of a test's own, without what the test does not need, such as the other service."""
 
-import secrets
-import time
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import psutil
 
-from common.tokens.access import issue
-from common.tokens.keys import single_key
+from tests.books import conftest as books
+from tests.pair import Pair
 from tests.people import Person
 from tests.ports import listens
 from tests.programs import Program, barrier
@@ -25,20 +21,14 @@ def make_pair(
     folder: Path, *services: str, databases: Mapping[str, str] | None = None, **settings: str
 ) -> ServedPair:
     """Return a pair whose `services` have migrated databases; start no other of it."""
-    few = {"WEB_CONCURRENCY": "2", "THREADS": "16"}
-    chosen: dict[str, Any] = few | settings
-    pair = ServedPair(folder, databases=databases, **chosen, JWT_SECRET=secrets.token_hex(32))
-    for service in services:
-        flask_db(service, "upgrade", environment=pair.environment)
-    return pair
+    chosen = {"WEB_CONCURRENCY": "2", "THREADS": "16"} | settings
+    Pair(folder, databases=databases, services=services).prepare()
+    return ServedPair(folder, databases=databases, **chosen)
 
 
 def somebody(pair: ServedPair) -> Person:
     """Return a client whom books believes, and of whom auth has never heard."""
-    public_id, session_id = str(uuid.uuid4()), str(uuid.uuid4())
-    key = single_key(pair.environment["JWT_SECRET"]).signing
-    token = issue(key, public_id=public_id, session_id=session_id, now=time.time())
-    person = Person(pair, "somebody", public_id, token)
+    person = books.somebody(pair)
     person.session.headers["Connection"] = "close"  # a service that stops waits for idle connections
     return person
 
@@ -56,14 +46,15 @@ def wait_for_workers(pair: ServedPair, *, other_than: list[psutil.Process]) -> N
         listening = sum(listens(each, pair.ports["books"]) for each in now)
         return not set(now) & set(other_than) and listening == int(pair.environment["WEB_CONCURRENCY"])
 
-    wait_until(replaced, "the workers were not replaced")
+    wait_until(replaced, "the workers were not replaced", poll=0.2)  # to look takes a while
 
 
-def flask_db(service: str, *words: str, environment: Mapping[str, str], processes: int = 1) -> None:
-    """Run a `flask db` command in that many processes at once; fail unless each of them succeeds."""
+def upgrade_at_once(service: str, count: int, *, environment: Mapping[str, str]) -> None:
+    """Run `flask db upgrade` in so many processes at once; fail unless each of them succeeds."""
+    words = ("flask", "--app", f"{service}_service", "db", "upgrade")
     with TemporaryDirectory() as folder:
-        output = Path(folder) / "output"
-        words = ("flask", "--app", f"{service}_service", "db", *words)
-        how: dict[str, Any] = {"environment": environment, "output": output, "together": barrier(processes)}
-        running = [Program(*words, **how) for _ in range(processes)]
-        assert [program.wait(TIME) for program in running] == [0] * processes, output.read_text()
+        output, together = Path(folder) / "output", barrier(count)
+        running = [
+            Program(*words, environment=environment, output=output, together=together) for _ in range(count)
+        ]
+        assert [program.wait(TIME) for program in running] == [0] * count, output.read_text()

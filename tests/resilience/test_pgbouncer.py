@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.feed.ends import log_out, refused_everywhere
-from tests.feed.followers import Followers
+from tests.feed.followers import Followers, follow_once
 from tests.feed.tellers import Shelves
-from tests.pair import SERVICES
+from tests.pair import SERVICES, Pair
 from tests.people import PASSWORD, Person, register
 from tests.pgbouncer import CONNECTIONS, pgbouncer
 from tests.postgres import or_skip
 from tests.postgres_server import PostgresServer
-from tests.resilience.alone import flask_db
+from tests.resilience.alone import upgrade_at_once
 from tests.served import ServedPair
 from tests.waiting import wait_until
 
@@ -22,37 +22,34 @@ OFTEN = 12  # times: psycopg would prepare a statement at the sixth
 
 
 @pytest.fixture(params=CONNECTIONS)
-def pooled(request: pytest.FixtureRequest, postgres: PostgresServer, tmp_path: Path) -> Iterator[ServedPair]:
+def pooled(request: pytest.FixtureRequest, postgres: PostgresServer, tmp_path: Path) -> Iterator[Pair]:
     """Both services, running on databases that they reach and have migrated through PgBouncer."""
     names = {service: f"{service}_{secrets.token_hex(4)}" for service in SERVICES}
     for name in names.values():
         postgres.create_database(name)
     with or_skip(), pgbouncer(postgres, request.param) as pooler:
         databases = {service: pooler.url(name) for service, name in names.items()}
-        with ServedPair(tmp_path, databases=databases) as pair:
-            pair.run("auth", "keys", "init")
-            for service in SERVICES:
-                flask_db(service, "upgrade", environment=pair.environment, processes=2)
-            yield pair.start()
+        with Pair(tmp_path, databases=databases) as pair:
+            upgrade_at_once("books", 2, environment=pair.environment)
+            yield pair.prepare().start()
 
 
-def test_all_works_through_pgbouncer(pooled: ServedPair, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_works_through_pgbouncer(pooled: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     person = register(pooled)
     for _ in range(OFTEN):
         assert_all_works(person)
+    log_out(person)
+    follow_once(pooled)
+    wait_until(lambda: refused_everywhere(person), "books hears of it")
 
-    with Followers(pooled) as followers:
+    with Followers(ServedPair(pooled.folder, databases=pooled.databases)) as followers:
         first = followers.start("first")
         wait_until(lambda: "feed_followed" in followers.events("first"), "the first leads")
         followers.start("second", FOLLOWER_HEARTBEAT=str(pooled.folder / "heartbeat"))
         wait_until((pooled.folder / "heartbeat").exists, "the second runs")
-        log_out(person)
-        wait_until(lambda: refused_everywhere(person), "books hears of it")
         assert followers.events("second") == ""
         followers.kill(first)
-        other = register(pooled)
-        log_out(other)
-        wait_until(lambda: refused_everywhere(other), "the second leads")
+        wait_until(lambda: "feed_followed" in followers.events("second"), "the second leads")
 
     with Shelves(pooled.environment, monkeypatch) as shelves, shelves.write() as connection:
         limits = [

@@ -8,21 +8,13 @@ import pytest
 from sqlalchemy import NullPool, create_engine, text
 
 from books_service.shelf.put import fold_text, new_row, search_form
+from tests.conftest import migrated_database
+from tests.pair import Pair, invoke
 from tests.postgres_server import PostgresServer
-from tests.resilience.alone import flask_db
-from tests.served import ServedPair
+from tests.resilience.alone import upgrade_at_once
 
-TITLES = [
-    "García",
-    "O’Reilly",
-    "“Zoë”",
-    "Łódź, Ørsted",
-    "한글 각",
-    "ไทย",
-    "C:\\100%_",
-    "\u1e9e Ἀθῆναι",
-    "plain",
-]
+TITLES = ["García", "O’Reilly", "“Zoë”", "Łódź, Ørsted", "한글 각", "ไทย"]
+TITLES += ["C:\\100%_", "\u1e9e Ἀθῆναι", "plain"]
 COLUMNS = (
     '"owner", "name", "Author", "Publisher", "folded_name", "folded_author", "folded_publisher", "title"'
 )
@@ -56,38 +48,34 @@ def assert_filled(url: str, count: int) -> None:
 
 
 def test_books_from_before_are_found(databases: dict[str, str], tmp_path: Path) -> None:
-    url, environment = databases["books"], ServedPair(tmp_path, databases=databases).environment
-    flask_db("books", "upgrade", "0005", environment=environment)
+    url, environment = databases["books"], Pair(tmp_path, databases=databases).environment
+    invoke("books", "db", "upgrade", "0005", environment=environment)
     execute(url, INSERT, *map(row, range(2500)))
 
-    flask_db("books", "upgrade", environment=environment, processes=3)
+    upgrade_at_once("books", 3, environment=environment)
 
     assert_filled(url, 2500)
-    flask_db("books", "downgrade", "0005", environment=environment)
-    flask_db("books", "upgrade", environment=environment)
+    invoke("books", "db", "downgrade", "0005", environment=environment)
+    invoke("books", "db", "upgrade", environment=environment)
     assert_filled(url, 2500)
 
 
 @pytest.fixture
-def migrated(postgres: PostgresServer, tmp_path: Path) -> str:
+def migrated(postgres: PostgresServer) -> str:
     """Return the URL of a migrated database, in which an older version still works."""
-    url = postgres.create_database(f"books_{tmp_path.name}")
-    flask_db("books", "upgrade", environment=ServedPair(tmp_path, databases={"books": url}).environment)
-    return url
+    return migrated_database(postgres, "books")
 
 
 def test_what_a_version_before_still_writes_is_found(migrated: str) -> None:
     execute(migrated, INSERT, *map(row, range(20)))
     assert_filled(migrated, 20)
 
-    execute(
-        migrated, "UPDATE books SET folded_name = 'ångström', version = 2 WHERE owner = 'owner 1' RETURNING 1"
-    )
+    changed = "folded_name = 'ångström', version = 2"
+    execute(migrated, f"UPDATE books SET {changed} WHERE owner = 'owner 1' RETURNING 1")  # noqa: S608 - our own words
 
     assert_filled(migrated, 20)
-    assert ("ångström", "angstrom") in [
-        (name, words.split("\n")[0]) for name, _, _, words in execute(migrated, FOUND)
-    ]
+    firsts = [(name, words.split("\n")[0]) for name, _, _, words in execute(migrated, FOUND)]
+    assert ("ångström", "angstrom") in firsts
 
 
 def test_what_this_version_writes_is_left_alone(migrated: str) -> None:
@@ -111,12 +99,12 @@ def test_the_database_makes_the_same_text_of_every_letter(migrated: str) -> None
 
 
 def test_a_migration_that_was_interrupted_is_run_again(migrated: str, tmp_path: Path) -> None:
-    environment = ServedPair(tmp_path, databases={"books": migrated}).environment
-    flask_db("books", "downgrade", "0006", environment=environment)
+    environment = Pair(tmp_path, databases={"books": migrated}).environment
+    invoke("books", "db", "downgrade", "0006", environment=environment)
     execute(migrated, INSERT, *map(row, range(20)))
     execute(migrated, "UPDATE books SET search_text = '' WHERE owner < 'owner 3' RETURNING 1")
     execute(migrated, "UPDATE alembic_version SET version_num = '0005' RETURNING 1")
 
-    flask_db("books", "upgrade", environment=environment)
+    invoke("books", "db", "upgrade", environment=environment)
 
     assert_filled(migrated, 20)
