@@ -14,7 +14,7 @@ from tests.people import Person, book
 from tests.threads import Threads
 from tests.waiting import wait_until
 
-WRITERS = 8
+WRITERS = 4
 EACH = 120  # requests of a writer: a thousand keys are kept of one user
 PAUSE = 0.05  # seconds between two of them, and before one is repeated
 BROKEN = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)  # before, and within an answer
