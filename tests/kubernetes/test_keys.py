@@ -126,9 +126,9 @@ def test_keys_that_somebody_else_changes_meanwhile_are_kept(cluster: Path) -> No
 
 
 def test_a_pod_that_never_has_the_keys_is_named(cluster: Path) -> None:
-    (cluster / "c").unlink()
-    (cluster / "c").mkdir()
+    (cluster / "a").unlink()
+    (cluster / "a").mkdir()
 
     done = change_keys(cluster, "rotate")
 
-    assert (done.returncode, "pod/c does not have it yet" in done.stderr) == (1, True)
+    assert (done.returncode, "pod/a does not have it yet" in done.stderr) == (1, True)
