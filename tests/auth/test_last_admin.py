@@ -36,6 +36,7 @@ def test_the_last_admin_stays_by_whatever_route(only_admin: Person, operator: Op
         assert operator.fail("users", *command, only_admin.name) == STAYS
 
     assert_still_admin(only_admin)
+    assert "user.demoted" not in operator.succeed("audit", "--user", only_admin.name)
     assert change_user(only_admin, only_admin, admin=True, disabled=False).status_code == 200
     assert change_user(only_admin, only_admin, password="another good password").status_code == 200
 

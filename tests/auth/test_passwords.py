@@ -77,7 +77,8 @@ def test_what_is_refused_before_it_is_composed_would_be_too_long_after_it(passwo
 def test_ten_thousand_passwords_that_are_long_enough_are_refused_in_any_case() -> None:
     assert len(COMMON_PASSWORDS) >= 10_000
     assert min(map(len, COMMON_PASSWORDS)) >= 8
-    spellings = [spell(each) for each in COMMON_PASSWORDS for spell in (str, str.upper, str.title)]
+    some = sorted(COMMON_PASSWORDS)[::10]
+    spellings = [*COMMON_PASSWORDS, *map(str.upper, some), *map(str.title, some)]
 
     assert [each for each in spellings if "common" not in (complain(each) or "")] == []
 
