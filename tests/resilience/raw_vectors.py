@@ -1,14 +1,14 @@
 """Requests that no polite client sends, byte for byte, and the statuses that they are answered with.
 
 READ, WRITE and AUTH stand for what differs between the services: a guarded route, one that takes JSON,
-and the header that it needs; BODY is good JSON for it. GOOD is the status of an accepted WRITE, ANY
+and the header that it needs; BODY is good JSON for it. GOOD is the status of a WRITE that books accepts, ANY
 whatever is no 5xx: where the RFCs leave a choice, or nobody would mind.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-GOOD = 1
+GOOD = 201
 ANY = 0
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
