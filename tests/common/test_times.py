@@ -17,7 +17,7 @@ from tests.people import book, register, register_admin
 pair = followers.pair
 
 WHOLE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-MOMENTS = [WHOLE, WHOLE + timedelta(microseconds=1), WHOLE + timedelta(microseconds=120_000)]
+MOMENTS = [WHOLE, WHOLE + timedelta(microseconds=120_000)]
 TIME = re.compile(r'"(\w+_at|at|until)":("[^"]*"|null)')
 FORM = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"')
 
