@@ -43,13 +43,6 @@ def use_at_once(pool: ConnectionPool, count: int) -> list[Connection]:
         return [stack.enter_context(pool.connection()) for _ in range(count)]
 
 
-def test_the_last_one_that_was_used_is_the_next(pool: ConnectionPool) -> None:
-    first, second = use_at_once(pool, 2)  # the first is given back last
-
-    assert use(pool) is first
-    assert use_at_once(pool, 2) == [first, second]
-
-
 def test_a_broken_one_is_not_used_again(pool: ConnectionPool) -> None:
     with pool.connection() as connection:
         connection.invalidate()

@@ -109,13 +109,6 @@ def test_405_and_options_name_the_methods(
     assert refused.headers["Allow"] == asked.headers["Allow"] == methods
 
 
-def test_where_there_is_nothing_no_method_is_named(pair: Pair) -> None:
-    answer = send(pair, "books", "OPTIONS /nowhere")
-
-    assert_problem(answer, 404)
-    assert "Allow" not in answer.headers
-
-
 def test_trailers_of_a_chunked_body_are_no_headers(person: Person) -> None:
     body = chunked(b"{}")[:-2] + b"x-access-tokens: %s\r\n\r\n" % person.token.encode()
     headers = ["Content-Type: application/json", "Transfer-Encoding: chunked", "Trailer: x-access-tokens"]

@@ -59,10 +59,7 @@ def test_every_status_of_the_framework_is_a_problem_in_words_of_ours(status: int
     assert problem["message"] not in ("", error.description)
 
 
-@pytest.mark.parametrize(
-    "error",
-    [OwnError(SECRET), KeyError(SECRET), RecursionError(), UnicodeDecodeError("utf-8", b"", 0, 1, SECRET)],
-)
+@pytest.mark.parametrize("error", [OwnError(SECRET), UnicodeDecodeError("utf-8", b"", 0, 1, SECRET)])
 def test_what_nobody_foresaw_says_nothing(error: Exception, capfd: pytest.CaptureFixture[str]) -> None:
     answer = answer_to(error)
 
