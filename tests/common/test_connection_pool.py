@@ -74,14 +74,6 @@ def test_a_transaction_that_failed_even_at_its_commit_is_rolled_back(pool: Conne
         assert again.exec_driver_sql("SELECT count(*) FROM books").scalar_one() == 0
 
 
-def test_they_are_closed_with_the_engine(engine: Engine, pool: ConnectionPool) -> None:
-    connection = use(pool)
-    engine.dispose()
-
-    assert connection.closed
-    assert use(pool) is not connection
-
-
 def test_at_a_fork_they_are_left_to_the_parent_in_use_or_not(pool: ConnectionPool) -> None:
     used, idle = use_at_once(pool, 2)
     with ExitStack() as stack:

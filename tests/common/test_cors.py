@@ -117,14 +117,6 @@ def test_what_is_no_question_of_a_browser_is_404_and_names_no_method(visitor: Pe
     assert "Allow" not in answer.headers
 
 
-@every("service, path", [("auth", "/me"), ("books", "/books")])
-def test_a_missing_token_can_be_read_by_the_page(visitor: Person, service: str, path: str) -> None:
-    answer = visitor.get(path, service, headers={"Origin": SHOP})
-
-    assert answer.status_code == 401
-    assert answer.headers["Access-Control-Allow-Origin"] == SHOP
-
-
 @every("path, status", [("/books", 200), ("/nowhere", 404)])
 def test_nobody_is_let_in_unless_a_setting_says_so(
     pairs: Callable[[str], Pair], path: str, status: int

@@ -118,12 +118,6 @@ def test_what_breaks_their_rules_is_said_in_our_words(
     assert wrong(post(app, **{member: value})) == {where: detail}
 
 
-def test_everything_is_said_at_once(app: Flask) -> None:
-    found = wrong(post(app, tags=[1, 2], notes=1, price=0, isbn="x"))
-
-    assert set(found) == {"/tags/0", "/tags/1", "/notes", "/price", "/isbn"}
-
-
 def test_parameters_are_read_from_their_texts(app: Flask) -> None:
     client = app.test_client()
 

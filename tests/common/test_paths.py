@@ -49,12 +49,6 @@ def test_there_is_nothing_else(reader: Person, service: str, path: str) -> None:
     assert not {"Set-Cookie", "Location"} & answer.headers.keys()
 
 
-def test_a_letter_may_be_encoded(reader: Person) -> None:
-    answer = send(reader.pair, "books", "GET /%62ooks", [f"x-access-tokens: {reader.token}"])
-
-    assert answer.status_code == 200
-
-
 @every("service", SERVICES)
 def test_a_running_service_is_healthy_and_ready(reader: Person, service: str) -> None:
     ready = reader.get("/readyz", service, headers={})
