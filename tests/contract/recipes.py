@@ -8,6 +8,8 @@ import hashlib
 import hmac
 import json
 import re
+import secrets
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +53,11 @@ class World:
     public_id: str
     session_id: str
     now: int  # seconds since 1970
+
+
+def some_world(*, now: int) -> World:
+    keys = [Key(kid=f"key-{number}", secret=secrets.token_bytes(32), signs=number == 1) for number in (1, 2)]
+    return World(keys, public_id=str(uuid.uuid4()), session_id="a-session", now=now)
 
 
 @dataclass(frozen=True)

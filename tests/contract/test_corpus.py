@@ -2,8 +2,6 @@
 
 import base64
 import json
-import secrets
-import uuid
 from typing import Any
 
 import jsonschema_rs
@@ -11,14 +9,13 @@ import jsonschema_rs
 from tests.cases import every, on_sqlite
 from tests.conftest import keys_of
 from tests.contract.manglings import MANGLINGS
-from tests.contract.recipes import CONTRACT, Key, World, cases, request_of
+from tests.contract.recipes import CONTRACT, cases, request_of, some_world
 from tests.people import Person
 
 SCHEMA = json.loads((CONTRACT / "token.schema.json").read_text("utf-8"))
 ACCEPTED = jsonschema_rs.Draft202012Validator(SCHEMA)
 ISSUED = jsonschema_rs.Draft202012Validator({**SCHEMA, "$ref": "#/$defs/issued"})
-KEYS = [Key(kid=f"key-{number}", secret=secrets.token_bytes(32), signs=number == 1) for number in (1, 2)]
-WORLD = World(KEYS, public_id=str(uuid.uuid4()), session_id="a-session", now=1_800_000_000)
+WORLD = some_world(now=1_800_000_000)
 SIZES = {"good": 40, "bad": 120, "missing": 12}
 RECIPE_MEMBERS = {
     *("header", "claims", "raw", "replace", "encoding", "mangle", "key", "hash", "signed_over", "segments"),

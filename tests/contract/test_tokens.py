@@ -1,13 +1,20 @@
-"""Every case of the corpus, sent to both services."""
+"""Every case of the corpus, sent to both services.
+
+That a token was revoked is told in tests/feed/test_follower.py, where books hears of it.
+"""
 
 import base64
 import re
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import requests
+import time_machine
 
+from tests.auth.logins import assert_refused
+from tests.cases import every
 from tests.common import wire
 from tests.conftest import keys_of
 from tests.contract.recipes import Request, World, cases, request_of
@@ -58,12 +65,19 @@ def test_a_good_token_opens_the_route(owner: Person, service: str, path: str) ->
     assert refused_by_mistake(owner, service, path) == {}
 
 
-def test_a_bad_token_is_refused(owner: Person, service: str, path: str) -> None:
-    assert wrongly_refused(owner, service, path, "bad") == {}
+@every("kind", REFUSALS)
+def test_another_token_is_refused_and_a_missing_one_is_told_from_it(
+    owner: Person, service: str, path: str, kind: str
+) -> None:
+    assert wrongly_refused(owner, service, path, kind) == {}
 
 
-def test_a_missing_token_is_told_from_a_wrong_one(owner: Person, service: str, path: str) -> None:
-    assert wrongly_refused(owner, service, path, "missing") == {}
+def test_a_token_that_grew_old_expired_though_it_is_remembered(pair: Pair, service: str, path: str) -> None:
+    person = register(pair)
+    assert person.get(path, service).status_code == 200
+
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=46), tick=False):
+        assert_refused(person.get(path, service), "token-expired")
 
 
 def test_a_claim_of_a_strange_shape_breaks_nothing(owner: Person, service: str, path: str) -> None:

@@ -1,8 +1,6 @@
 """The verifier for other services, `contract/verifier.py`, keeps the whole contract."""
 
-import secrets
 import time
-import uuid
 from typing import Any
 
 import jwt
@@ -10,18 +8,13 @@ import jwt
 from contract.verifier import TokenMissing, read_keys, token_of, verify
 from tests.cases import every, on_sqlite
 from tests.conftest import keys_of
-from tests.contract.recipes import Key, Request, World, cases, request_of
+from tests.contract.recipes import Request, cases, request_of, some_world
 from tests.people import Person
 from tests.programs import ROOT
 from tests.readme import blocks
 
-KEYS = [Key(kid=f"key-{number}", secret=secrets.token_bytes(32), signs=number == 1) for number in (1, 2)]
-SECRETS = {key["kid"]: key["secret"] for key in KEYS}
-OUTCOMES = {
-    "good": "accepted",
-    "bad": "token-invalid",
-    "missing": "token-missing",
-}  # unless a case has a code
+# Unless a case has a code.
+OUTCOMES = {"good": "accepted", "bad": "token-invalid", "missing": "token-missing"}
 
 
 def header_of(request: Request, name: str) -> str:
@@ -32,10 +25,11 @@ def header_of(request: Request, name: str) -> str:
 
 def outcome(case: dict[str, Any]) -> str:
     """Return the code of the problem document that the case deserves, or `accepted`."""
-    world = World(KEYS, public_id=str(uuid.uuid4()), session_id="a-session", now=int(time.time()))
+    world = some_world(now=int(time.time()))
+    keys = {key["kid"]: key["secret"] for key in world.keys}
     request = request_of(case["recipe"], world)
     try:
-        verify(token_of(header_of(request, "authorization"), header_of(request, "x-access-tokens")), SECRETS)
+        verify(token_of(header_of(request, "authorization"), header_of(request, "x-access-tokens")), keys)
     except TokenMissing:
         return "token-missing"
     except jwt.ExpiredSignatureError:
