@@ -4,7 +4,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -26,42 +25,37 @@ NAME = "audio_books"  # a host has no underscore in its name
 PORTS = ("AUDIO_BOOKS_PORT", "AUDIO_BOOKS_METRICS_PORT")
 PASSWORD = "the moon is made of paper"
 
-Python = Callable[..., subprocess.CompletedProcess[str]]
-
 
 @pytest.fixture
-def python(tmp_path: Path) -> Python:
-    """Return how to run Python in a copy of the checkout."""
-    folder = clone(tmp_path / "checkout")
-    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CI": os.environ.get("CI", "")}
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
-
-    return run
+def checkout(tmp_path: Path) -> Path:
+    return clone(tmp_path / "checkout")
 
 
-def succeed(python: Python, *words: str) -> str:
-    done = python(*words)
+def python(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(checkout.parent), "CI": os.environ.get("CI", "")}
+    command = [sys.executable, *words]
+    return subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
+
+
+def succeed(checkout: Path, *words: str) -> str:
+    done = python(checkout, *words)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 @pytest.mark.slow
 def test_what_it_makes_passes_its_tests_and_runs_beside_the_pair_until_it_dies(
-    python: Python, run: Run, tmp_path: Path
+    checkout: Path, run: Run
 ) -> None:
-    printed = succeed(python, "tools/new_service.py", NAME)
+    printed = succeed(checkout, "tools/new_service.py", NAME)
 
     assert f"{NAME}_service/views.py" in printed
     assert "port 5003" in printed
-    succeed(python, "-m", "ruff", "check", ".")
-    succeed(python, "-m", "ruff", "format", "--check", ".")
-    succeed(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/{NAME}", *SHAPE)
+    succeed(checkout, "-m", "ruff", "check", ".")
+    succeed(checkout, "-m", "ruff", "format", "--check", ".")
+    succeed(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/{NAME}", *SHAPE)
 
-    run.root = tmp_path / "checkout"
+    run.root = checkout
     run.environment |= {name: str(free_port()) for name in PORTS}
     run.start()
     assert run.url("AUDIO_BOOKS") in run.wait_ready()
@@ -118,13 +112,13 @@ def test_another_name_is_refused(name: str, reason: str) -> None:
         plan(name)
 
 
-def test_nothing_is_made_where_a_part_does_not_fit(python: Python, tmp_path: Path) -> None:
-    procfile = tmp_path / "checkout/Procfile"
+def test_nothing_is_made_where_a_part_does_not_fit(checkout: Path) -> None:
+    procfile = checkout / "Procfile"
     procfile.write_text(procfile.read_text().replace("books_service follow", "books_service follow "))
 
-    done = python("tools/new_service.py", "notes")
+    done = python(checkout, "tools/new_service.py", "notes")
 
     assert done.returncode == 1
     assert done.stderr.startswith("make new-service: Procfile has to have this once")
-    assert not (tmp_path / "checkout/notes_service").exists()
-    assert (tmp_path / "checkout/services.toml").read_text() == (ROOT / "services.toml").read_text()
+    assert not (checkout / "notes_service").exists()
+    assert (checkout / "services.toml").read_text() == (ROOT / "services.toml").read_text()
