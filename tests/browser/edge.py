@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.debian import require
-from tests.ports import free_port
 from tests.served import ServedPair
 from tests.waiting import wait_until
 
@@ -58,9 +57,3 @@ def nginx(pair: ServedPair, folder: Path, port: int, *, tells_prefix: bool = Fal
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-
-
-def free_origin() -> tuple[int, str]:
-    """Return a port for nginx, and the origin of the pages there."""
-    port = free_port()
-    return port, f"http://127.0.0.1:{port}"

@@ -5,7 +5,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from tests.browser.swagger import Docs, Login
-from tests.pair import SERVICES, Pair
+from tests.pair import Pair
 from tests.people import PASSWORD, Person, new_name
 
 pytestmark = [
@@ -14,67 +14,66 @@ pytestmark = [
     pytest.mark.parametrize("pair", ["sqlite"], indirect=True),  # the page knows of no database
 ]
 
-CALLS = {"auth": "show_me", "books": "list_books"}  # an operation of each service that needs a token
 LISTEN = "window.heard = []; window.addEventListener('message', (event) => window.heard.push(event.data));"
 OPEN = "window.opened = window.open(arguments[0], 'login', 'popup');"
 FORGE = "window.opened.postMessage({name: 'Eve', token: 'forged'}, '*');"
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_a_login_with_name_and_password_serves_every_route_and_survives_a_reload(
-    service: str, pair: Pair, person: Person, browser: Chrome
-) -> None:
-    docs = Docs(browser, pair.url(service))
-
-    docs.log_in(person.name, person.password)
-
+def assert_it_serves_and_survives_a_reload(docs: Docs, person: Person, operation: str) -> None:
     assert docs.user() == f"Logged in as {person.name}"
-    assert docs.execute(CALLS[service])[0] == 200
+    assert docs.execute(operation)[0] == 200
     docs.reload()
     assert docs.user() == f"Logged in as {person.name}"
-    assert docs.execute(CALLS[service])[0] == 200
-    assert docs.complaints() == []
 
 
-def test_a_wrong_password_is_told_and_the_right_one_still_taken(
+def test_a_login_behind_a_wrong_password_serves_every_route_until_it_is_revoked(
     pair: Pair, person: Person, browser: Chrome
 ) -> None:
     docs = Docs(browser, pair.url("auth"))
-
     docs.log_in(person.name, "not the password")
     assert docs.message() == "Wrong name or password."
+    docs.complaints()  # of that
+
     docs.log_in(person.name, person.password)
+    assert_it_serves_and_survives_a_reload(docs, person, "show_me")
+    assert docs.complaints() == []
 
+    assert person.delete("/sessions", "auth").status_code == 204
+    status, answer = docs.execute("show_me")
+    assert (status, answer["code"]) == (401, "token-revoked")
+    assert docs.message() == "Your login has ended: log in again."
+
+
+def test_one_login_serves_both_pages_and_a_logout_ends_the_session(
+    pair: Pair, person: Person, browser: Chrome
+) -> None:
+    docs, first = Docs(browser, pair.url("books")), browser.current_window_handle
+    docs.log_in(person.name, person.password)
+    assert_it_serves_and_survives_a_reload(docs, person, "list_books")
+
+    docs.open_other()
     assert docs.user() == f"Logged in as {person.name}"
+    assert docs.execute("show_me")[0] == 200
+    assert docs.complaints() == []
+    docs.log_out()
+    browser.close()
+
+    browser.switch_to.window(first)
+    sessions = person.get("/sessions", "auth").json()["sessions"]
+    assert [session["current"] for session in sessions] == [True]  # that of the test alone
+    assert docs.user() == f"Logged in as {person.name}"  # which knows of it when it next sends the token
 
 
-def test_who_is_new_registers(pair: Pair, browser: Chrome) -> None:
+def test_who_is_new_is_told_the_rules_of_passwords_and_registers(pair: Pair, browser: Chrome) -> None:
     name = new_name()
-    docs = Docs(browser, pair.url("books"))
+    docs = Docs(browser, pair.url("auth"))
+    docs.log_in(name, "short", button="register")
+    assert docs.message().startswith("Password ")
 
     docs.log_in(name, PASSWORD, button="register")
 
     assert docs.user() == f"Logged in as {name}"
-    assert docs.execute(CALLS["books"])[0] == 200
-
-
-def test_a_password_that_breaks_the_rules_is_told(pair: Pair, browser: Chrome) -> None:
-    docs = Docs(browser, pair.url("auth"))
-
-    docs.log_in(new_name(), "short", button="register")
-
-    assert docs.message().startswith("Password ")
-
-
-def test_one_login_serves_the_page_of_the_other_service(pair: Pair, person: Person, browser: Chrome) -> None:
-    docs = Docs(browser, pair.url("books"))
-    docs.log_in(person.name, person.password)
-
-    docs.open_other()
-
-    assert docs.user() == f"Logged in as {person.name}"
-    assert docs.execute(CALLS["auth"])[0] == 200
-    assert docs.complaints() == []
+    assert docs.execute("show_me")[0] == 200
 
 
 def test_a_page_that_was_open_before_the_login_gets_it_too(
@@ -91,37 +90,11 @@ def test_a_page_that_was_open_before_the_login_gets_it_too(
     assert docs.user() == f"Logged in as {person.name}"
 
 
-def test_a_logout_ends_the_session(pair: Pair, person: Person, browser: Chrome) -> None:
-    docs, first = Docs(browser, pair.url("books")), browser.current_window_handle
-    docs.log_in(person.name, person.password)
-    docs.open_other().log_out()
-    browser.close()
-
-    browser.switch_to.window(first)
-    sessions = person.get("/sessions", "auth").json()["sessions"]
-
-    assert [session["current"] for session in sessions] == [True]  # that of the test alone
-    assert docs.user() == f"Logged in as {person.name}"  # which knows of it when it next sends the token
-
-
-def test_a_token_that_was_revoked_is_forgotten(pair: Pair, person: Person, browser: Chrome) -> None:
-    docs = Docs(browser, pair.url("auth"))
-    docs.log_in(person.name, person.password)
-    assert docs.user() == f"Logged in as {person.name}"
-    assert person.request("DELETE", "auth", "/sessions").status_code == 204
-
-    status, answer = docs.execute("show_me")
-
-    assert (status, answer["code"]) == (401, "token-revoked")
-    assert docs.message() == "Your login has ended: log in again."
-
-
 def test_a_foreign_page_neither_gets_a_token_nor_gives_one(
     pair: Pair, person: Person, browser: Chrome
 ) -> None:
-    browser.get(
-        pair.url("books").replace("127.0.0.1", "localhost")
-    )  # not where auth's page knows books to be
+    # Not where auth's page knows books to be.
+    browser.get(pair.url("books").replace("127.0.0.1", "localhost"))
     foreign = browser.current_window_handle
     browser.execute_script(LISTEN)
     browser.execute_script(OPEN, pair.url("auth") + "/docs#login")

@@ -38,6 +38,12 @@ def pair(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         yield pair.start()
 
 
+@pytest.fixture(scope="module")
+def origin(pair: ServedPair) -> Iterator[str]:
+    with served_page(pair) as origin:
+        yield origin
+
+
 @pytest.fixture
 def person(pair: ServedPair) -> Person:
     person = register(pair)
@@ -46,14 +52,13 @@ def person(pair: ServedPair) -> Person:
 
 
 @pytest.fixture
-def shelf(browser: Chrome, pair: ServedPair, person: Person) -> Iterator[ShelfPage]:
+def shelf(browser: Chrome, origin: str, person: Person) -> Iterator[ShelfPage]:
     """The page with the person logged in; fail if the console complains of anything."""
-    with served_page(pair) as origin:
-        page = ShelfPage(browser, origin)
-        page.enter(person.name, person.password)
-        page.lists("Emil")
-        yield page
-        assert page.complaints() == []
+    page = ShelfPage(browser, origin)
+    page.enter(person.name, person.password)
+    page.lists("Emil")
+    yield page
+    assert page.complaints() == []
 
 
 def test_it_outlives_reloads_and_access_tokens_and_refreshes_once_for_all_requests(
@@ -79,18 +84,6 @@ def end_access_tokens(person: Person) -> None:
     key_file.retire(path, jwt.get_unverified_header(person.token)["kid"], force=True)
     wait_until(lambda: person.get("/books").status_code == 401, "books takes the token")
     wait_until(lambda: person.get("/me", "auth").status_code == 401, "auth takes the token")
-
-
-def test_a_session_that_ended_elsewhere_is_a_sentence_above_the_login(
-    shelf: ShelfPage, person: Person
-) -> None:
-    person.delete("/sessions", "auth")
-
-    shelf.browser.refresh()
-
-    shelf.find("#login")
-    shelf.shows("#status", "Your session has ended. Log in again.")
-    assert shelf.run("return sessionStorage.length") == 0
 
 
 def test_a_copy_of_a_tab_lives_on_when_the_other_went_ahead_and_ends_with_it(shelf: ShelfPage) -> None:
@@ -119,12 +112,19 @@ def test_a_copy_of_a_tab_lives_on_when_the_other_went_ahead_and_ends_with_it(she
         shelf.browser.switch_to.window(first)
 
 
-def test_a_service_that_is_away_is_a_sentence_and_the_shelf_stays(shelf: ShelfPage, pair: ServedPair) -> None:
-    pair.stop("books")
+def test_a_service_that_is_away_and_a_session_that_ended_elsewhere_are_sentences(
+    shelf: ShelfPage, person: Person
+) -> None:
+    person.served.stop("books")
     shelf.press("td.actions button")
     shelf.shows("#status", "The service cannot be reached")
     assert shelf.names() == ["Emil"]
-
-    pair.start("books")
+    person.served.start("books")
     shelf.press("td.actions button")
     shelf.find("#book")
+
+    person.delete("/sessions", "auth")
+    shelf.browser.refresh()
+    shelf.find("#login")
+    shelf.shows("#status", "Your session has ended. Log in again.")
+    assert shelf.run("return sessionStorage.length") == 0

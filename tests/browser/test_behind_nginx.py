@@ -1,22 +1,27 @@
-"""A page of another origin, in a real browser: it uses both services, and reads what went wrong."""
+"""Both services behind nginx, which takes a path off, in a real browser: their pages, and those of a shop.
+
+Where else the path is put back is in tests/common/test_url_prefix.py.
+"""
 
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
 
-from tests.browser.edge import free_origin, nginx
-from tests.people import new_name
+from tests.browser.edge import nginx, prefix_of
+from tests.browser.swagger import Docs
+from tests.people import PASSWORD, new_name, register
+from tests.ports import free_port
 from tests.served import ServedPair
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True),
 ]
 
 FETCH = """
@@ -26,7 +31,6 @@ fetch(url, {method, headers, body: body === null ? undefined : body}).then(
     (error) => done([0, {}, String(error)]),
 );
 """
-PASSWORD = "the moon is made of paper"
 # What libraries and tools add to each request.
 ADDED = {
     "X-Requested-With": "XMLHttpRequest",
@@ -60,16 +64,44 @@ class Page:
         return found[0], found[1], found[2]
 
 
-@pytest.fixture
-def page(own_served_pair: ServedPair, browser: Chrome, tmp_path: Path) -> Iterator[Page]:
-    port, origin = free_origin()
-    own_served_pair.environment |= {"CORS_ORIGINS": origin, "CORS_HEADERS": "X-Shop-Version"}
-    own_served_pair.start()
-    with nginx(own_served_pair, tmp_path, port):
-        yield Page(browser, origin, own_served_pair)
+PORT = free_port()
+ORIGIN = f"http://127.0.0.1:{PORT}"
+SETTINGS = {"TRUSTED_PROXIES": "127.0.0.1", "CORS_ORIGINS": ORIGIN, "CORS_HEADERS": "X-Shop-Version"}
 
 
-def test_a_page_registers_logs_in_lists_refreshes_exports_and_sees_a_mistyped_path(page: Page) -> None:
+@pytest.fixture(scope="module")
+def pair(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPair]:
+    """Both services behind nginx, which tells them the paths by a header."""
+    folder = copytree(template, tmp_path_factory.mktemp("edge"), dirs_exist_ok=True)
+    with ServedPair(folder, **SETTINGS) as pair, nginx(pair.start(), folder, PORT, tells_prefix=True):
+        yield pair
+
+
+def test_a_person_logs_in_and_calls_from_the_docs(pair: ServedPair, browser: Chrome) -> None:
+    person = register(pair)
+    docs = Docs(browser, ORIGIN + prefix_of("books"))
+    docs.log_in(person.name, person.password)  # in a window of auth
+    status, answer = docs.execute("list_books")
+
+    assert (status, answer["list_of_books"]) == (200, [])
+    assert docs.complaints() == []
+    asked = docs.requests()
+    assert [address for address in asked if address.startswith(f"{ORIGIN}/shop/books/books?")]
+    assert {address.removeprefix(f"{ORIGIN}/shop/").partition("/")[0] for address in asked} <= {
+        "auth",
+        "books",
+    }
+
+    docs = docs.open_other()
+    assert docs.user() == f"Logged in as {person.name}"
+    assert docs.execute("show_me")[0] == 200
+    assert docs.complaints() == []
+
+
+def test_a_page_registers_logs_in_lists_refreshes_exports_and_sees_a_mistyped_path(
+    pair: ServedPair, browser: Chrome
+) -> None:
+    page = Page(browser, ORIGIN, pair)
     credentials = {"name": new_name(), "password": PASSWORD}
     assert page.fetch("POST", "auth", "/register", credentials)[0] == 201
 
@@ -108,12 +140,8 @@ def test_a_page_registers_logs_in_lists_refreshes_exports_and_sees_a_mistyped_pa
     assert headers["x-request-id"]
 
 
-def test_a_page_that_no_setting_names_reads_nothing(
-    own_served_pair: ServedPair, browser: Chrome, tmp_path: Path
-) -> None:
-    own_served_pair.start()
-    with nginx(own_served_pair, tmp_path, free_origin()[0]) as origin:
-        page = Page(browser, origin, own_served_pair)
+def test_a_page_that_no_setting_names_reads_nothing(pair: ServedPair, browser: Chrome) -> None:
+    page = Page(browser, ORIGIN.replace("127.0.0.1", "localhost"), pair)
 
-        assert page.fetch("GET", "books", "/nowhere")[0] == 0
-        assert page.fetch("GET", "auth", "/healthz")[0] == 0
+    assert page.fetch("GET", "books", "/nowhere")[0] == 0
+    assert page.fetch("GET", "auth", "/healthz")[0] == 0
