@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -40,25 +41,17 @@ def codes_of_nginx() -> set[tuple[str, int]]:
 
 
 def codes_of_the_table() -> list[tuple[str, int]]:
-    return [
-        (code, int(status)) for code, status in ROW.findall(section("docs/errors.md", "## Codes of problems"))
-    ]
+    rows = ROW.findall(section("docs/errors.md", "## Codes of problems"))
+    return [(code, int(status)) for code, status in rows]
 
 
-def test_a_code_stands_for_one_case() -> None:
-    by_code: dict[str, set[type[DomainError]]] = {}
-    for kind in subclasses_of(DomainError):
-        if "code" in vars(kind):
-            by_code.setdefault(kind.code, set()).add(kind)
+def test_a_code_stands_for_one_case_and_every_error_has_one() -> None:
+    kinds = set(subclasses_of(DomainError))
+    codes = [kind.code for kind in kinds if "code" in vars(kind)]
 
-    assert {code: kinds for code, kinds in by_code.items() if len(kinds) > 1} == {}
-    codes = codes_of_ours()
-    assert len({code for code, _ in codes}) == len(codes)
-
-
-def test_every_error_that_is_raised_has_a_code_and_a_status() -> None:
-    leaves = [kind for kind in subclasses_of(DomainError) if not kind.__subclasses__()]
-
+    assert [code for code, times in Counter(codes).items() if times > 1] == []
+    assert [code for code, times in Counter(code for code, _ in codes_of_ours()).items() if times > 1] == []
+    leaves = [kind for kind in kinds if not kind.__subclasses__()]
     assert [kind for kind in leaves if not (hasattr(kind, "code") and hasattr(kind, "status"))] == []
 
 

@@ -84,16 +84,6 @@ def test_each_file_is_there_with_its_type(pair: Pair, service: str, path: str, k
     assert answer.content
 
 
-def test_a_file_is_kept_by_a_browser_and_asked_for_again(pair: Pair) -> None:
-    url = pair.url("auth") + "/docs/swagger-ui.css"
-    first = api.get(url)
-
-    again = api.get(url, headers={"If-None-Match": first.headers["ETag"]})
-
-    assert first.headers["Cache-Control"] == "no-cache"
-    assert (again.status_code, again.content) == (304, b"")
-
-
 def other_service(pair: Pair, service: str, **headers: str) -> str:
     """Return where the page of a service says that the other one is."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -42,15 +42,15 @@ def test_who_waits_gets_the_slot_that_becomes_free() -> None:
 
 def test_who_finds_as_many_waiting_as_may_is_refused_at_once() -> None:
     limit = ConcurrencyLimit(1, waiting=2, wait=60)
+
+    def visit() -> None:
+        with limit.slot():
+            pass
+
     with ThreadPoolExecutor(3) as threads:
         with limit.slot():
-            visits = [threads.submit(visit, limit) for _ in range(3)]
+            visits = [threads.submit(visit) for _ in range(3)]
             wait_until(lambda: any(each.done() for each in visits), "one of three is refused")
         refused = [each for each in visits if isinstance(each.exception(30), Busy)]
 
     assert len(refused) == 1
-
-
-def visit(limit: ConcurrencyLimit) -> None:
-    with limit.slot():
-        pass

@@ -24,8 +24,8 @@ def levels(log: Log, pair: Pair, path: str, *, status: int = 200) -> list[str]:
 def test_what_programs_ask_all_day_is_logged_as_ever_if_there_is_something_to_see(
     log: Log, own_pair: Pair
 ) -> None:
-    person = register(own_pair.start("auth"))
-
+    own_pair.services = ("auth",)
+    person = register(own_pair.start())
     debug = own_pair.variant(LOG_LEVEL="debug")
     assert [levels(log, own_pair, path) for path in ROUTINE] == [[], [], []]
     assert [levels(log, debug, path) for path in ROUTINE] == [["debug"], ["debug"], ["debug"]]

@@ -35,11 +35,9 @@ def events(log: Log, headers: dict[str, str]) -> list[tuple[str, Any]]:
 @every(
     "method, path, route, status",
     [
-        ("GET", "/books", "/books", 200),
         ("GET", "/books?cursor=x", "/books", 422),
         ("GET", "/books/987654321", "/books/<row:book_id>", 404),
         ("POST", "/book", "/book", 415),
-        ("GET", "/nowhere", None, 404),
         ("PUT", "/books", None, 405),
         ("OPTIONS", "/books", "/books", 200),
         ("GET", "/", "/", 200),
@@ -86,16 +84,14 @@ def test_a_failed_login_says_why_in_the_log_alone(log: Log, person: Person, name
     assert events(log, headers) == [("login_failed", reason)]
 
 
-@every("service, path", [("auth", "/me"), ("books", "/books")])
 @every("token, reason", [("x", "malformed"), ("e30.e30.e30", "algorithm"), ("x" * 5000, "size")])
-def test_a_rejected_token_is_noted_with_the_reason(
-    log: Log, pair: Pair, service: str, path: str, token: str, reason: str
-) -> None:
+def test_a_rejected_token_is_noted_with_the_reason(log: Log, pair: Pair, token: str, reason: str) -> None:
     headers = traced(token)
 
-    api.get(pair.url(service) + path, headers=headers)
+    for service, path in (("auth", "/me"), ("books", "/books")):
+        api.get(pair.url(service) + path, headers=headers)
 
-    assert events(log, headers) == [("token_rejected", reason)]
+    assert events(log, headers) == [("token_rejected", reason)] * 2
 
 
 def test_a_403_is_noted(log: Log, person: Person) -> None:

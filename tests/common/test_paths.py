@@ -49,31 +49,6 @@ def test_there_is_nothing_else(reader: Person, service: str, path: str) -> None:
     assert not {"Set-Cookie", "Location"} & answer.headers.keys()
 
 
-@every(
-    "service, path",
-    [("auth", "/books"), ("auth", "/book"), ("books", "/users"), ("books", "/me"), ("books", "/login")],
-)
-def test_a_service_knows_nothing_of_the_other(reader: Person, service: str, path: str) -> None:
-    for method in ("GET", "POST"):
-        assert_problem(reader.request(method, service, path), 404, NOWHERE)
-
-
-def test_a_letter_may_be_encoded(reader: Person) -> None:
-    answer = send(reader.pair, "books", "GET /%62ooks", [f"x-access-tokens: {reader.token}"])
-
-    assert answer.status_code == 200
-
-
-@every("service", SERVICES)
-def test_the_root_names_the_service_and_links_its_documents(reader: Person, service: str) -> None:
-    body = reader.get("/", service, headers={}).json()
-
-    assert body["service"] == f"{service}_service"
-    links = [path for member, path in body.items() if member != "service"]
-    assert {reader.get(path, service, headers={}).status_code for path in links} == {200}
-    assert {"/openapi.json", "/docs", "/healthz", "/readyz"} <= set(links)
-
-
 @every("service", SERVICES)
 def test_a_running_service_is_healthy_and_ready(reader: Person, service: str) -> None:
     ready = reader.get("/readyz", service, headers={})

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from auth_service.models import db
-from tests.pair import SERVICES, Pair, invoke
+from tests.pair import Pair, invoke
 
 
 @pytest.fixture(autouse=True)
@@ -27,14 +27,10 @@ def modes(folder: Path) -> dict[str, int]:
     return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.glob("*.db*")}
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_a_migration_makes_the_database_private(tmp_path: Path, service: str) -> None:
-    pair = Pair(tmp_path)
-    invoke("auth", "keys", "init", environment=pair.environment)
+def test_a_migration_makes_the_databases_private(tmp_path: Path) -> None:
+    Pair(tmp_path).prepare()
 
-    invoke(service, "db", "upgrade", environment=pair.environment)
-
-    assert modes(tmp_path) == {f"{service}.db": 0o600}
+    assert modes(tmp_path) == {"auth.db": 0o600, "books.db": 0o600}
 
 
 def test_a_service_that_comes_before_the_migration_makes_it_private_too(tmp_path: Path) -> None:

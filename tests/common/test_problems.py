@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Never
 
@@ -25,21 +24,16 @@ class OwnError(Exception):
     """An error that nobody handles."""
 
 
-def answer_to(raising: Callable[[], Never]) -> TestResponse:
-    """Return what a client reads if a route does this."""
-    app = Flask(__name__)
-    problems.init_app(app)
-    app.add_url_rule("/", view_func=raising)
-    return app.test_client().get("/")
-
-
-def throw(error: Exception) -> Callable[[], Never]:
-    """Return a route that raises `error`."""
+def answer_to(error: Exception) -> TestResponse:
+    """Return what a client reads if a route raises this."""
 
     def route() -> Never:
         raise error
 
-    return route
+    app = Flask(__name__)
+    problems.init_app(app)
+    app.add_url_rule("/", view_func=route)
+    return app.test_client().get("/")
 
 
 def problem_of(answer: TestResponse) -> dict[str, Any]:
@@ -54,7 +48,7 @@ def problem_of(answer: TestResponse) -> dict[str, Any]:
 def test_every_status_of_the_framework_is_a_problem_in_words_of_ours(status: int) -> None:
     error = default_exceptions[status]
 
-    answer = answer_to(throw(error()))
+    answer = answer_to(error())
 
     problem = problem_of(answer)
     assert answer.status_code == status
@@ -65,12 +59,9 @@ def test_every_status_of_the_framework_is_a_problem_in_words_of_ours(status: int
     assert problem["message"] not in ("", error.description)
 
 
-@pytest.mark.parametrize(
-    "error",
-    [OwnError(SECRET), KeyError(SECRET), RecursionError(), UnicodeDecodeError("utf-8", b"", 0, 1, SECRET)],
-)
+@pytest.mark.parametrize("error", [OwnError(SECRET), UnicodeDecodeError("utf-8", b"", 0, 1, SECRET)])
 def test_what_nobody_foresaw_says_nothing(error: Exception, capfd: pytest.CaptureFixture[str]) -> None:
-    answer = answer_to(throw(error))
+    answer = answer_to(error)
 
     assert problem_of(answer)["status"] == 500
     assert problem_of(answer).keys() == MEMBERS
@@ -84,7 +75,7 @@ def test_an_error_of_the_framework_with_a_library_s_text_says_nothing() -> None:
         code = 400
         description = SECRET
 
-    assert SECRET not in answer_to(throw(Strange())).text
+    assert SECRET not in answer_to(Strange()).text
 
 
 @every(
@@ -98,7 +89,7 @@ def test_an_error_of_the_framework_with_a_library_s_text_says_nothing() -> None:
     ],
 )
 def test_an_error_keeps_its_headers(error: Exception, header: str, value: str) -> None:
-    answer = answer_to(throw(error))
+    answer = answer_to(error)
 
     assert answer.headers[header] == value
     assert answer.headers.getlist("Content-Type") == ["application/problem+json"]
@@ -108,7 +99,7 @@ def test_an_error_keeps_its_headers(error: Exception, header: str, value: str) -
 def test_a_refusal_lists_what_is_wrong_up_to_a_hundred_and_counts_all(count: int) -> None:
     errors = [{"pointer": f"/{number}", "detail": "is required"} for number in range(count)]
 
-    problem = problem_of(answer_to(throw(InvalidRequest(errors))))
+    problem = problem_of(answer_to(InvalidRequest(errors)))
 
     assert problem.keys() == MEMBERS | {"errors", "error_count"}
     assert (problem["errors"], problem["error_count"]) == (errors[:100], count)

@@ -79,14 +79,12 @@ def test_an_empty_secret_is_a_mistake(tmp_path: Path, content: str) -> None:
 
 
 def test_settings_that_are_printed_show_no_secret() -> None:
-    settings = read(
-        AuthSettings, JWT_SECRET=SECRET, AUTH_DATABASE_URL=URL, AUTH_DATABASE_PASSWORD=f"p{SECRET}"
-    )
+    secrets = {"JWT_SECRET": SECRET, "AUTH_DATABASE_URL": URL, "AUTH_DATABASE_PASSWORD": f"p{SECRET}"}
 
-    assert SECRET not in repr(settings)
+    assert SECRET not in repr(read(AuthSettings, **secrets))
 
 
-@every("password", [PASSWORD, "@:/%", "a@evil.example:1/x", "%40", "+", "p", "x" * 5000])
+@every("password", [PASSWORD, "a@evil.example:1/x", "%40", "+", "x" * 5000])
 @every("url", [URL, "postgresql+psycopg://u@h:5/d?sslmode=require", "postgresql://u@/d?host=/run/postgresql"])
 def test_a_password_joins_the_url_as_it_is(url: str, password: str) -> None:
     settings = read(AuthSettings, AUTH_DATABASE_URL=url, AUTH_DATABASE_PASSWORD=password)
@@ -96,9 +94,9 @@ def test_a_password_joins_the_url_as_it_is(url: str, password: str) -> None:
 
 @given(password=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
 def test_a_password_may_be_any_text(password: str) -> None:
-    settings = read(
-        AuthSettings, AUTH_DATABASE_URL="postgresql://u@[::1]:5/d", AUTH_DATABASE_PASSWORD=password
-    )
+    url = "postgresql://u@[::1]:5/d"
+
+    settings = read(AuthSettings, AUTH_DATABASE_URL=url, AUTH_DATABASE_PASSWORD=password)
 
     assert connect_arguments(settings.database_url)["password"] == password
 
@@ -119,9 +117,9 @@ def test_a_password_that_has_no_place_is_refused_and_not_shown(url: str) -> None
 
 @every("password", ["", "caf\udce9"])
 def test_a_password_that_is_none_is_refused(password: str) -> None:
-    assert "AUTH_DATABASE_PASSWORD" in refusal(
-        AuthSettings, AUTH_DATABASE_URL=URL, AUTH_DATABASE_PASSWORD=password
-    )
+    line = refusal(AuthSettings, AUTH_DATABASE_URL=URL, AUTH_DATABASE_PASSWORD=password)
+
+    assert "AUTH_DATABASE_PASSWORD" in line
 
 
 def test_each_service_has_a_password_of_its_own() -> None:

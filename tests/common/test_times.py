@@ -17,7 +17,7 @@ from tests.people import book, register, register_admin
 pair = followers.pair
 
 WHOLE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-MOMENTS = [WHOLE, WHOLE + timedelta(microseconds=1), WHOLE + timedelta(microseconds=120_000)]
+MOMENTS = [WHOLE, WHOLE + timedelta(microseconds=120_000)]
 TIME = re.compile(r'"(\w+_at|at|until)":("[^"]*"|null)')
 FORM = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"')
 
@@ -25,9 +25,9 @@ FORM = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"')
 def times_in(answer: requests.Response) -> dict[str, str]:
     """Return the last time of each name; each has the one form."""
     assert answer.ok, answer.text
-    found = {name: value for name, value in TIME.findall(answer.text) if value != "null"}
-    assert all(FORM.fullmatch(value) for _, value in TIME.findall(answer.text) if value != "null"), found
-    return found
+    found = [(name, value) for name, value in TIME.findall(answer.text) if value != "null"]
+    assert all(FORM.fullmatch(value) for _, value in found), found
+    return dict(found)
 
 
 @every("moment", MOMENTS)

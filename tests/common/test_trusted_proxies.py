@@ -30,7 +30,6 @@ def behind_proxy(pair: Pair) -> Pair:
         (["X-Forwarded-For: 1.2.3.4, 203.0.113.9"], CLIENT),
         (["x-forwarded-for: 203.0.113.9, 10.1.1.1:567"], CLIENT),
         (["X-Forwarded-For: 1.2.3.4", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-For: 10.1.1.1"], CLIENT),
-        (["X-Forwarded-For: " + "10.1.1.1," * 800 + "203.0.113.9"], CLIENT),
         (['X-Forwarded-For: "}{"event":"login"}'], ITSELF),
         (["X_Forwarded_For: 203.0.113.9"], ITSELF),
         (["Forwarded: for=203.0.113.9", "X-Real-IP: 203.0.113.9", "Client-IP: 203.0.113.9"], ITSELF),
