@@ -21,6 +21,9 @@ from tests.waiting import wait_until
 pair = followers.pair
 
 
+OUTDATE = "UPDATE events SET at = '2020-01-01 00:00:00'"
+
+
 def ask(pair: Pair, **query: Any) -> requests.Response:
     return service_tokens.ask(pair, service_token(keys_of(pair)[0]), **query)
 
@@ -80,16 +83,23 @@ def test_a_query_that_breaks_a_rule_is_refused(pair: Pair, query: dict[str, str]
     assert sorted(complaints(ask(pair, **query))) == wrong
 
 
-def test_a_cursor_older_than_what_is_kept_is_told_what_to_do(pair: Pair, teller: Teller) -> None:
+def test_old_events_are_purged_and_a_cursor_before_them_is_told_what_to_do(
+    pair: Pair, teller: Teller
+) -> None:
     teller.end("1", "2", "3")
     teller.delete("gone")
-    teller.execute("UPDATE events SET at = '2020-01-01 00:00:00'")
+    teller.execute(OUTDATE)
     assert pair.run("auth", "events", "purge") == "3 deleted"
 
     for cursor in (1, 2):
         assert "read again from 0" in assert_problem(ask(pair, after=cursor), 410)["detail"]
     assert told(pair, after=3)["events"][0]["public_id"] == "gone"
     assert [event["id"] for event in told(pair, after=0)["events"]] == [4]  # kept for good
+
+    teller.end(*map(str, range(90)))
+    teller.execute(OUTDATE)
+    teller.end(*map(str, range(20)))  # as new ones are written, old ones go
+    assert teller.execute("SELECT last, purged FROM feed")[0] == (114, 94)
 
 
 @every("wait", [0, 30])
@@ -105,16 +115,6 @@ def test_a_cursor_ahead_of_the_feed_is_told_at_once_where_it_ends(
         assert answer.json() == {"events": [], "last": cursor, "epoch": told(pair)["epoch"]}
         assert int(answer.headers["Feed-End"]) < cursor
         assert answer.elapsed < timedelta(seconds=20)  # it did not wait
-
-
-def test_old_events_are_purged_as_new_ones_are_written(pair: Pair, teller: Teller) -> None:
-    teller.end(*map(str, range(90)))
-    teller.execute("UPDATE events SET at = '2020-01-01 00:00:00'")
-
-    teller.end(*map(str, range(20)))
-
-    assert told(pair)["events"][0]["id"] == 91
-    assert teller.execute("SELECT last, purged FROM feed")[0] == (110, 90)
 
 
 @own_on_sqlite

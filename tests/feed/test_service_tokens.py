@@ -7,7 +7,7 @@ from tests.cases import every, on_sqlite
 from tests.conftest import keys_of
 from tests.feed.service_tokens import ask, service_token
 from tests.pair import Pair
-from tests.people import Person, assert_problem
+from tests.people import assert_problem
 
 pytestmark = on_sqlite  # a token is looked up in no database
 
@@ -50,11 +50,6 @@ def test_any_other_token_is_refused(pair: Pair, claims: dict[str, Any]) -> None:
 
     assert_problem(answer, 401, "token is invalid")
     assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="bookstore", error="invalid_token"')
-
-
-def test_a_token_of_a_user_is_refused(pair: Pair, person: Person, admin: Person) -> None:
-    for token in (person.token, admin.token):
-        assert_problem(ask(pair, token), 401, "token is invalid")
 
 
 def shown(pair: Pair, way: str) -> dict[str, str]:
