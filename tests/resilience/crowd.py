@@ -26,17 +26,6 @@ def all_at_once(calls: Sequence[Call]) -> list[requests.Response]:
         return list(threads.map(lambda call: call.send(), calls))
 
 
-def assert_right(calls: Sequence[Call]) -> None:
-    """Send all requests at the same time; fail unless every answer has the status that belongs to it."""
-    answers = all_at_once(calls)
-    wrong = [
-        f"{answer.request.method} {answer.url} is answered with {answer.status_code}, not {call.status}"
-        for call, answer in zip(calls, answers, strict=True)
-        if answer.status_code != call.status
-    ]
-    assert not wrong, "\n".join(wrong)
-
-
 def metric(pair: ServedPair, service: str, beginning: str) -> float:
     """Return the value of the one number of a service whose line begins so."""
     page = api.get(f"http://127.0.0.1:{pair.metrics_ports[service]}/metrics")

@@ -14,7 +14,7 @@ from tests.pair import SERVICES, Pair
 from tests.people import PASSWORD, Person, assert_problem, book, new_name, register
 from tests.postgres import own_server
 from tests.postgres_server import PostgresServer
-from tests.resilience.crowd import TIME_TO_REFUSE, Call, all_at_once, assert_right
+from tests.resilience.crowd import TIME_TO_REFUSE, Call, all_at_once
 from tests.waiting import wait_until
 
 Change = Callable[[PostgresServer], None]
@@ -151,6 +151,7 @@ def set_read_only(town: Town, value: str) -> None:
 
 def assert_all_is_well(town: Town) -> None:
     """Ask for as many connections as the pools hold: none of them may be a dead one."""
-    assert_right(town.needing(2))
+    needing = town.needing(2)
+    assert [answer.status_code for answer in all_at_once(needing)] == [call.status for call in needing]
     for service in SERVICES:
         assert town.reader.get("/readyz", service).status_code == 200
