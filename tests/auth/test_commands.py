@@ -37,6 +37,7 @@ def test_the_first_admin_is_made_at_the_command_line(pair: Pair, operator: Opera
     assert (user["name"], user["admin"]) == (name, True)
 
 
+@on_sqlite
 def test_a_password_is_asked_for_twice_and_not_shown(pair: Pair, operator: Operator) -> None:
     name = new_name()
 

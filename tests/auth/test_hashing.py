@@ -27,7 +27,7 @@ from tests.at_once import at_once
 from tests.auth.database import execute, rows
 from tests.auth.hashers import make_hasher, patient
 from tests.auth.logins import log_in, try_password
-from tests.cases import every
+from tests.cases import every, on_sqlite
 from tests.people import PASSWORD, Person, new_name
 from tests.waiting import wait_until
 
@@ -108,6 +108,7 @@ def test_what_hashes_lets_everything_else_go_first() -> None:
     assert priorities == {min(19, own + NICENESS)}
 
 
+@on_sqlite
 def test_an_unknown_name_costs_the_hash_that_a_known_one_does(person: Person) -> None:
     before = counts()[0]
 

@@ -127,6 +127,7 @@ def test_a_login_by_a_body_and_what_a_script_asks_are_refused_without_a_dialog(
         assert refused.headers["WWW-Authenticate"] == challenge
 
 
+@on_sqlite
 def test_nobody_learns_which_part_was_wrong(pair: Pair, operator: Operator) -> None:
     known, disabled = register(pair).name, register(pair).name
     operator.succeed("users", "disable", disabled)

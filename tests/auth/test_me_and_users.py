@@ -48,6 +48,8 @@ def test_a_session_is_good_for_its_own_user_alone(pair: Pair, admin: Person, log
 def test_users_are_for_admins(person: Person, admin: Person) -> None:
     for path in ("/users", "/users?limit=0"):
         assert_problem(person.get(path, "auth"), 403, "only an admin may do this")
+    for sent in (b'{"name": 1}', b"not JSON", b"x" * 70_000):
+        assert_problem(person.request("POST", "auth", "/users", data=sent), 403, "only an admin may do this")
     for method in ("GET", "PATCH", "DELETE"):
         for public_id in (person.public_id, admin.public_id, NOBODY):
             answer = person.request(method, "auth", f"/users/{public_id}?x=1", data=b"x")

@@ -33,6 +33,7 @@ def test_every_session_ends_and_a_new_one_begins_with_the_new_password(person: P
     assert log_in(person, OTHER).is_live
 
 
+@on_sqlite
 @every("current", ["wrong", "", PASSWORD.upper(), PASSWORD + " ", "a\x00b", "x" * 5000])
 def test_a_wrong_password_changes_nothing(person: Person, current: str) -> None:
     problem = assert_problem(change_password(person, OTHER, current), 403, "could not verify")
@@ -93,6 +94,7 @@ def basic(name: str, password: str = PASSWORD) -> str:
     return b64encode(f"{name}:{password}".encode()).decode()
 
 
+@on_sqlite
 @every("scheme", ["", "Basic", "Basic !!!!", "Bearer {token}", "Bearer {right}", "Digest {right}"])
 def test_without_credentials_nobody_is_erased(person: Person, scheme: str) -> None:
     authorization = scheme.format(token=person.token, right=basic(person.name))
@@ -101,6 +103,7 @@ def test_without_credentials_nobody_is_erased(person: Person, scheme: str) -> No
         assert_not_erased(person, delete_me(person, path, headers={"Authorization": authorization}))
 
 
+@on_sqlite
 def test_less_than_name_and_password_erases_nobody(person: Person) -> None:
     token, body = {"x-access-tokens": person.token}, {"name": person.name, "password": PASSWORD}
 
@@ -116,6 +119,7 @@ def assert_not_erased(person: Person, answer: requests.Response) -> None:
     assert login_of(person).is_live
 
 
+@on_sqlite
 def test_a_query_is_refused_before_a_password_is_compared_or_counted(person: Person) -> None:
     for password in ["wrong"] * 7 + [PASSWORD]:
         assert complaints(delete_me(person, "/me?x=1", auth=(person.name, password))) == ["x"]

@@ -10,7 +10,7 @@ import requests
 from flask import Flask
 from sqlalchemy import delete, func, select, text
 
-from auth_service.models import Session
+from auth_service.models import Session, User
 from tests.at_once import at_once
 from tests.auth.database import add_sessions, connected, count, rows, user_of
 from tests.auth.hashers import patient
@@ -103,6 +103,8 @@ def test_a_user_who_is_deleted_at_once_from_everywhere_goes_once(
 
     answers = each_at_once(12, pair, lambda number: ways[number % 3]())
 
-    assert Counter(answer.status_code for answer in answers[::3]) == {204: 1, 404: 3}
-    assert {answer.status_code for answer in answers} <= {200, 204, 401, 404}
+    assert [answer.status_code for answer in answers[::3]].count(204) == 1
+    # 503: a lock was waited for too long, on a busy machine.
+    assert {answer.status_code for answer in answers} <= {200, 204, 401, 404, 503}
+    assert count(pair, User.public_id == person.public_id) == 0
     assert log_out(pair, login.refresh_token).status_code == 200

@@ -1,15 +1,27 @@
 """GET and DELETE /sessions: where a user is logged in, what counts as use of a session, and which ends."""
 
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import text, update
+import time_machine
+from sqlalchemy import func, select, text, update
 
-from auth_service.models import Session
-from tests.auth.database import WEEK, add_sessions, connected, kept, let_pass, times_of, told_of
+from auth_service import events
+from auth_service.models import Event, Session, db
+from tests.auth.database import (
+    WEEK,
+    add_sessions,
+    connected,
+    execute,
+    kept,
+    let_pass,
+    rows,
+    times_of,
+    told_of,
+)
 from tests.auth.logins import Login, assert_refused, log_in, login_of, refresh, try_password
 from tests.auth.shell import Operator
 from tests.auth.users import TIME
@@ -186,3 +198,39 @@ def test_a_session_on_a_database_that_only_reads_can_be_used(own_pair: Pair) -> 
     own_pair.apps["auth"].extensions["connection_pool"].clear()
 
     assert [person.get("/me", "auth").status_code for _ in range(3)] == [200] * 3
+
+
+@pytest.mark.parametrize("is_refreshed", [True, False])
+def test_a_clock_that_was_ahead_lengthens_no_session(
+    person: Person, login: Login, is_refreshed: bool
+) -> None:
+    let_pass(login.pair, -10 * DAY, login.session_id)
+
+    if is_refreshed:
+        expires_in = refresh(login.pair, login.refresh_token).json()["refresh_expires_in"]
+        assert timedelta(seconds=expires_in) <= WEEK
+    else:
+        log_in(person).request("GET", "/me")
+
+    now = datetime.now(UTC)
+    created_at, last_used_at, expires_at = times_of(login)
+    assert max(created_at, last_used_at) <= now
+    assert expires_at <= now + WEEK
+
+
+def test_a_clock_that_was_ahead_lengthens_no_retention_of_the_event(pair: Pair, login: Login) -> None:
+    login.request("DELETE", f"/sessions/{login.session_id}")
+    execute(pair, update(Event).filter_by(session_id=login.session_id).values(at=datetime.now(UTC) + DAY))
+
+    with pair.apps["auth"].app_context(), db.write() as connection:
+        events.purge(connection)
+
+    latest = select(func.max(Event.at)).filter_by(session_id=login.session_id)
+    assert rows(pair, latest) <= [(datetime.now(UTC),)]
+
+
+def test_a_clock_that_was_not_set_ends_nothing(pair: Pair, login: Login) -> None:
+    with time_machine.travel(datetime(1970, 1, 2, tzinfo=UTC)):
+        register(pair)
+
+    assert login.is_live

@@ -37,6 +37,7 @@ def clock() -> Iterator[time_machine.Traveller]:
         yield traveller
 
 
+@on_sqlite
 @pytest.mark.parametrize("is_known", [True, False])
 def test_the_sixth_try_has_to_wait_and_the_right_password_ends_that(
     pair: Pair, person: Person, clock: time_machine.Traveller, is_known: bool
@@ -55,6 +56,7 @@ def test_the_sixth_try_has_to_wait_and_the_right_password_ends_that(
     assert again.status_code == (401 if is_known else 429)
 
 
+@on_sqlite
 @pytest.mark.usefixtures("clock")
 def test_every_route_that_compares_a_password_counts_for_the_others(person: Person) -> None:
     routes: list[Callable[[], requests.Response]] = [
@@ -117,6 +119,7 @@ def test_another_replica_knows_of_every_failure_and_who_has_a_64_of_ipv6_is_one_
     assert [log_in_from(new_address(), app, person.name) for app in replicas] == [200] * 2
 
 
+@on_sqlite
 def test_what_finds_no_core_to_hash_on_is_given_back(pair: Pair, app: Flask) -> None:
     name = new_name()
 
