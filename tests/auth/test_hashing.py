@@ -25,14 +25,14 @@ from common.ops.limits import Busy, ConcurrencyLimit
 from common.settings import cores
 from tests.at_once import at_once
 from tests.auth.database import execute, rows
-from tests.auth.hashers import make_hasher, patient
+from tests.auth.hashers import CHEAP, make_hasher, patient
 from tests.auth.logins import log_in, try_password
 from tests.cases import every, on_sqlite
 from tests.people import PASSWORD, Person, new_name
 from tests.waiting import wait_until
 
 WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-STORED = make_hasher().hash("correct horse")
+STORED = CHEAP.hash("correct horse")
 NAMES = ("password_hash_seconds_count", "password_hash_wait_seconds_count")
 
 
