@@ -8,7 +8,7 @@ from tests.books.files import as_csv, books, import_file
 from tests.books.reading import SORTS, ids, pages
 from tests.cases import every, on_sqlite
 from tests.pair import Pair
-from tests.people import Person, book, complaints
+from tests.people import Person, complaints
 
 
 def test_pages_show_every_book_once_50_at_a_time_if_nobody_says_how_many(person: Person) -> None:
@@ -139,11 +139,3 @@ TEXTS_OF_NONE = ["%20", "%E3%80%80", "x" * 201, "a%0Ab", "%00", "a%C2%85", "%7F"
 )
 def test_a_query_that_breaks_a_rule_is_refused(person: Person, query: str, wrong: list[str]) -> None:
     assert sorted(complaints(person.get(f"/books?{query}"))) == wrong
-
-
-@on_sqlite
-def test_a_query_without_a_parameter_is_none_and_a_new_book_has_none(person: Person) -> None:
-    for query in ("?", "?&&", "?limit=50&"):
-        assert person.get(f"/books{query}").status_code == 200
-    answer = person.post("/books?limit=1&dry_run=1", book(price=1))
-    assert sorted(complaints(answer)) == ["/price", "dry_run", "limit"]

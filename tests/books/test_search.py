@@ -1,4 +1,4 @@
-"""GET /books?q=…: all words, each in name, author or publisher, whatever their case, accents and quotes."""
+"""GET /books?q=…&name=…: words in any of the texts, whatever their case, accents and quotes; whole values."""
 
 import functools
 import random
@@ -12,10 +12,11 @@ from tests.books.conftest import somebody
 from tests.books.reading import folded, ids, searched
 from tests.cases import every
 from tests.pair import Pair
-from tests.people import Person
+from tests.people import Person, book
 
 # What folding, LIKE, the words of a trigram index and SQLite each have views of their own about.
 LETTERS = "aAäÄbßẞſsSσςΣİıiI\u0307\u0301éеЕя李\U0001f600%_\\'\"*-.?[]^$\u0345ǅﬁ\u200d0"
+MEMBERS = ["name", "Author", "Publisher"]
 SPACES = " \u00a0\u2003\u3000"
 FOUND = [("Äpfel und Birnen", "äpfel"), ("äpfel", "ÄPF"), ("A\u0308pfel", "äp"), ("Straße", "STRASSE")]
 FOUND += [("STRASSE", "aß"), ("ВОЙНА", "йн"), ("ΟΔΥΣΣΕΥΣ", "οδυσσευς"), ("οδυσσευς", "ΣΣ")]
@@ -101,8 +102,49 @@ def test_both_databases_find_what_folding_says(pair: Pair, q: str) -> None:
     person, books = strange_shelf(pair)
     words = searched(q).split()
 
-    def is_wanted(book: dict[str, Any]) -> bool:
-        texts = [searched(book[member]) for member in ("name", "Author", "Publisher")]
+    def is_wanted(each: dict[str, Any]) -> bool:
+        texts = [searched(each[member]) for member in MEMBERS]
         return all(any(word in text for text in texts) for word in words)
 
-    assert ids(person, q=q) == [book["id"] for book in books if is_wanted(book)]
+    assert ids(person, q=q) == [each["id"] for each in books if is_wanted(each)]
+
+
+@every(
+    "stored, asked",
+    [("Straße", "STRASSE"), ("Äpfel", "a\u0308pfel"), ("ΟΔΟΣ", "οδος"), ("\U0001f600", "\U0001f600")]
+    + [("100 %_\\", "100 %_\\"), ("'; DROP TABLE books; --", "'; drop table books; --")]
+    + [("x" * 200, "X" * 200), (" a ", " A "), ("null", "NULL"), ("\u0301", "\u0301")],
+)
+def test_a_value_is_found_in_any_case(pair: Pair, stored: str, asked: str) -> None:
+    person = somebody(pair)
+    made = person.add_book(**dict.fromkeys(MEMBERS, stored))["id"]
+
+    assert [ids(person, **{member: asked}) for member in MEMBERS] == [[made]] * 3
+
+
+def test_a_value_is_found_only_as_a_whole_with_its_accents_and_quotes(person: Person) -> None:
+    person.add_book(**dict.fromkeys(MEMBERS, "O'Eric"))
+
+    for asked in ("ric", "o'Eri", "o'Eric ", " o'eric", "%", "o'E_ic", "o'Er%", "o'Érić", "o’Eric"):
+        assert [(asked, ids(person, **{member: asked})) for member in MEMBERS] == [(asked, [])] * 3
+
+
+def test_filters_narrow_one_another(person: Person) -> None:
+    made = [
+        person.add_book(name=name, Author=author, Publisher="e")["id"] for name in "ab" for author in "cd"
+    ]
+    last = person.add_book(name="b", Author="g", Publisher="f")["id"]
+
+    assert ids(person, name="B") == [*made[2:], last]
+    assert ids(person, name="b", Author="D") == [made[3]]
+    assert ids(person, Publisher="e", Author="c", sort="-name") == [made[2], made[0]]
+    assert ids(person, Publisher="F", name="b", q="G") == [last]
+    assert ids(person, Publisher="f", name="a") == []
+
+
+def test_nobody_else_s_book_is_found(pair: Pair, person: Person) -> None:
+    sent = book()
+    somebody(pair).add_book(**sent)
+
+    for name, member in [*zip(MEMBERS, MEMBERS, strict=True), ("q", "name")]:
+        assert ids(person, **{name: sent[member]}) == []
