@@ -9,6 +9,8 @@ import yaml
 
 from auth_service.settings import AuthSettings
 from books_service.settings import BooksSettings
+from common.server.gunicorn_settings import graceful_timeout
+from common.service_list import SERVICES
 from common.settings import Settings
 from tests.cases import every
 from tests.programs import ROOT
@@ -104,6 +106,12 @@ def test_no_container_can_do_more_than_it_has_to(name: str) -> None:
     assert set(service["logging"]["options"]) == {"max-size", "max-file"}
     assert "bookstore-" in service["image"] or service["user"] not in ("root", "0")
     assert service["restart"] == ("no" if name in ONCE else "unless-stopped")
+
+
+def test_a_service_is_given_more_time_to_stop_than_gunicorn_takes() -> None:
+    grace = {COMPOSE["services"][name.replace("_", "-")]["stop_grace_period"] for name in SERVICES}
+
+    assert min(int(period.removesuffix("s")) for period in grace) > graceful_timeout + 5
 
 
 def default_of(value: object) -> str:

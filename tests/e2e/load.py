@@ -10,7 +10,7 @@ from tests.people import PASSWORD, new_name
 from tests.threads import Threads
 
 TIMEOUT = 30  # seconds
-PAUSE = 0.05  # seconds between two of them: hashing their passwords is not all that there is to do
+PAUSE = 0.2  # seconds between two of them: hashing their passwords is not all that there is to do
 
 
 class Newcomers(Threads):

@@ -13,8 +13,7 @@ from typing import Any
 import requests
 
 from tests import api
-from tests.e2e.replicas import log_lines
-from tests.e2e.stack import Stack
+from tests.e2e.stack import POLL, Stack
 from tests.people import EVERY_PROBLEM
 from tests.waiting import TIME, wait_until
 
@@ -34,11 +33,11 @@ def believing_clients(stack: Stack) -> Iterator[Stack]:
     believe = stack.folder / "deploy/nginx/own/believe.conf"
     believe.write_text(BELIEVE)
     take_changes(stack)
-    wait_until(lambda: is_believed(stack), "nginx does not believe its clients")
+    wait_until(lambda: is_believed(stack), "nginx does not believe its clients", poll=POLL)
     yield stack
     believe.unlink()
     take_changes(stack)
-    wait_until(lambda: not is_believed(stack), "nginx still believes its clients")
+    wait_until(lambda: not is_believed(stack), "nginx still believes its clients", poll=POLL)
 
 
 def is_believed(stack: Stack) -> bool:
@@ -47,6 +46,18 @@ def is_believed(stack: Stack) -> bool:
     headers = {"X-Request-ID": request_id, "X-Forwarded-For": ELSEWHERE}
     api.get(stack.url("books") + "/books", headers=headers, timeout=TIME)
     return [line["client"] for _, line in log_lines(stack, "books", request_id)] == [ELSEWHERE]
+
+
+def log_lines(stack: Stack, service: str, request_id: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return what a service logged lately of the requests whose ids begin so, each with its container."""
+    logged = stack.logs(service, tail="1000").splitlines()
+    lines = [line.split("|", 1) for line in logged if f'"{request_id}' in line]
+    return [(name.strip(), json.loads(line)) for name, line in lines]
+
+
+def addresses(stack: Stack, service: str) -> set[str]:
+    networks = stack.container(service)["NetworkSettings"]["Networks"].values()
+    return {network["IPAddress"] for network in networks}
 
 
 def problem_for(port: int, request: bytes) -> dict[str, Any]:

@@ -44,10 +44,21 @@ def finish(client: SlowClient) -> int:
 
 @contextmanager
 def slow_clients(
-    reader: Person, service: str = "books", *, heads: int = 0, bodies: int = 0, reads: Sequence[str] = ()
+    reader: Person,
+    service: str = "books",
+    *,
+    heads: int = 0,
+    bodies: int = 0,
+    reads: Sequence[str] = (),
+    size: int = 0,
+    address: str = "",
 ) -> Iterator[list[SlowClient]]:
-    """Begin requests of `reader` at a service: slow heads, then slow bodies, then reads of these paths."""
-    beginnings = [a_head(reader, service)] * heads + [a_body(reader, service) for _ in range(bodies)]
+    """Begin requests of `reader` at a service: slow heads, then slow bodies, then reads of these paths.
+
+    The bodies have at least `size` bytes, and say that they come from `address`.
+    """
+    beginnings = [a_head(reader, service)] * heads
+    beginnings += [a_body(reader, service, size, address) for _ in range(bodies)]
     beginnings += [(request(reader, path), b"") for path in reads]
     with ExitStack() as stack:
         clients = []
@@ -83,11 +94,12 @@ def a_head(reader: Person, service: str) -> tuple[bytes, bytes]:
     return begun.encode(), f"x-access-tokens: {reader.token}\r\n\r\n".encode()
 
 
-def a_body(reader: Person, service: str) -> tuple[bytes, bytes]:
+def a_body(reader: Person, service: str, size: int, address: str) -> tuple[bytes, bytes]:
     """Return the head of a request, and its body: a new book, or a refresh token that is none."""
     path, members = ("/books", book()) if service == "books" else ("/refresh", {"refresh_token": "none"})
-    body = json.dumps(members).encode()
+    body = json.dumps(members).ljust(size).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nx-access-tokens: {reader.token}\r\n"
+    head += f"X-Forwarded-For: {address}\r\n"
     return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode(), body
 
 

@@ -17,10 +17,12 @@ from tests.pair import SERVICES, Pair
 from tests.people import Person, register
 from tests.ports import free_port
 from tests.programs import ROOT
-from tests.waiting import POLL
 
-UP = 180  # seconds for a stack to be healthy, on a busy machine
-HEALTHY = 60  # seconds for containers that run, likewise
+LABEL = "com.docker.compose"
+UP = 300  # seconds for a stack to be healthy, on a busy machine
+HEALTHY = 120  # seconds for containers that run, likewise
+POLL = 0.5  # seconds between two looks at containers, each of which starts programs
+BUILT = ("common", *(f"{service}_service" for service in SERVICES), "services.toml")
 
 
 def clean_environment() -> dict[str, str]:
@@ -52,6 +54,10 @@ def is_healthy(state: Mapping[str, Any]) -> bool:
     return bool(state["Running"]) and state.get("Health", {}).get("Status", "healthy") == "healthy"
 
 
+def service_of(container: Mapping[str, Any]) -> str:
+    return str(container["Config"]["Labels"][f"{LABEL}.service"])
+
+
 def remove_images(settings: Mapping[str, str]) -> None:
     """Remove those of the images named in settings that are there."""
     for name in settings.values():
@@ -70,10 +76,18 @@ def clone(folder: Path) -> Path:
     return folder
 
 
+def hide_code(folder: Path) -> None:
+    """Let nobody but its owner read what the images are made of: they run as somebody else."""
+    for name in BUILT:
+        for path in (folder / name, *(folder / name).rglob("*")):
+            path.chmod(path.stat().st_mode & 0o700)
+
+
 class Stack:
     """The stack of the compose file in `folder`, on free ports; `settings` are its environment."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
+        hide_code(folder)
         self.folder = folder
         self.project = f"bookstore-test-{secrets.token_hex(4)}"
         self.ports = {name: free_port() for name in ("page", *SERVICES)}
@@ -134,9 +148,14 @@ class Stack:
         return self.execute("db", "psql", "--username=postgres", "-Atc", query, database)
 
     def containers(self, *services: str, ended: bool = False) -> list[dict[str, Any]]:
-        """Return what the engine knows of the containers of services, or of all; `ended` too if asked."""
-        listed = self.compose("ps", "--quiet", *(["--all"] if ended else []), *services)
-        return inspect("container", *listed.split())
+        """Return what the engine knows of the containers of services, or of all; `ended` too if asked.
+
+        Those of `docker compose run` are not among them.
+        """
+        mine = [f"--filter=label={LABEL}.project={self.project}", f"--filter=label={LABEL}.oneoff=False"]
+        listed = docker("ps", "--quiet", *mine, *(["--all"] if ended else []))
+        found = inspect("container", *listed.split())
+        return [each for each in found if not services or service_of(each) in services]
 
     def container(self, service: str) -> dict[str, Any]:
         """Return what the engine knows of the one container of a service."""
@@ -147,12 +166,13 @@ class Stack:
         """Return the process of this machine that is the first in the one container of a service."""
         return int(self.container(service)["State"]["Pid"])
 
-    def logs(self, *services: str) -> str:
-        return self.attempt("logs", "--no-color", *services).stdout
+    def logs(self, *services: str, tail: str = "all") -> str:
+        """Return what services, or all, have logged, or so many of the last lines of each container."""
+        return self.attempt("logs", "--no-color", f"--tail={tail}", *services).stdout
 
-    def wait_healthy(self, *services: str, within: float = HEALTHY) -> None:
+    def wait_healthy(self, *services: str) -> None:
         """Wait until each container of these services, or of all that go on running, is healthy."""
-        deadline = time.monotonic() + within
+        deadline = time.monotonic() + HEALTHY
         while unhealthy := self._unhealthy(*services):
             assert time.monotonic() < deadline, f"not healthy: {unhealthy}\n{self.logs()}"
             time.sleep(POLL)
@@ -175,7 +195,7 @@ class Stack:
 
     def left_behind(self) -> list[str]:
         """Return the containers, volumes and networks of the project that are there."""
-        mine = f"--filter=label=com.docker.compose.project={self.project}"
+        mine = f"--filter=label={LABEL}.project={self.project}"
         listings = (["ps", "--all"], ["volume", "ls"], ["network", "ls"])
         return [line for listing in listings for line in docker(*listing, "--quiet", mine).split()]
 

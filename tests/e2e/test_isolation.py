@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.e2e.stack import Stack, inspect
+from tests.e2e.stack import Stack, inspect, service_of
 from tests.pair import SERVICES
 
 pytestmark = pytest.mark.compose
@@ -44,30 +44,25 @@ def outcomes(stack: Stack, service: str, script: str, attempts: Sequence[Sequenc
 
 
 @both_ways
-def test_the_role_of_a_service_is_refused_by_every_database_but_its_own(
+def test_a_service_gets_into_its_own_database_and_into_no_other(
     stack: Stack, service: str, other: str
 ) -> None:
     password = f"/run/bookstore/{service}/password"
-    databases = [service, other, "postgres", "template1"]
+    refused = {name: f'permission denied for database "{name}"' for name in (other, "postgres", "template1")}
+    wrong = {role: f'password authentication failed for user "{role}"' for role in (other, "postgres")}
+    attempts = [
+        (service, service, password),
+        *((service, name, password) for name in refused),
+        *((role, "postgres", password) for role in wrong),
+        *((role, "postgres", "") for role in wrong),
+    ]
 
-    own, *foreign = outcomes(stack, service, CONNECT, [(service, name, password) for name in databases])
+    own, *foreign = outcomes(stack, service, CONNECT, attempts)
 
     assert own == "connected"
-    for name, outcome in zip(databases[1:], foreign, strict=True):
-        assert f'permission denied for database "{name}"' in outcome
-
-
-@both_ways
-def test_no_other_role_lets_a_service_in(stack: Stack, service: str, other: str) -> None:
-    password = f"/run/bookstore/{service}/password"
-    roles = ["postgres", other]
-
-    guessed = outcomes(stack, service, CONNECT, [(role, "postgres", password) for role in roles])
-    without = outcomes(stack, service, CONNECT, [(role, "postgres", "") for role in roles])
-
-    for role, outcome in zip(roles, guessed, strict=True):
-        assert f'password authentication failed for user "{role}"' in outcome
-    assert all("no password supplied" in outcome for outcome in without)
+    expected = [*refused.values(), *wrong.values(), *["no password supplied"] * len(wrong)]
+    for text, outcome in zip(expected, foreign, strict=True):
+        assert text in outcome
 
 
 @both_ways
@@ -94,8 +89,9 @@ def test_a_service_has_its_own_password_and_may_not_change_a_secret(
     assert f"/run/bookstore/{other}" not in {mount["Destination"] for mount in mounts}
 
 
-def test_no_network_leads_out(stack: Stack) -> None:
-    names = {name for container in stack.containers() for name in container["NetworkSettings"]["Networks"]}
+def test_no_network_leads_out_and_nginx_alone_is_published(stack: Stack) -> None:
+    containers = stack.containers()
+    names = {name for container in containers for name in container["NetworkSettings"]["Networks"]}
     networks = inspect("network", *names)
 
     assert len(networks) == 9
@@ -103,6 +99,13 @@ def test_no_network_leads_out(stack: Stack) -> None:
         network["Internal"] or network["Options"]["com.docker.network.bridge.enable_ip_masquerade"] == "false"
         for network in networks
     )
+    published = {
+        (service_of(container), binding["HostIp"], binding["HostPort"])
+        for container in containers
+        for bindings in container["NetworkSettings"]["Ports"].values()
+        for binding in bindings or ()
+    }
+    assert published == {("nginx", "127.0.0.1", str(port)) for port in stack.ports.values()}
 
 
 def test_what_a_container_keeps_is_in_a_volume_with_a_name(stack: Stack) -> None:
@@ -115,14 +118,3 @@ def test_what_a_container_keeps_is_in_a_volume_with_a_name(stack: Stack) -> None
 
     assert len(mounts) > 6
     assert [mount for mount in mounts if not mount["Name"].startswith(stack.project)] == []
-
-
-def test_nginx_alone_is_published_and_on_loopback_alone(stack: Stack) -> None:
-    published = {
-        (container["Config"]["Labels"]["com.docker.compose.service"], binding["HostIp"], binding["HostPort"])
-        for container in stack.containers()
-        for bindings in container["NetworkSettings"]["Ports"].values()
-        for binding in bindings or ()
-    }
-
-    assert published == {("nginx", "127.0.0.1", str(port)) for port in stack.ports.values()}

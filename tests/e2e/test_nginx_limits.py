@@ -3,18 +3,16 @@
 import json
 import re
 import select
-import socket
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from urllib.parse import urlsplit
+from contextlib import ExitStack
 
 import pytest
 import yaml
 
-from tests.e2e.slow_clients import TIMEOUT, SlowClient, finish
+from tests.e2e.nginx import ELSEWHERE
+from tests.e2e.slow_clients import SlowClient, finish, slow_clients
 from tests.e2e.stack import Stack
-from tests.people import Person, book
+from tests.people import book
 from tests.programs import ROOT
 from tests.waiting import wait_until
 
@@ -54,48 +52,22 @@ def test_all_that_can_be_under_way_at_nginx_fits_into_its_memory() -> None:
     assert bodies + answers < size(room)
 
 
-def headers_of(reader: Person, client: str) -> dict[str, str]:
-    return {
-        "x-access-tokens": reader.token,
-        "X-Forwarded-For": client,
-        "Content-Type": "application/json",
-    }
-
-
-def a_body(size: int) -> bytes:
-    return json.dumps(book()).ljust(size).encode()
-
-
-@contextmanager
-def large_bodies(reader: Person, addresses: list[str], each: int) -> Iterator[list[SlowClient]]:
-    """Begin so many requests from each address, and send not all of their bodies."""
-    address = ("127.0.0.1", urlsplit(reader.pair.url("books")).port)
-    with ExitStack() as stack:
-        clients = []
-        for client in addresses * each:
-            sock = stack.enter_context(socket.create_connection(address, TIMEOUT))
-            lines = [f"{name}: {value}" for name, value in headers_of(reader, client).items()]
-            head = ["POST /books HTTP/1.1", "Host: x", f"Content-Length: {LARGE}", *lines, "", ""]
-            sock.sendall("\r\n".join(head).encode())
-            clients.append(SlowClient(sock, a_body(LARGE)))
-        yield clients
-
-
 @compose
 def test_all_addresses_together_can_send_so_many_large_bodies_and_small_ones_go_on(believing: Stack) -> None:
     reader = believing.register()
 
     def add(size: int) -> int:
-        headers = headers_of(reader, "203.0.113.3")
-        return reader.request("POST", "books", "/books", data=a_body(size), headers=headers).status_code
+        headers = reader.with_token(X_Forwarded_For=ELSEWHERE, Content_Type="application/json")
+        body = json.dumps(book()).ljust(size)
+        return reader.request("POST", "books", "/books", data=body, headers=headers).status_code
 
     with ExitStack() as stack:
         clients: list[SlowClient] = []
 
         def hold_more(each: int) -> None:
-            clients.extend(
-                stack.enter_context(large_bodies(reader, ["203.0.113.1", "203.0.113.2"], each=each))
-            )
+            for address in ("203.0.113.1", "203.0.113.2"):
+                slow = slow_clients(reader, bodies=each, size=LARGE, address=address)
+                clients.extend(stack.enter_context(slow))
 
         def is_refused() -> bool:
             if add(LARGE) == 429:

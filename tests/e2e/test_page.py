@@ -1,25 +1,21 @@
 """nginx's third port: the page, and below it both services, by the rules of their own ports."""
 
-from pathlib import Path
 from typing import cast
 
 import pytest
-from selenium.webdriver import Chrome
 
 from tests import api
-from tests.browser import conftest as browsers
-from tests.browser.shelf_page import ShelfPage
+from tests.books.files import HEADER
 from tests.cases import every
 from tests.e2e.nginx import problem_for
 from tests.e2e.stack import Stack
 from tests.pair import SERVICES, Pair
-from tests.people import PASSWORD, Person, assert_problem, book, new_name, register
+from tests.people import Person, assert_problem, book, register
 from tools.page import HEADERS
 
 pytestmark = pytest.mark.compose
 
-programs, chromium, browser = browsers.programs, browsers.chromium, browsers.browser
-
+ROWS = 5_000  # of an import, which is larger than another body may be
 KINDS = {
     "/": "text/html",
     "/app.js": "application/javascript",
@@ -98,7 +94,7 @@ def test_a_shelf_is_kept_below_the_page_and_addresses_have_its_prefix(person: Pe
 
 
 def test_imports_and_exports_have_the_rules_that_they_have_elsewhere(person: Person) -> None:
-    lines = "name,Author,Publisher\n" + "".join(f"Book {number},Ann,Press\n" for number in range(20_000))
+    lines = HEADER + "".join(f"Book {number},Ann,Press,\n" for number in range(ROWS))
     headers = person.with_token(Content_Type="text/csv")
 
     refused = person.request(
@@ -110,27 +106,6 @@ def test_imports_and_exports_have_the_rules_that_they_have_elsewhere(person: Per
 
     assert assert_problem(refused, 401)["code"] == "token-missing"
     assert refused.headers["Server"] == "nginx"  # it asked books, and took no body
-    assert tried.json() == done.json() == {"created": 20_000, "skipped": 0}
+    assert tried.json() == done.json() == {"created": ROWS, "skipped": 0}
     assert_problem(too_large, 413, "the body is too large")
-    assert person.get("/books/export").text.count("\n") == 20_001
-
-
-def test_the_page_keeps_a_shelf_behind_nginx(stack: Stack, browser: Chrome, tmp_path: Path) -> None:
-    page = ShelfPage(browser, stack.url("page"))
-    name = new_name()
-    file = tmp_path / "books.csv"
-    file.write_text("name,Author,Publisher\nEmil,Kästner,Dressler\n")
-
-    page.enter(name, PASSWORD, "register")
-    page.find("#empty")
-    page.choose(file)
-    page.lists("Emil")
-    page.press("td.actions button")
-    page.write(name="Emily", book_prize="12")
-    page.lists("Emily")
-    page.browser.refresh()
-    page.lists("Emily")
-    page.press("#logout")
-    page.find("#login")
-
-    assert page.complaints() == []
+    assert person.get("/books/export").text.count("\n") == ROWS + 1
