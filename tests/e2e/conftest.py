@@ -12,6 +12,8 @@ from tests.e2e.nginx import believing_clients
 from tests.e2e.stack import MakeStack, Stack, clean_environment, clone, remove_images
 from tests.pair import SERVICES
 
+IMAGES = (*SERVICES, "pgbouncer", "monitoring")
+
 
 def need_engine() -> None:
     """Skip the test if this machine has no Docker engine; where everything has to run (CI), fail instead."""
@@ -35,7 +37,7 @@ def images() -> Iterator[dict[str, str]]:
     """Return settings that name images of this run's own; the first stack to start builds them."""
     need_engine()
     tag = f"test-{secrets.token_hex(4)}"
-    names = {f"{service.upper()}_IMAGE": f"bookstore-{service}:{tag}" for service in (*SERVICES, "pgbouncer")}
+    names = {f"{name.upper()}_IMAGE": f"bookstore-{name}:{tag}" for name in IMAGES}
     yield names
     remove_images(names)
 

@@ -6,7 +6,7 @@ from secrets import token_hex
 
 from tests import api
 from tests.e2e.load import Newcomers
-from tests.e2e.nginx import make_certificate, take_changes
+from tests.e2e.nginx import make_certificate
 from tests.e2e.stack import Stack, docker
 from tests.threads import Threads
 
@@ -79,9 +79,11 @@ def crowd(stack: Stack, ends: ExitStack) -> None:
 
 
 def let_certificate_end(stack: Stack, ends: ExitStack) -> None:
-    """Let nginx have a certificate of a day, and a longer one from then on."""
+    """Let nginx have a certificate of a day, and none from then on."""
     folder = stack.folder / "deploy/nginx/tls"
     make_certificate(stack, folder, days=1)
-    stack.compose("up", "--detach", "--no-deps", "--force-recreate", "nginx")
-    ends.callback(take_changes, stack)
-    ends.callback(make_certificate, stack, folder, days=90)
+    start_anew = ["up", "--detach", "--no-deps", "--force-recreate", "--wait", "nginx"]
+    stack.compose(*start_anew)
+    ends.callback(stack.compose, *start_anew)
+    for path in folder.glob("*.pem"):
+        ends.callback(path.unlink)

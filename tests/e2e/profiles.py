@@ -1,0 +1,65 @@
+"""Adds to a stack all that docs/operations.md shows: secrets of the operator's own, PgBouncer, monitoring."""
+
+import re
+from secrets import token_urlsafe
+
+from auth_service.cli import key_file
+from tests.e2e.stack import Stack, docker
+from tests.programs import ROOT
+from tests.readme import blocks
+
+SECRETS = ["jwt_keys", "auth_password", "books_password", "postgres_password"]
+REPLICAS = 2  # of auth
+# The disk of the database, so small that it can be filled.
+SMALL_DISK = 'volumes: {{database: {{driver_opts: {{type: tmpfs, device: tmpfs, o: "size=512m,uid={}"}}}}}}\n'
+# What takes minutes takes seconds here.
+QUICKER = {
+    "rules.yml": ((r"\[5m\]", "[10s]"), (r"for: \d+[mh]", "for: 2s"), (r"(feed_age\S+) > 60", r"\1 > 20")),
+    "prometheus.yml": ((r"\b(14|15|30)s", "2s"),),
+}
+
+
+def add_profiles(stack: Stack) -> dict[str, str]:
+    """Add it all before the stack starts, and return the secrets by their names."""
+    settings, override = shown_secrets()
+    pooled, *_ = blocks("docs/operations.md", "## PgBouncer")
+    profiles = pooled.replace("PROFILES=pgbouncer", "PROFILES=pgbouncer,monitoring")
+    (stack.folder / ".env").write_text(settings + profiles)
+    user = docker("run", "--rm", "--network=none", "postgres:17-trixie", "id", "-u", "postgres")
+    (stack.folder / "docker-compose.override.yml").write_text(override + SMALL_DISK.format(user))
+    stack.environment |= {"AUTH_REPLICAS": str(REPLICAS), "ARGON2_TIME_COST": "10"}
+    for name, changes in QUICKER.items():
+        quicken(stack, name, changes)
+    return make_secrets(stack)
+
+
+def shown_secrets() -> tuple[str, str]:
+    """Return the .env and the override of the document, the secrets in a folder of the stack."""
+    operations = (ROOT / "docs/operations.md").read_text()
+    block = r"^```sh\n((?:[A-Z_]+_FILE=[^\n]*\n)+)```$.*?^```yaml\n(.*?)^```$"
+    shown = re.search(block, operations, re.M | re.S)
+    assert shown
+    return shown[1], shown[2].replace("/etc/bookstore", "./secrets")
+
+
+def make_secrets(stack: Stack) -> dict[str, str]:
+    folder = stack.folder / "secrets"
+    key_file.make_key_file(folder / "jwt_keys")
+    for name in SECRETS[1:]:
+        (folder / name).write_text(f"{token_urlsafe()}\n")
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    return read_secrets(stack)
+
+
+def read_secrets(stack: Stack) -> dict[str, str]:
+    return {name: (stack.folder / "secrets" / name).read_text() for name in SECRETS}
+
+
+def quicken(stack: Stack, name: str, changes: tuple[tuple[str, str], ...]) -> None:
+    path = stack.folder / "deploy/monitoring" / name
+    text = path.read_text()
+    for pattern, replacement in changes:
+        text, count = re.subn(pattern, replacement, text)
+        assert count, pattern
+    path.write_text(text)
