@@ -21,7 +21,7 @@ TABLE = re.compile(r"^\| \w+ \| `(\w+)` \|.* ([\d,]+) \|$", re.M)  # with the by
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-@pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # tests/e2e takes it on PostgreSQL
+@pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # no SQL decides what it shows
 def test_the_walk_runs_from_registering_to_a_listed_book(own_served_pair: ServedPair, shell: str) -> None:
     own_served_pair.start()
 
