@@ -1,13 +1,16 @@
-"""What both services read: JSON of one size, type and charset, by its rules, and no unknown parameter."""
+"""What both services read: JSON of one size, type and charset, by its rules; and what is refused first."""
 
 import json
 
 import pytest
 
+from tests import api
+from tests.auth.users import NOBODY
 from tests.cases import every
+from tests.common import openapi
 from tests.common.routes import Route, anonymous, every_kind_of_route, post_json
 from tests.pair import SERVICES
-from tests.people import Person, assert_problem, complaints
+from tests.people import Person, assert_problem, book, complaints
 
 LIMIT = 64 * 1024  # bytes
 # What a request is, is decided before any database is asked.
@@ -86,26 +89,23 @@ def test_json_that_is_no_object_is_422(route: Route, reader: Person, body: bytes
     assert complaints(post_json(route, reader, body)) == [""]
 
 
-@every_kind_of_route
-@every("text", [b"1", b"null", b"true", b"1.5", b"1e400", b"9" * 5000, b"[]", b'{"x":"y"}'])
-def test_what_is_no_string_is_refused_by_its_pointer(route: Route, reader: Person, text: bytes) -> None:
-    answer = post_json(route, reader, b'{"%s":%s}' % (route.text.encode(), text))
-
-    assert f"/{route.text}" in complaints(answer)
+MEMBERS = [("price", "/price"), ("", "/"), ("a/b", "/a~1b"), ("a~b", "/a~0b"), ("~1", "/~01")]
+MEMBERS += [(name, f"/{name}") for name in ("é\u2028", "_schema", "\x00", "__proto__", "%s{0}", "x" * 1000)]
 
 
 @every_kind_of_route
 @every(
-    "member, pointer",
-    [("price", "/price"), ("", "/"), ("a/b", "/a~1b"), ("a~b", "/a~0b"), ("~1", "/~01")]
-    + [(name, f"/{name}") for name in ("é\u2028", "_schema", "\x00", "__proto__", "%s{0}", "x" * 1000)],
+    "body, pointer",
+    [(b'{"TEXT":%s}' % value, "/TEXT") for value in (b"1", b"null", b"true", b"1.5", b"1e400", b"9" * 5000)]
+    + [(b'{"TEXT":%s}' % value, "/TEXT") for value in (b"[]", b'{"x":"y"}')]
+    + [(json.dumps({member: "x"}).encode(), pointer) for member, pointer in MEMBERS],
 )
-def test_a_member_that_is_not_known_is_named_by_a_json_pointer(
-    route: Route, reader: Person, member: str, pointer: str
+def test_what_is_no_string_or_not_known_is_refused_by_its_pointer(
+    route: Route, reader: Person, body: bytes, pointer: str
 ) -> None:
-    found = complaints(post_json(route, reader, json.dumps({member: "a secret value"}).encode()))
+    found = complaints(post_json(route, reader, body.replace(b"TEXT", route.text.encode())))
 
-    assert pointer in found
+    assert pointer.replace("TEXT", route.text) in found
 
 
 @every_kind_of_route
@@ -140,3 +140,65 @@ def test_a_body_where_none_is_taken_is_ignored(reader: Person, method: str, path
 
     for other in others:
         assert (other.status_code, other.content) == (plain.status_code, plain.content)
+
+
+# The order in which a request that is wrong in several ways is refused.
+LARGE = b"x" * 70_000
+OTHERWISE = {"post /login", "post /refresh", "delete /me"}  # what they are shown is no access token
+GUARDED = [
+    (service, route)
+    for service, routes in openapi.ROUTES.items()
+    for route in routes.keys() - OTHERWISE
+    if "401" in routes[route]
+]
+WRONG = [
+    (LARGE, "text/plain", 413),
+    (b"x", "text/plain", 415),
+    (b"x", "application/json", 400),
+    (b"{}", "application/json", 422),
+]
+
+
+@every("service", SERVICES)
+def test_404_and_405_come_first(reader: Person, service: str) -> None:
+    url = reader.pair.url(service)
+
+    assert_problem(api.post(f"{url}/nowhere?x=1", data=LARGE), 404)
+    assert_problem(api.put(f"{url}/?x=1", data=LARGE), 405)
+
+
+@every("service, route", GUARDED)
+def test_then_a_token_that_is_missing(reader: Person, service: str, route: str) -> None:
+    method, path = route.format(book_id=1, public_id=NOBODY, session_id=NOBODY).split()
+
+    answer = reader.request(method.upper(), service, f"{path}?x=1", headers={}, data=LARGE)
+
+    assert_problem(answer, 401, "a valid token is missing")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="bookstore"'
+
+
+@every("body, kind, status", WRONG)
+def test_then_the_token_size_type_syntax_and_rules(
+    reader: Person, body: bytes, kind: str, status: int
+) -> None:
+    for token, expected in ("x", 401), (reader.token, status):
+        headers = {"x-access-tokens": token, "Content-Type": kind}
+        assert_problem(reader.request("POST", "books", "/books", data=body, headers=headers), expected)
+
+
+def test_the_role_comes_before_the_rules(reader: Person) -> None:
+    assert_problem(reader.get("/users?limit=0&x=1", "auth", data=LARGE), 403)
+
+
+@every("method", ["GET", "DELETE"])
+def test_rules_come_before_a_resource_that_is_not_there(reader: Person, method: str) -> None:
+    assert_problem(reader.request(method, "books", f"/books/{2**63 - 1}?x=1"), 422)
+    assert_problem(reader.request(method, "books", f"/books/{2**63 - 1}"), 404, "book does not exist")
+
+
+def test_rules_come_before_a_conflict(person: Person) -> None:
+    sent = book()
+    person.add_book(**sent)
+
+    assert_problem(person.post("/books?x=1", sent), 422)
+    assert_problem(person.post("/books", sent), 409)
