@@ -116,20 +116,14 @@ def test_nothing_secret_is_written(log: Log, pair: Pair) -> None:
     api.get(f"{books}/books", headers={"Authorization": f"Bearer {token}{secret}"})
     api.get(f"{books}/books", headers={"x-access-tokens": token, "User-Agent": secret})
     api.get(f"{books}/books", headers={"Cookie": f"token={token}", "Referer": secret})
+    for body in (book(name=secret, price=secret), book(name=secret), book(name=secret)):
+        api.post(f"{books}/books", json=body, headers={"x-access-tokens": token})
 
     basic = base64.b64encode(f"{credentials['name']}:{secret}".encode()).decode()
     keys = [jwk["k"] for jwk in json.loads((pair.folder / "keys.json").read_text())["keys"]]
-    assert len(all_lines(log.text)) >= 9
+    assert len(all_lines(log.text)) >= 12
     for part in (secret, token, token.split(".")[2], basic, "argon2", *keys):
         assert part not in log.text
-
-
-def test_what_a_body_holds_is_not_written(log: Log, person: Person) -> None:
-    person.post("/books", book(name="Kz9 private reading", price="Kz9 private reading"))
-    person.post("/books", book(name="Kz9 private reading"))
-
-    assert all_lines(log.text)
-    assert "Kz9 private" not in log.text
 
 
 @every("text", PATHS)
