@@ -1,15 +1,21 @@
-"""PostgreSQL away: what needs it answers 503 soon, the rest goes on, and its return is not missed."""
+"""A database away, in use or damaged: what needs it answers 503 soon, the rest goes on, and it comes back."""
 
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import psycopg
 import pytest
+import requests
 from prometheus_client import REGISTRY
 
 from tests.books.conftest import somebody
+from tests.cases import own_on_sqlite
 from tests.pair import SERVICES, Pair
 from tests.people import PASSWORD, Person, assert_problem, book, new_name, register
 from tests.postgres import own_server
@@ -24,6 +30,7 @@ OUTAGES: dict[str, tuple[Change, Change]] = {
     "frozen": (PostgresServer.freeze, PostgresServer.thaw),
 }
 TIME_TO_SAY_UNREADY = 2  # seconds, as docs/errors.md promises
+WRITERS = 15  # more than there are connections
 
 
 @dataclass
@@ -155,3 +162,47 @@ def assert_all_is_well(town: Town) -> None:
     assert [answer.status_code for answer in all_at_once(needing)] == [call.status for call in needing]
     for service in SERVICES:
         assert town.reader.get("/readyz", service).status_code == 200
+
+
+@pytest.fixture
+def shelf(own_pair: Pair) -> Person:
+    """Return the owner of a shelf on SQLite."""
+    return somebody(own_pair.start("books"))
+
+
+@own_on_sqlite
+def test_a_crowd_that_writes_behind_another_program_is_refused_in_time_and_reads_go_on(shelf: Person) -> None:
+    shelf.add_book()
+
+    def write(number: int) -> list[requests.Response]:
+        time.sleep(number / WRITERS)  # a second for all of them: each wait is met at all its stages
+        return [shelf.post("/books", book()) for _ in range(2)]
+
+    with (
+        closing(sqlite3.connect(shelf.pair.folder / "books.db", isolation_level=None)) as other,
+        ThreadPoolExecutor(WRITERS) as threads,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        written = threads.map(write, range(WRITERS))
+        reads = [shelf.get("/books").status_code for _ in range(20)]
+        writes = list(chain.from_iterable(written))
+
+    assert set(reads) == {200}
+    for answer in writes:
+        assert_problem(answer, 503)
+        assert answer.elapsed.total_seconds() < TIME_TO_REFUSE
+    shelf.add_book()
+
+
+@own_on_sqlite
+def test_a_file_that_is_no_database_is_refused_until_it_is_one(shelf: Person) -> None:
+    file = shelf.pair.folder / "books.db"
+    good = file.read_bytes()
+    file.write_bytes(b"no database" * 1000)
+
+    assert_problem(shelf.get("/books"), 503)
+    assert_problem(shelf.post("/books", book()), 503)
+    assert shelf.get("/readyz").status_code == 503
+    assert shelf.get("/healthz").status_code == 200
+    file.write_bytes(good)
+    shelf.add_book()
