@@ -48,6 +48,7 @@ PROCFILES = {"run": "Procfile", "dev": "Procfile.dev"}
 PREPARATION = ("auth_service keys init", *(f"{name}_service db upgrade" for name in SERVICES))
 DIRECTLY = build_opener(ProxyHandler({}))
 FORKS = multiprocessing.get_context("fork")
+STDOUT, STDERR = 1, 2  # the file descriptors
 TRACE = "Traceback (most recent call last):"
 
 
@@ -108,21 +109,21 @@ def run(package: str, *words: str) -> None:
 
     It has a process of its own, but a forked one: to import the service again takes longer than the command.
     """
-    with TemporaryFile() as output:
-        command = FORKS.Process(target=run_silently, args=(output.fileno(), package, *words), daemon=True)
+    with TemporaryFile() as errors:
+        command = FORKS.Process(target=run_silently, args=(errors.fileno(), package, *words), daemon=True)
         command.start()
         command.join()
-        output.seek(0)
-        written = output.read().decode()
+        errors.seek(0)
+        written = errors.read().decode()
     if command.exitcode:
         lines = [line for line in written.rpartition(TRACE)[2].splitlines() if line[:1].strip()]
         complaint = lines[0 if TRACE in written else -1] if lines else f"status {command.exitcode}"
         sys.exit(f"make run: {package} {' '.join(words)}: {complaint}")
 
 
-def run_silently(output: int, package: str, *words: str) -> None:
-    for standard in (1, 2):
-        os.dup2(output, standard)
+def run_silently(errors: int, package: str, *words: str) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
+    os.dup2(errors, STDERR)
     cli.main(["--app", package, *words], prog_name="flask")
 
 
