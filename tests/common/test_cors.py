@@ -104,6 +104,13 @@ def test_a_page_may_ask_for_what_is_not_there_and_then_reads_the_404(
     assert answer.headers["Access-Control-Allow-Origin"] == SHOP
 
 
+def test_a_page_may_read_why_its_token_is_refused(visitor: Person) -> None:
+    answer = visitor.get("/books", headers={"Origin": SHOP, "Authorization": "Bearer no.such.token"})
+
+    assert_problem(answer, 401)
+    assert answer.headers["Access-Control-Allow-Origin"] == SHOP
+
+
 def test_what_differs_by_what_is_accepted_says_so_too(visitor: Person) -> None:
     answer = visitor.get("/", "auth", headers={"Accept": "text/html"})
 
