@@ -8,7 +8,7 @@ import pytest
 from tests.run.runs import Run
 from tests.waiting import wait_until
 
-PROCFILE = "one: exec sleep 1001\ntwo: exec sleep 1002\n"
+PROCFILE = "one: echo begun; exec sleep 1001\ntwo: echo begun; exec sleep 1002\n"
 SUPERVISE = """
 import sys
 from tools.supervisor import Supervisor
@@ -28,7 +28,9 @@ def supervise(run: Run, tmp_path: Path) -> Run:
 
 
 def find(run: Run, word: str) -> psutil.Process:
-    """Return the first process with this word in its command, as soon as all are there."""
+    """Return the first process with this word in its command, as soon as all are there and known."""
+    assert run.running.stdout is not None
+    assert [next(run.running.stdout) for _ in ("one", "two")] == ["begun\n", "begun\n"]
     wait_until(lambda: sum("sleep" in each.cmdline() for each in run.processes()) == 2, "all are started")
     return next(each for each in run.processes() if word in each.cmdline())
 
