@@ -42,6 +42,8 @@ def test_whatever_many_do_at_once_one_wins(own_served_pair: ServedPair) -> None:
     spellings = [name, name.upper(), f" {name} ", name.title()] * 3
     newcomers = [{"name": each, "password": PASSWORD} for each in spellings]
     registered = statuses(pair, "auth", [("POST", "/register", body) for body in newcomers], token="")
+    guesses = [{"name": name, "password": f"not the password {number}"} for number in range(40)]
+    guessed = statuses(pair, "auth", [("POST", "/login", body) for body in guesses], token="")
     person = register(pair)
     same, deleted_id = book(), person.add_book()["id"]
 
@@ -50,6 +52,8 @@ def test_whatever_many_do_at_once_one_wins(own_served_pair: ServedPair) -> None:
     others = at_books(person, [("POST", "/books", book()) for _ in range(20)])
 
     assert registered == {201: 1, 409: 11}
+    assert guessed.keys() == {401, 429}
+    assert guessed[401] <= 10  # by whichever of the four workers
     assert created == {201: 1, 409: 19}
     assert deleted == {200: 1, 404: 19}
     assert others == {201: 20}

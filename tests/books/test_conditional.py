@@ -79,7 +79,6 @@ def test_what_the_client_has_is_not_sent_again_and_what_it_has_not_is(person: Pe
     assert dated.status_code == 200
 
 
-@on_sqlite
 def test_a_book_that_is_not_there_is_404_whatever_the_condition(person: Person) -> None:
     conditions = [{"If_Match": "*"}, {"If_Match": '"1"'}, {"If_None_Match": "*"}]
 
@@ -88,7 +87,6 @@ def test_a_book_that_is_not_there_is_404_whatever_the_condition(person: Person) 
         assert_problem(answer, 404, "book does not exist")
 
 
-@on_sqlite
 @every("method", ["PUT", "PATCH"])
 def test_a_failed_condition_is_told_before_a_title_that_is_taken(person: Person, method: str) -> None:
     path, taken = new_book(person), person.add_book()["name"]

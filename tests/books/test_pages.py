@@ -21,6 +21,22 @@ def test_pages_show_every_book_once_50_at_a_time_if_nobody_says_how_many(person:
         assert [number for page in found for number in page] == made == sorted(made)
 
 
+@on_sqlite
+@every("query", ["?", "?&", "?&&", "?limit=50&"])
+def test_a_query_without_a_parameter_is_none(person: Person, query: str) -> None:
+    assert person.get(f"/books{query}").status_code == 200
+
+
+@every("q", ["x" * 200, "ab " * 66, " ".join(chr(0x4E00 + place) for place in range(100))])
+def test_a_search_has_up_to_200_characters(person: Person, q: str) -> None:
+    assert ids(person, q=q) == []
+
+
+def test_the_longest_values_fit_into_a_request(person: Person) -> None:
+    longest = "\U0001f600" * 200  # twelve bytes each in an address
+    assert ids(person, q=longest, name=longest, Author=longest) == []
+
+
 def test_the_link_keeps_what_is_asked_for(person: Person) -> None:
     query = {"q": "ä&b=c %", "Author": 'Ann <ä> "\\; ß\U0001f600', "Publisher": "a+b", "sort": "-name"}
     names = ["ä&b=c% 3", "Ä&B=C% 2", "ä&b=c% 1"]

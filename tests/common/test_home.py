@@ -54,7 +54,8 @@ def test_everybody_else_gets_json(pair: Pair, service: str, accept: str) -> None
 
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
     assert answer.headers["Vary"] == "Accept"
-    assert answer.json()["service"] == f"{service}_service"
+    links = {"/openapi.json", "/docs", "/healthz", "/readyz"}
+    assert set(answer.json().values()) == {f"{service}_service", *links}
 
 
 def test_who_says_nothing_gets_json_and_head_tells_of_the_page(pair: Pair) -> None:
@@ -82,6 +83,9 @@ def test_each_file_is_there_with_its_type(pair: Pair, service: str, path: str, k
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == kind
     assert answer.content
+    if path != "/docs":
+        again = api.get(pair.url(service) + path, headers={"If-None-Match": answer.headers["ETag"]})
+        assert (again.status_code, again.content, again.headers["Cache-Control"]) == (304, b"", "no-cache")
 
 
 def other_service(pair: Pair, service: str, **headers: str) -> str:

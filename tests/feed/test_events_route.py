@@ -35,6 +35,15 @@ def told(pair: Pair, **query: Any) -> dict[str, Any]:
     return found
 
 
+def test_a_request_that_waits_is_answered_when_there_is_something(pair: Pair, teller: Teller) -> None:
+    with ThreadPoolExecutor() as threads:
+        answer = threads.submit(ask, pair, wait=30)
+        teller.end("a-session")
+
+    assert [event["sid"] for event in answer.result().json()["events"]] == ["a-session"]
+    assert answer.result().elapsed < timedelta(seconds=10)  # of the 30
+
+
 def moment(text: str) -> datetime:
     assert text.endswith("Z")
     return datetime.fromisoformat(text)
