@@ -114,7 +114,7 @@ def run(package: str, *words: str) -> None:
         command.start()
         command.join()
         errors.seek(0)
-        written = errors.read().decode()
+        written = errors.read().decode(errors="replace")
     if command.exitcode:
         lines = [line for line in written.rpartition(TRACE)[2].splitlines() if line[:1].strip()]
         complaint = lines[0 if TRACE in written else -1] if lines else f"status {command.exitcode}"
@@ -122,6 +122,9 @@ def run(package: str, *words: str) -> None:
 
 
 def run_silently(errors: int, package: str, *words: str) -> None:
+    for number in SIGNALS:
+        if signal.getsignal(number) is stop:
+            signal.signal(number, signal.SIG_DFL)  # SQLite waits for a lock where Python calls no handler
     os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
     os.dup2(errors, STDERR)
     cli.main(["--app", package, *words], prog_name="flask")

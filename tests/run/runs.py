@@ -110,6 +110,12 @@ class Run:
     def press_ctrl_c(self) -> None:
         os.killpg(self.running.pid, signal.SIGINT)
 
+    def has_open(self, file: Path) -> bool:
+        """Tell whether one of its processes has the file open."""
+        with suppress(psutil.Error):
+            return str(file) in {each.path for process in self.processes() for each in process.open_files()}
+        return False
+
     def processes(self) -> list[psutil.Process]:
         """Return every process that it left behind, whoever its parent is."""
         found = []

@@ -5,6 +5,7 @@ How it ends when one of its processes does is in test_supervisor.py and, of a se
 
 import re
 import socket
+import sqlite3
 import stat
 from collections.abc import Callable
 from contextlib import closing
@@ -131,6 +132,19 @@ def test_a_later_start_on_a_terminal_goes_on_shows_short_lines_and_ends_with_it(
     assert run.running.wait(WAIT) == 0
     assert run.processes() == []
     assert not any(is_open(int(run.environment[name])) for name in PORTS)
+
+
+def test_ctrl_c_ends_a_preparation_that_waits_for_a_lock(run: Run, template: Path) -> None:
+    file = copytree(template, run.data) / "auth.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        run.start()
+        wait_until(lambda: run.has_open(file), "it prepares")
+        run.press_ctrl_c()
+
+        assert run.wait_end() == 0
+        other.execute("SELECT 1 FROM users")  # and it was not the lock that ended
+    assert (run.errors, run.processes()) == ([], [])
 
 
 def test_stopping_while_it_starts_ends_every_process(run: Run) -> None:
