@@ -21,6 +21,7 @@ def test_a_killed_worker_takes_no_promised_book_with_it_and_a_key_makes_one_book
 ) -> None:
     with make_pair(tmp_path, "books", databases=databases, SERVER=server) as pair:
         pair.start("books")
+        wait_for_workers(pair, other_than=[])  # Granian answers with the first
         with Writers(somebody(pair), count=2) as writers, Repeaters(somebody(pair)) as repeaters:
             repeaters.wait_for_more()
             victim = workers(pair)[0]
