@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from secrets import token_hex
 from typing import Any
 
 import jwt
@@ -14,6 +15,7 @@ import pytest
 from tests import api
 from tests.cases import every
 from tests.e2e import faults
+from tests.e2e.nginx import log_lines
 from tests.e2e.profiles import REPLICAS, add_profiles, read_secrets
 from tests.e2e.stack import MakeStack, Stack, service_of
 from tests.feed.ends import log_out, refused_everywhere
@@ -96,6 +98,14 @@ def test_the_secrets_of_the_operator_are_used_and_kept(extended: Extended) -> No
         seen = stack.execute(service, "ls", "/run/secrets").split()
         assert seen == sorted(["jwt_keys", f"{service}_password"])
     assert read_secrets(stack) == extended.secrets
+
+
+def test_nginx_spreads_requests_over_the_replicas_of_auth(extended: Extended) -> None:
+    mark = token_hex(8)
+    for number in range(16):
+        api.get(extended.stack.url("auth") + "/me", headers={"X-Request-ID": f"{mark}-{number}"})
+
+    assert len({name for name, _ in log_lines(extended.stack, "auth", mark)}) == REPLICAS
 
 
 def test_books_hears_of_a_logout_through_pgbouncer(extended: Extended) -> None:
