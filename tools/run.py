@@ -33,22 +33,22 @@ for number in SIGNALS if __name__ == "__main__" else ():
     if signal.getsignal(number) != signal.SIG_IGN:  # as HUP is under nohup
         signal.signal(number, stop)  # at once: what follows takes a moment to import
 
-from dotenv import load_dotenv  # noqa: E402
-from flask.cli import cli  # noqa: E402
+from dotenv import load_dotenv  # noqa: E402 - not before the signals
+from flask.cli import cli  # noqa: E402 - not before the signals
 
-from common.feed.settings import FollowerSettings  # noqa: E402
-from common.service_list import SERVICES  # noqa: E402
-from common.settings import Settings  # noqa: E402
-from common.tokens.keys import load_keys  # noqa: E402
-from tools.page import page_port, url  # noqa: E402
-from tools.ports import PAGE_HOST, Port, taken_ports  # noqa: E402
-from tools.supervisor import Supervisor, say  # noqa: E402
+from common.feed.settings import FollowerSettings  # noqa: E402 - not before the signals
+from common.service_list import SERVICES  # noqa: E402 - not before the signals
+from common.settings import Settings  # noqa: E402 - not before the signals
+from common.tokens.keys import load_keys  # noqa: E402 - not before the signals
+from tools.page import page_port, url  # noqa: E402 - not before the signals
+from tools.ports import PAGE_HOST, Port, taken_ports  # noqa: E402 - not before the signals
+from tools.supervisor import STDOUT, Supervisor, say  # noqa: E402 - not before the signals
 
 PROCFILES = {"run": "Procfile", "dev": "Procfile.dev"}
 PREPARATION = ("auth_service keys init", *(f"{name}_service db upgrade" for name in SERVICES))
 DIRECTLY = build_opener(ProxyHandler({}))
 FORKS = multiprocessing.get_context("fork")
-STDOUT, STDERR = 1, 2  # the file descriptors
+STDERR = 2  # the file descriptor
 TRACE = "Traceback (most recent call last):"
 
 
