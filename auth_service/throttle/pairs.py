@@ -36,7 +36,7 @@ def digests_of(password: str, *, name: str, network: str, keys: KeySet) -> list[
     """Return keyed digests of a password of this name from the network, the one of today's key first.
 
     One for each key that verifies, so that a rotation makes no password a new one; without the keys the
-    database tells nothing of it.
+    database reveals nothing of it.
     """
     text = b"\0".join([b"attempt", key_of(name), f"{network}\0{password}".encode("utf-8", "surrogatepass")])
     verifying = keys.verifying.values()

@@ -33,7 +33,7 @@ def migrate(metadata: MetaData, url: str) -> None:
 def meant_for(dialect: str) -> Callable[..., bool]:
     """Make Alembic's `include_object`: an index can say in its `info` which kind of database alone has it.
 
-    One of an expression is the migration's own business: no two spellings of it could be told to be the same.
+    One of an expression is the migration's own business: two spellings of it cannot be compared.
     """
 
     def is_meant(part: SchemaItem, *_: object) -> bool:

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
-# What is asked when the page is read, by service: whichever worker answers tells it for all of them.
+# What is asked when the page is read, by service: the worker that answers gives it for all of them.
 at_scrape: dict[str, Collector] = {}
 
 _requests = Counter(
