@@ -7,7 +7,7 @@ from flask import Flask
 
 from tests.auth.guessers import Guesser
 from tests.auth.logins import Login, login_of
-from tests.auth.shell import Operator
+from tests.auth.users import Operator
 from tests.pair import Pair
 from tests.people import Person, register
 

@@ -1,17 +1,16 @@
 """`flask --app auth_service users …`: what an operator can do to users, and how mistakes are told."""
 
 import re
-import secrets
 from pathlib import Path
 
 import pytest
 
+from tests.auth.database import told_of_user
 from tests.auth.logins import log_in, try_password
-from tests.auth.shell import Operator, operator_in
-from tests.auth.users import OTHER
+from tests.auth.users import OTHER, Operator, operator_in
 from tests.cases import every, on_sqlite
 from tests.pair import Pair
-from tests.people import PASSWORD, Person, new_name
+from tests.people import PASSWORD, Person, new_name, register
 
 PUBLIC_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 CHANGES = [[word] for word in ("promote", "demote", "disable", "enable")]
@@ -64,24 +63,17 @@ def test_a_password_on_standard_input_is_one_line_without_its_end(
     assert try_password(pair, name).status_code == 200
 
 
-REFUSED = [("a:b", PASSWORD, "colon"), ("somebody new", "short", "8 characters")]
-REFUSED += [("somebody new", "password123", "too common"), ("somebody new", "somebody new", "the name")]
-
-
 @on_sqlite
-@every("name, password, reason", REFUSED)
-def test_the_rules_hold_for_an_operator_too(
-    operator: Operator, name: str, password: str, reason: str
-) -> None:
-    assert reason in operator.fail("users", "create", name, "--password-stdin", typed=f"{password}\n")
+def test_the_rules_hold_for_an_operator_too(operator: Operator, person: Person) -> None:
+    for name, password, reason in (
+        ("a:b", PASSWORD, "colon"),
+        ("somebody new", "short", "8 characters"),
+        ("somebody new", "somebody new", "the name"),
+        (person.name.upper(), OTHER, "name is already taken"),
+    ):
+        assert reason in operator.fail("users", "create", name, "--password-stdin", typed=f"{password}\n")
 
-    assert f"  {name}" not in operator.succeed("users", "list")
-
-
-def test_a_name_that_is_taken_stays_whose_it_is(operator: Operator, person: Person) -> None:
-    line = operator.fail("users", "create", person.name.upper(), "--password-stdin", typed=f"{OTHER}\n")
-
-    assert line == "name is already taken"
+    assert not re.search("  somebody new$", operator.succeed("users", "list"), re.M)
     assert log_in(person).is_live
 
 
@@ -105,10 +97,29 @@ def test_a_user_is_changed_and_the_list_shows_it_and_no_hash(operator: Operator,
     assert log_in(person, OTHER).is_live
 
 
+@on_sqlite
+@every("words, typed", [(["--yes"], ""), ([], "y\n")])
+def test_a_user_is_deleted_but_not_without_a_yes(
+    pair: Pair, operator: Operator, words: list[str], typed: str
+) -> None:
+    person = register(pair)
+    for no in ("n\n", "\n", ""):
+        assert operator.run("users", "delete", person.name, typed=no).exit_code == 1
+    assert person.get("/me", "auth").status_code == 200
+
+    operator.succeed("users", "delete", person.name.upper(), *words, typed=typed)
+
+    assert person.get("/me", "auth").status_code == 401
+    assert told_of_user(person) == [("user.deleted",)]
+    (*_, deletion) = operator.succeed("audit", "--user", person.name).splitlines()
+    assert re.search(' user.deleted .* detail="by an operator"$', deletion)
+
+
+@on_sqlite
 @every("command", CHANGES)
-@every("name", ["nobody {}", "a:b", "", "\x00"])
+@every("name", ["nobody else", "a:b", "", "\x00"])
 def test_nobody_is_changed_who_is_not_there(operator: Operator, command: list[str], name: str) -> None:
-    line = operator.fail("users", *command, name.format(secrets.token_hex(4)), typed=f"{PASSWORD}\n")
+    line = operator.fail("users", *command, name, typed=f"{PASSWORD}\n")
 
     assert line == "there is no user of this name"
 

@@ -11,7 +11,7 @@ import pytest
 
 from auth_service.cli import key_file
 from common.tokens.keys import read_keys
-from tests.auth.shell import Operator, operator_in
+from tests.auth.users import Operator, operator_in
 from tests.cases import every
 
 

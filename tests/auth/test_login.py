@@ -7,7 +7,7 @@ import requests
 
 from tests import api
 from tests.auth.logins import CHALLENGE, granted
-from tests.auth.shell import Operator
+from tests.auth.users import Operator
 from tests.cases import every, on_sqlite
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, new_name, register

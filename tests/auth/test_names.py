@@ -14,7 +14,7 @@ from auth_service.names import MAX_LENGTH, InvalidName, fold_name, normalise
 from tests import api
 from tests.auth.database import execute
 from tests.auth.logins import try_password
-from tests.auth.shell import Operator
+from tests.auth.users import Operator
 from tests.cases import every
 from tests.pair import Pair
 from tests.people import PASSWORD, Person, complaints, new_name

@@ -23,8 +23,8 @@ from tests.auth.database import (
     told_of,
 )
 from tests.auth.logins import Login, assert_refused, log_in, login_of, refresh, try_password
-from tests.auth.shell import Operator
-from tests.auth.users import TIME
+from tests.auth.users import TIME, Operator
+from tests.cases import own_on_postgresql
 from tests.pair import Pair
 from tests.people import Person, assert_problem, register
 
@@ -189,7 +189,7 @@ def test_a_session_that_is_locked_can_be_used(pair: Pair, login: Login) -> None:
     assert times_of(login)[1] > times_of(login)[0]
 
 
-@pytest.mark.parametrize("own_pair", ["postgresql"], indirect=True)
+@own_on_postgresql
 def test_a_session_on_a_database_that_only_reads_can_be_used(own_pair: Pair) -> None:
     person = register(own_pair.start("auth"))
     with connected(own_pair) as other:

@@ -1,5 +1,6 @@
 """One token yields one successor, so no honest client is logged out; a stolen token ends its session."""
 
+import hashlib
 import random
 from collections import Counter
 from dataclasses import dataclass
@@ -10,10 +11,11 @@ from sqlalchemy import select
 from auth_service.cli import key_file
 from auth_service.models import Session
 from auth_service.sessions.refresh_tokens import compute_token
-from common.tokens.keys import Key, KeySet, read_keys
+from common.tokens.keys import Key, read_keys
 from tests.at_once import at_once
-from tests.auth.database import rows, told_of
+from tests.auth.database import rows
 from tests.auth.logins import Login, assert_refused, log_out, login_of, refresh
+from tests.cases import own_on_sqlite
 from tests.pair import Pair
 from tests.people import register
 from tests.waiting import wait_until
@@ -61,21 +63,12 @@ def test_two_tabs_that_refresh_in_any_order_both_live_on(pair: Pair, login: Logi
     assert login.is_live
 
 
-def test_lost_answers_log_nobody_out(pair: Pair, login: Login) -> None:
-    client, is_lost = Client(pair, login.refresh_token), random.Random(1)
-    for _ in range(60):
-        client.send()
-        if is_lost.randrange(3):
-            client.store()
-
-    assert login.is_live
-    assert told_of(pair, login.session_id) == 0
-
-
 def test_a_copy_of_the_database_computes_no_token(pair: Pair, login: Login) -> None:
     chain = (Session.id, Session.seed, Session.token_number, Session.token_digest, Session.previous_digest)
     first, successor = login.refresh_token, login.successor()
     ((session_id, seed, number, *digests),) = rows(pair, select(*chain).where(Session.id == login.session_id))
+    issued = [token.partition(".")[2].encode() for token in (successor, first)]
+    assert digests == [hashlib.sha256(secret).digest() for secret in issued]
 
     def compute(secret: bytes) -> str:
         text = compute_token(Key("", secret), session_id=session_id, number=number, seed=seed)
@@ -84,16 +77,13 @@ def test_a_copy_of_the_database_computes_no_token(pair: Pair, login: Login) -> N
     stored = (seed, session_id.encode(), str(number).encode(), *digests)
     guesses = {compute(secret) for secret in (b"", *stored, *(each.hex().encode() for each in digests))}
     assert not guesses & {first, successor}
-    assert (
-        compute(read_keys(pair.folder / KEYS).signing.secret) == successor
-    )  # so it is the key alone that they lack
+    # It is the key alone that they lack.
+    assert compute(read_keys(pair.folder / KEYS).signing.secret) == successor
     for guess in guesses:
         assert_refused(refresh(pair, guess))
 
 
-own_on_sqlite = pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)  # keys are in a file
-
-
+# Keys are in a file, so that one database is enough.
 @pytest.fixture
 def rotated(own_pair: Pair) -> Login:
     """Return a session of an auth whose keys a test may change."""
@@ -107,12 +97,9 @@ def rotate_keys(pair: Pair, *, retire: bool = False) -> None:
     key_file.rotate(path, follow=0)
     if retire:
         key_file.retire(path, old, force=True)
-    keys = pair.apps["auth"].extensions["verifier"].keys
-
-    def kids(keys: KeySet) -> tuple[str, set[str]]:
-        return keys.signing.id, set(keys.verifying)
-
-    wait_until(lambda: kids(keys.current()) == kids(read_keys(path)), "auth has not read the keys")
+    new, keys = read_keys(path), pair.apps["auth"].extensions["verifier"].keys
+    wait_until(lambda: keys.current().signing == new.signing, "auth has read the new key")
+    wait_until(lambda: keys.current().verifying == new.verifying, "auth has read that the old one is retired")
 
 
 @own_on_sqlite
