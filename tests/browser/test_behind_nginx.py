@@ -1,6 +1,6 @@
 """Both services behind nginx, which takes a path off, in a real browser: their pages, and those of a shop.
 
-Where else the path is put back is in tests/common/test_url_prefix.py.
+Where else the path is put back is in tests/common/test_proxies.py.
 """
 
 import json

@@ -17,12 +17,16 @@ from common.tokens.access import issue
 from common.tokens.keys import Keys, read_keys
 from common.web.guard import Verifier
 from tests import api
-from tests.cases import on_sqlite
-from tests.common.jwks import jwk, write, write_text
+from tests.books.conftest import somebody
+from tests.cases import on_sqlite, own_on_sqlite
+from tests.common.log_lines import all_lines
+from tests.common.test_keys import GOOD, jwk, write
 from tests.pair import Pair
 from tests.people import register
+from tests.resilience.alone import workers
+from tests.served import ServedPair
+from tests.waiting import wait_until
 
-GOOD = b"0123456789abcdefghijklmnopqrstuv"
 ID = "0b7f9d1e-3c5a-4e2b-9f60-1a2b3c4d5e6f"
 
 
@@ -41,21 +45,18 @@ def keys(path: Path, monkeypatch: pytest.MonkeyPatch) -> Keys:
     return Keys(path)
 
 
-def test_a_file_is_not_read_again_if_it_did_not_change_or_was_read_a_moment_ago(path: Path) -> None:
+def test_a_file_is_read_again_if_it_changed_and_was_not_read_a_moment_ago(path: Path) -> None:
     keys = Keys(path)
     before = keys.current()
     assert not keys.reload()
-
     write(path, jwk(kid="new"))
-
     assert not keys.reload()
     assert keys.current() is before
 
-
-def test_no_key_shows_in_a_representation(path: Path) -> None:
-    keys = Keys(path)
-
-    assert "0123456789" not in f"{keys.current()!r} {keys.current()} {vars(keys)}"
+    later = Keys(path)
+    write(path, jwk(kid="newer"))
+    assert later.find("newer") == read_keys(path).signing
+    assert later.find("nobody's") is None
 
 
 def test_what_could_not_be_read_is_read_at_the_next_look(keys: Keys, path: Path) -> None:
@@ -99,8 +100,8 @@ def make_fifo(path: Path) -> None:
 
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file away")
-TEXTS = ["", "{", '{"keys":[]}', json.dumps({"keys": [jwk(b"changeme" * 5)]})]
-BROKEN = [partial(write_text, text=text) for text in TEXTS]
+TEXTS = [" ", "{", '{"keys":[]}', json.dumps({"keys": [jwk(b"changeme" * 5)]})]
+BROKEN = [partial(write, text=text) for text in TEXTS]
 THINGS = [*BROKEN, lambda _path: None, make_fifo, Path.mkdir, pytest.param(make_link, marks=as_root)]
 
 
@@ -162,14 +163,44 @@ def test_a_single_secret_is_shared_by_both_services(pair: Pair) -> None:
     assert register(pair.variant(JWT_SECRET=GOOD.decode())).get("/books").status_code == 200
 
 
-@pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)
-def test_a_fifo_hangs_no_route_and_shows_in_readyz(own_pair: Pair) -> None:
+@own_on_sqlite
+def test_a_fifo_hangs_no_route(own_pair: Pair) -> None:
     url, path = own_pair.start("auth").url("auth"), own_pair.folder / "keys.json"
     path.unlink()
     make_fifo(path)
 
     of_no_key = "eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6IngifQ.e30.eA"
     assert api.get(f"{url}/me", headers={"x-access-tokens": of_no_key}).status_code == 401
+    assert state_of_keys(own_pair, "auth") == "degraded"
 
-    ready = api.get(f"{url}/readyz")
-    assert (ready.status_code, ready.json()["checks"]["keys"]) == (200, "degraded")
+
+@own_on_sqlite
+def test_two_workers_refuse_a_file_that_breaks_loudly_and_keep_the_last_good_keys(
+    own_served_pair: ServedPair,
+) -> None:
+    books = own_served_pair.start("books")
+    path, token = books.folder / "keys.json", somebody(books).token
+    good = path.read_text()
+
+    write(path, text='{"keys": [')
+    wait_until(lambda: times_refused(books) == 3, "not both workers and their parent have refused the file")
+    assert {state_of_keys(books) for _ in range(8)} == {"degraded"}
+    workers(books)[0].kill()
+    wait_until(lambda: len(workers(books)) == 2, "there is another worker")
+    address, headers = books.url("books") + "/books", {"x-access-tokens": token}
+    assert [api.get(address, headers=headers).status_code for _ in range(16)] == [200] * 16
+
+    write(path, text=good)
+    wait_until(lambda: {state_of_keys(books) for _ in range(8)} == {"ok"}, "the good file is not taken")
+
+
+def times_refused(pair: ServedPair) -> int:
+    """Return how often books has logged that the file is refused."""
+    return [line["event"] for line in all_lines(pair.log("books").read_text())].count("keys_refused")
+
+
+def state_of_keys(pair: Pair, service: str = "books") -> str:
+    """Return what a worker says of its keys, which never make it unready."""
+    ready = api.get(pair.url(service) + "/readyz")
+    assert ready.status_code == 200
+    return str(ready.json()["checks"]["keys"])
