@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from bookstore_client import Bookstore, BookstoreError, FileStore, NotLoggedIn, Tokens, Unreachable, errors
 
-from tests.common.test_codes import codes_of_the_table
+from tests.common.test_problems import codes_of_the_table
 from tests.people import PASSWORD
 
 
