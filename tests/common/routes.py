@@ -1,4 +1,4 @@
-"""What the tests of both services ask for: the routes that take a JSON body."""
+"""The routes of both services that take a JSON body, and how tests send them one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import requests
 
 from tests import api
-from tests.cases import every
 from tests.people import Person
 
 
@@ -27,8 +26,6 @@ ROUTES = [
     Route("books", "/book", "Author"),
     Route("books", "/books", "Author"),
 ]
-# All of them read their body in one way: a corpus is sent to one of each service.
-every_kind_of_route = every("route", [ROUTES[0], ROUTES[-1]])
 
 
 def anonymous(
@@ -40,9 +37,3 @@ def anonymous(
         sent.setdefault("x-access-tokens", person.token)
     url = person.pair.url(route.service) + route.path + query
     return api.post(url, data=body, headers=sent)
-
-
-def post_json(
-    route: Route, person: Person, body: bytes | Iterator[bytes], query: str = ""
-) -> requests.Response:
-    return anonymous(route, person, body, query, Content_Type="application/json")
