@@ -1,4 +1,4 @@
-"""The headers of every answer, errors included: request ids, no caching, no word about the software."""
+"""What every answer has, errors included: the common headers, one spelling of its address, no redirect."""
 
 import re
 from typing import Any
@@ -8,10 +8,10 @@ import pytest
 from tests import api
 from tests.cases import every
 from tests.common.wire import chunked, send
-from tests.pair import Pair
+from tests.pair import SERVICES, Pair
 from tests.people import PASSWORD, Person, assert_problem, book, new_name
 
-# What stands around an answer is decided by no database.
+# What stands around an answer, and where it is, is decided by no database.
 pytestmark = pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
 
 NEW_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -37,11 +37,11 @@ ANSWERS: list[tuple[str, str, str, dict[str, Any]]] = [
 
 @every("service, method, path, options", ANSWERS)
 def test_every_answer_has_the_common_headers_and_repeats_the_request_id_of_the_client(
-    reader: Person, service: str, method: str, path: str, options: dict[str, Any]
+    person: Person, service: str, method: str, path: str, options: dict[str, Any]
 ) -> None:
-    headers = options.get("headers", {"x-access-tokens": reader.token}) | {"X-Request-ID": "Mine.1_2-3"}
+    headers = options.get("headers", {"x-access-tokens": person.token}) | {"X-Request-ID": "Mine.1_2-3"}
 
-    answer = reader.request(method, service, path, allow_redirects=False, **options | {"headers": headers})
+    answer = person.request(method, service, path, allow_redirects=False, **options | {"headers": headers})
 
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["X-Request-ID"] == "Mine.1_2-3"
@@ -51,18 +51,19 @@ def test_every_answer_has_the_common_headers_and_repeats_the_request_id_of_the_c
     assert "Content-Length" in answer.headers
 
 
-@every("sent", ["a", "0", ".", "-", "a" * 128, "A.b_c-9", "Root=1-67891233-abcdef;Sampled=1", "|a:b/c+d@e="])
-def test_a_request_id_of_the_right_form_is_kept(pair: Pair, sent: str) -> None:
-    assert send(pair, "auth", "GET /healthz", [f"X-Request-ID: {sent}"]).headers["X-Request-ID"] == sent
+KEPT = ["a", "0", ".", "-", "a" * 128, "A.b_c-9", "Root=1-67891233-abcdef;Sampled=1", "|a:b/c+d@e="]
+REPLACED = ["", "a" * 129, "a b", "a,b", "<a>", "é", "a\tb", "\xff", "a\\b", "a%b", "{a}", '"a"']
 
 
-@every("sent", ["", "a" * 129, "a b", "a,b", "<a>", "é", "a\tb", "\xff", "a\\b", "a%b", "{a}", '"a"'])
-def test_another_request_id_is_replaced(pair: Pair, sent: str) -> None:
+@every("sent, is_kept", [(sent, True) for sent in KEPT] + [(sent, False) for sent in REPLACED])
+def test_a_request_id_of_the_right_form_is_kept_and_another_replaced(
+    pair: Pair, sent: str, is_kept: bool
+) -> None:
     answer = send(pair, "books", "GET /healthz", [b"X-Request-ID: " + sent.encode("latin-1")])
 
     assert answer.status_code == 200
-    assert NEW_ID.fullmatch(answer.headers["X-Request-ID"])
-    assert answer.headers["X-Request-ID"] != sent
+    assert (answer.headers["X-Request-ID"] == sent) == is_kept
+    assert is_kept or NEW_ID.fullmatch(answer.headers["X-Request-ID"])
 
 
 def test_each_request_has_an_id_of_its_own_and_two_are_none(pair: Pair) -> None:
@@ -83,8 +84,8 @@ def test_what_holds_tokens_or_data_of_a_user_is_not_stored(pair: Pair, admin: Pe
 
 
 @every("path", ["/", "/healthz", "/readyz", "/books", "/books?limit=1", "/openapi.json", "/nowhere"])
-def test_head_is_get_without_the_body(reader: Person, path: str) -> None:
-    get, head = reader.get(path), reader.request("HEAD", "books", path)
+def test_head_is_get_without_the_body(person: Person, path: str) -> None:
+    get, head = person.get(path), person.request("HEAD", "books", path)
 
     assert (head.status_code, head.content) == (get.status_code, b"")
     for name in ("Content-Type", "Content-Length", "Cache-Control"):
@@ -114,3 +115,47 @@ def test_trailers_of_a_chunked_body_are_no_headers(person: Person) -> None:
     headers = ["Content-Type: application/json", "Transfer-Encoding: chunked", "Trailer: x-access-tokens"]
 
     assert_problem(send(person.pair, "books", "POST /books", headers, body), 401)
+
+
+KNOWN = [("auth", path) for path in ("/me", "/users", "/healthz", "/openapi.json", "/docs", "/readyz")]
+KNOWN += [("books", path) for path in ("/books", "/healthz", "/docs")]
+SPELLINGS = ["{}/", "/{}", "/.{}", "/..{}", "{}/.", "{}/..", "{}%2f", "/%2f{}", "{}%00", "{}%0a", "{}%20"]
+SPELLINGS += ["{};x", "{}.json", "{}%ff", "{}*", "/%2e%2e{}", "/x/..{}"]
+NOTHING = ["/metrics", "/static/x", "/docs/favicon.ico", "/.env", "/.git/config", "/console", "/ME", "/Books"]
+NOTHING += [
+    "/docs/index.html",
+    "/docs/",
+    "/docs/..%2f__init__.py",
+    "/docs/%2e%2e/__init__.py",
+    "/docs/../docs",
+]
+NOTHING += ["/docs/%00", "/docs/.", "/docs/%2fetc%2fpasswd", "/docs/" + "x" * 300, "/docs/swagger-ui.css/x"]
+NOTHING += ["/*", "/%ff", "/" + "x" * 3000, "/%E2%80%A8", "/%0d%0aSet-Cookie:%20x=1", "/{}", "/%s%n"]
+NOTHING += ["/x?/healthz"]
+
+
+@every(
+    "service, path",
+    [(service, spelling.format(path)) for service, path in KNOWN for spelling in SPELLINGS]
+    + [(service, path) for service in SERVICES for path in NOTHING],
+)
+def test_another_spelling_of_a_path_is_404_and_there_is_nothing_else(
+    person: Person, service: str, path: str
+) -> None:
+    answer = send(person.pair, service, f"GET {path}", [f"Authorization: Bearer {person.token}"])
+
+    assert_problem(answer, 404, "there is nothing at this address")
+    assert not {"Set-Cookie", "Location"} & answer.headers.keys()
+
+
+@every("service", SERVICES)
+def test_a_running_service_is_healthy_and_ready(person: Person, service: str) -> None:
+    ready = person.get("/readyz", service, headers={})
+
+    assert person.get("/healthz", service, headers={}).json() == {"status": "ok"}
+    assert ready.status_code == 200
+    checks = ready.json()["checks"]
+    has_heard = checks.pop("feed", "ok")  # without a follower it is degraded after half a minute
+    assert isinstance(checks.pop("feed_age", 0.0), float)
+    assert ready.json()["status"] == has_heard
+    assert checks == {"database": "ok", "schema": "ok", "keys": "ok"}

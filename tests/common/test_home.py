@@ -14,15 +14,15 @@ pytestmark = pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="s
 
 CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-HTML, JAVASCRIPT = "text/html; charset=utf-8", "text/javascript; charset=utf-8"
+HTML, JAVASCRIPT, CSS = (f"text/{kind}; charset=utf-8" for kind in ("html", "javascript", "css"))
 OTHER = re.compile(r'href="([^"]*)/"><b>The \w+ service')
 FILES = {
     "/docs": HTML,
     "/docs/docs.js": JAVASCRIPT,
     "/docs/login.js": JAVASCRIPT,
-    "/docs/pages.css": "text/css; charset=utf-8",
+    "/docs/pages.css": CSS,
     "/docs/swagger-ui-bundle.js": JAVASCRIPT,
-    "/docs/swagger-ui.css": "text/css; charset=utf-8",
+    "/docs/swagger-ui.css": CSS,
     "/favicon.ico": "image/x-icon",
 }
 
@@ -31,9 +31,11 @@ FILES = {
 @every("accept", [CHROMIUM, FIREFOX, "text/html", "text/*", "text/html, application/json;q=0.9", "TEXT/HTML"])
 def test_a_browser_gets_a_page(pair: Pair, service: str, accept: str) -> None:
     answer = api.get(pair.url(service) + "/", headers={"Accept": accept})
+    head = send(pair, service, "HEAD /", [f"Accept: {accept}"])
 
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, HTML)
-    assert answer.headers["Vary"] == "Accept"
+    for each in (answer, head):
+        assert (each.status_code, each.headers["Content-Type"]) == (200, HTML)
+        assert each.headers["Vary"] == "Accept"
     assert answer.headers["Cache-Control"] == "no-store"
     for path in ("/docs", "/openapi.json", "/readyz"):
         assert f'href="{path}"' in answer.text
@@ -47,22 +49,15 @@ def test_a_browser_gets_a_page(pair: Pair, service: str, accept: str) -> None:
 @every(
     "accept",
     ["*/*", "application/json", "application/json, text/html", "application/*", "text/plain", "image/png", ""]
-    + ["text/html;q=0", "text/html;q=0.5, application/json", "text/html;q=0.5, */*;q=0.8", "nonsense"],
+    + ["text/html;q=0", "text/html;q=0.5, application/json", "text/html;q=0.5, */*;q=0.8", "nonsense", None],
 )
-def test_everybody_else_gets_json(pair: Pair, service: str, accept: str) -> None:
-    answer = api.get(pair.url(service) + "/", headers={"Accept": accept})
+def test_everybody_else_gets_json(pair: Pair, service: str, accept: str | None) -> None:
+    answer = send(pair, service, "GET /", [] if accept is None else [f"Accept: {accept}"])
 
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
     assert answer.headers["Vary"] == "Accept"
     links = {"/openapi.json", "/docs", "/healthz", "/readyz"}
     assert set(answer.json().values()) == {f"{service}_service", *links}
-
-
-def test_who_says_nothing_gets_json_and_head_tells_of_the_page(pair: Pair) -> None:
-    head = send(pair, "auth", "HEAD /", [f"Accept: {CHROMIUM}"])
-
-    assert send(pair, "books", "GET /").headers["Content-Type"] == "application/json"
-    assert (head.status_code, head.content, head.headers["Content-Type"]) == (200, b"", HTML)
 
 
 @every("path", ["/", "/docs"])
@@ -88,30 +83,28 @@ def test_each_file_is_there_with_its_type(pair: Pair, service: str, path: str, k
         assert (again.status_code, again.content, again.headers["Cache-Control"]) == (304, b"", "no-cache")
 
 
-def other_service(pair: Pair, service: str, **headers: str) -> str:
-    """Return where the page of a service says that the other one is."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    answer = api.get(pair.url(service) + "/", headers=named | {"Accept": CHROMIUM})
-    [address] = OTHER.findall(answer.text)
-    return str(address)
+SHOP = "https://shop.example:8443/a/b"
 
 
-@every("service, port", [("auth", "5002"), ("books", "5001")])
-@every("host, name", [("shop.example", "shop.example"), ("a:80", "a"), ("[::1]:5001", "[::1]")])
-def test_the_other_service_is_at_its_port_of_the_same_host(
-    pair: Pair, service: str, port: str, host: str, name: str
+@every(
+    "service, settings, host, prefix, address",
+    [
+        *(
+            ("auth", {}, host, "", f"//{name}:5002")
+            for host, name in [("a:80", "a"), ("[::1]:5001", "[::1]")]
+        ),
+        ("books", {}, "shop.example", "", "//shop.example:5001"),
+        ("auth", {"BOOKS_PUBLIC_URL": f"{SHOP}/"}, "a", "", SHOP),
+        ("auth", {"TRUSTED_PROXIES": "127.0.0.1"}, "a:80", "/shop/auth", "/shop/books"),
+        ("auth", {"TRUSTED_PROXIES": "127.0.0.1"}, "a:80", "/auth", "/books"),
+        ("auth", {"TRUSTED_PROXIES": "127.0.0.1"}, "a:80", "/shop", "//a:5002"),
+    ],
+)
+def test_the_other_service_is_at_its_port_or_where_the_setting_says_or_beside_a_prefix(
+    pair: Pair, service: str, settings: dict[str, str], host: str, prefix: str, address: str
 ) -> None:
-    assert other_service(pair, service, Host=host) == f"//{name}:{port}"
+    headers = {"Host": host, "X-Forwarded-Prefix": prefix, "Accept": CHROMIUM}
 
+    answer = api.get(pair.variant(**settings).url(service) + "/", headers=headers)
 
-def test_a_setting_says_where_the_other_service_is(pair: Pair) -> None:
-    url = "https://shop.example:8443/a/b"
-
-    assert other_service(pair.variant(BOOKS_PUBLIC_URL=f"{url}/"), "auth") == url
-
-
-@every("prefix, address", [("/shop/auth", "/shop/books"), ("/auth", "/books"), ("/shop", "//a:5002")])
-def test_behind_a_prefix_of_its_name_it_is_beside_the_other(pair: Pair, prefix: str, address: str) -> None:
-    proxied = pair.variant(TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8")
-
-    assert other_service(proxied, "auth", Host="a:80", X_Forwarded_Prefix=prefix) == address
+    assert OTHER.findall(answer.text) == [address]
