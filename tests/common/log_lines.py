@@ -11,14 +11,10 @@ Line = dict[str, Any]
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
-def new_id() -> str:
-    """Return a request id that no other request has."""
-    return f"test-{secrets.token_hex(8)}"
-
-
 def traced(token: str | None = None) -> dict[str, str]:
     """Return headers with an id by which the lines of the request are found."""
-    return {"X-Request-ID": new_id()} | ({"Authorization": f"Bearer {token}"} if token else {})
+    request_id = {"X-Request-ID": f"test-{secrets.token_hex(8)}"}
+    return request_id | ({"Authorization": f"Bearer {token}"} if token else {})
 
 
 class Log:
@@ -36,21 +32,12 @@ class Log:
 
     def of(self, request_id: str) -> list[Line]:
         """Return the lines of one request; fail if any line of the log is broken."""
-        return lines_of(self.text, request_id)
+        return [line for line in all_lines(self.text) if line.get("request_id") == request_id]
 
 
 def all_lines(text: str) -> list[Line]:
     """Return the whole lines of a log; fail unless each is a JSON object with a time in UTC."""
-    return [line_of(line) for line in text.split("\n")[:-1]]  # the last may be half written
-
-
-def lines_of(text: str, request_id: str) -> list[Line]:
-    """Return the lines of one request; fail if any line of the log is broken."""
-    return [line for line in all_lines(text) if line.get("request_id") == request_id]
-
-
-def line_of(text: str) -> Line:
     assert text.isascii()
-    line: Line = json.loads(text)
-    assert TIME.fullmatch(line["time"])
-    return line
+    lines: list[Line] = [json.loads(line) for line in text.split("\n")[:-1]]  # the last may be half written
+    assert all(TIME.fullmatch(line["time"]) for line in lines)
+    return lines

@@ -15,7 +15,7 @@ from common.proxies import MAX_HOPS, client_address, parse_network, parse_prefix
 from tests import api
 from tests.auth.database import rows
 from tests.cases import every, on_sqlite
-from tests.common.log_lines import Log, new_id
+from tests.common.log_lines import Log
 from tests.common.wire import send
 from tests.pair import SERVICES, Pair
 from tests.people import PASSWORD, book, new_name, register
@@ -129,23 +129,20 @@ def behind_proxy(pair: Pair) -> Pair:
 def test_the_log_names_the_client_behind_the_proxy(
     behind_proxy: Pair, log: Log, service: str, headers: list[str], expected: str
 ) -> None:
-    request_id = new_id()
+    answer = send(behind_proxy, service, "GET /nowhere", headers)
 
-    send(behind_proxy, service, "GET /nowhere", [f"X-Request-ID: {request_id}", *headers])
-
-    assert [line["client"] for line in log.of(request_id)] == [expected]
+    assert [line["client"] for line in log.of(answer.headers["X-Request-ID"])] == [expected]
 
 
 @on_sqlite
 def test_a_security_event_and_a_session_name_the_client_behind_the_proxy(
     behind_proxy: Pair, log: Log
 ) -> None:
-    headers = {"X-Forwarded-For": CLIENT, "X-Request-ID": new_id()}
-    credentials = {"name": new_name(), "password": PASSWORD}
+    credentials, headers = {"name": new_name(), "password": PASSWORD}, {"X-Forwarded-For": CLIENT}
 
-    api.post(behind_proxy.url("auth") + "/register", json=credentials, headers=headers)
+    answer = api.post(behind_proxy.url("auth") + "/register", json=credentials, headers=headers)
 
-    lines = log.of(headers["X-Request-ID"])
+    lines = log.of(answer.headers["X-Request-ID"])
     assert {line["event"]: line["client"] for line in lines} == {"registered": CLIENT, "request": CLIENT}
     assert rows(behind_proxy, select(Session.ip).where(Session.ip == CLIENT)) == [(CLIENT,)]
 
