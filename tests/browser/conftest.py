@@ -1,19 +1,15 @@
 """The fixtures of the browser's tests: Chromium as Debian packs it, with a fresh profile."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
-from tests import served
 from tests.debian import require
+from tests.served import ServedPair
 
-pair = served.pair  # its servers are what is tested
-
-PROGRAMS = ("chromium", "chromedriver")
-PACKAGES = ("chromium", "chromium-driver")
 SWITCHES = (
     "--headless",
     "--no-sandbox",  # root cannot have one
@@ -31,10 +27,9 @@ WAIT = 30  # seconds for a script to end
 
 
 @pytest.fixture(scope="session")
-def programs() -> list[str]:
-    """Return the paths of the browser and of its driver."""
-    require(PROGRAMS, *PACKAGES)
-    return [shutil.which(program) or program for program in PROGRAMS]
+def pair(served_pairs: Callable[[str], ServedPair]) -> ServedPair:
+    """Return both services with servers; a page knows of no database."""
+    return served_pairs("sqlite")
 
 
 @pytest.fixture
@@ -53,10 +48,11 @@ def browser(chromium: Chrome) -> Chrome:
 
 
 @pytest.fixture(scope="session")
-def chromium(programs: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     """Return a browser that logs what its pages complain of and whom they ask."""
-    options = ChromeOptions()
-    options.binary_location, driver = programs
+    require(["chromium", "chromedriver"], "chromium", "chromium-driver")
+    options, driver = ChromeOptions(), shutil.which("chromedriver")
+    options.binary_location = shutil.which("chromium") or ""
     for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", dict.fromkeys(LOGS, "ALL"))

@@ -1,4 +1,4 @@
-"""/docs in a real browser: it needs no network, and a person can authorise and call the routes from it."""
+"""/docs in a real browser: it needs no network, and one login on it serves the routes of both services."""
 
 from urllib.parse import urlsplit
 
@@ -6,22 +6,16 @@ import pytest
 from selenium.webdriver import Chrome
 
 from tests import api
-from tests.browser.swagger import Docs
+from tests.browser.pages import Docs
 from tests.common.openapi import operations
 from tests.pair import Pair
-from tests.people import Person
+from tests.people import PASSWORD, Person, new_name
 
-# The fields of "Authorize".
-BEARER = "#auth-bearer-value"
-API_KEY = "#api_key_value"
-NAME = "#auth-basic-username"
-PASSWORD = "#auth-basic-password"
+pytestmark = pytest.mark.browser
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.parametrize("pair", ["sqlite"], indirect=True),  # the page knows of no database
-]
+LISTEN = "window.heard = []; window.addEventListener('message', (event) => window.heard.push(event.data));"
+OPEN = "window.opened = window.open(arguments[0], 'login', 'popup');"
+FORGE = "window.opened.postMessage({name: 'Eve', token: 'forged'}, '*');"
 
 
 @pytest.fixture
@@ -44,55 +38,116 @@ def assert_all_is_shown_and_nobody_else_asked(docs: Docs) -> None:
     assert {urlsplit(address).netloc for address in asked} == {urlsplit(docs.origin).netloc}
 
 
-def test_the_page_of_auth_shows_all_and_one_registers_logs_in_and_sees_oneself(
-    auth: Docs, person: Person
-) -> None:
-    assert_all_is_shown_and_nobody_else_asked(auth)
+def test_the_page_of_auth_shows_all_and_who_is_new_is_told_the_rules_and_registers(auth: Docs) -> None:
+    assert_all_is_shown_and_nobody_else_asked(auth.open())
+    name = new_name()
+    auth.log_in(name, "short", button="register")
+    assert auth.message().startswith("Password ")
 
-    status, answer = auth.execute("register")
-    assert status in (201, 409), answer  # the document's own example, which another test may have sent
-    assert answer["message"] in ("registered successfully", "name is already taken")
-    auth.complaints()  # of a 409
+    auth.log_in(name, PASSWORD, button="register")
 
-    auth.authorise({NAME: person.name, PASSWORD: person.password})
-    assert auth.execute("log_in")[0] == 200
-    status, answer = auth.execute("show_me")  # they serve as a login for every route
-    assert (status, answer["public_id"]) == (200, person.public_id)
+    assert auth.user() == f"Logged in as {name}"
+    assert auth.execute("show_me")[1]["name"] == name
     assert auth.complaints() == []
 
 
-def test_the_page_of_books_shows_all_folds_errors_and_takes_a_pasted_token(
-    books: Docs, person: Person
-) -> None:
-    assert_all_is_shown_and_nobody_else_asked(books)
+def test_the_page_of_books_shows_all_and_folds_the_errors_that_every_route_has(books: Docs) -> None:
+    assert_all_is_shown_and_nobody_else_asked(books.open())
+    own = {"201", "409", "422", "429"}
 
-    books.unfold("create_book")
-    assert books.statuses("create_book") == ["201", "409", "422", "429"]
-    books.toggle_common_errors("create_book")
-    assert {"400", "401", "413", "415", "500", "503"} < set(books.statuses("create_book"))
-    books.toggle_common_errors("create_book")
-    assert books.statuses("create_book") == ["201", "409", "422", "429"]
+    books.press("[id$='-create_book'] .opblock-summary-control")
+    books.find("[id$='-create_book'] .responses-wrapper")
+    assert books.statuses("create_book") == own
+    books.press("[id$='-create_book'] .fold")
+    assert books.statuses("create_book") > own | {"400", "401", "413", "415", "500", "503"}
+    books.press("[id$='-create_book'] .fold")
+    assert books.statuses("create_book") == own
     assert books.complaints() == []
 
-    status, answer = books.execute("export_books")
-    assert (status, answer["message"]) == (401, "a valid token is missing")
-    books.complaints()  # of that
-    assert_it_serves(books, person, {BEARER: f' Bearer "{person.token}"'}, ".auth-wrapper .btn.authorize")
 
-
-def test_a_token_is_also_taken_at_the_lock_of_a_route_and_as_the_tutorial_has_it(
-    books: Docs, person: Person
-) -> None:
-    assert_it_serves(books, person, {API_KEY: person.token}, "[id$='-list_books'] .authorization__btn")
-
-
-def assert_it_serves(books: Docs, person: Person, pasted: dict[str, str], at: str) -> None:
-    """Paste a token, and fail unless it lists the person's books."""
+@pytest.mark.parametrize(
+    ("field", "pasted", "at"),
+    [
+        ("#auth-bearer-value", ' Bearer "{}"', ".auth-wrapper .btn.authorize"),
+        ("#api_key_value", "{}", "[id$='-list_books'] .authorization__btn"),  # as the tutorial has it
+    ],
+)
+def test_a_pasted_token_serves(books: Docs, person: Person, field: str, pasted: str, at: str) -> None:
     book = person.add_book()
-    books.authorise(pasted, at=at)
+    status, answer = books.open().execute("export_books")
+    assert (status, answer["message"]) == (401, "a valid token is missing")
+
+    books.authorise({field: pasted.format(person.token)}, at)
 
     status, answer = books.execute("list_books")
-
-    assert status == 200
-    assert answer == {"list_of_books": [book], "next": None, "total": 1}
+    assert (status, answer) == (200, {"list_of_books": [book], "next": None, "total": 1})
     assert books.complaints() == []
+
+
+def test_a_name_and_a_password_serve_every_route(auth: Docs, person: Person) -> None:
+    fields = {"#auth-basic-username": person.name, "#auth-basic-password": person.password}
+    auth.open().authorise(fields)
+
+    assert auth.execute("log_in")[0] == 200
+    assert auth.execute("show_me")[1]["public_id"] == person.public_id
+    assert auth.complaints() == []
+
+
+def test_a_login_behind_a_wrong_password_outlives_a_reload_until_it_is_revoked(
+    auth: Docs, person: Person
+) -> None:
+    auth.open().log_in(person.name, "not the password")
+    assert auth.message() == "Wrong name or password."
+    auth.log_in(person.name, person.password)
+    assert auth.execute("show_me")[0] == 200
+    assert auth.open().user() == f"Logged in as {person.name}"
+
+    assert person.delete("/sessions", "auth").status_code == 204
+    status, answer = auth.execute("show_me")
+    assert (status, answer["code"]) == (401, "token-revoked")
+    assert auth.message() == "Your login has ended: log in again."
+    assert auth.complaints() == []
+
+
+def test_one_login_serves_both_pages_and_a_logout_ends_the_session(auth: Docs, person: Person) -> None:
+    first = auth.browser.current_window_handle
+    auth.open().open_other()  # before anybody is logged in
+    second = auth.browser.current_window_handle
+    auth.browser.switch_to.window(first)
+    auth.log_in(person.name, person.password)
+
+    auth.browser.switch_to.window(second)
+    assert auth.user() == f"Logged in as {person.name}"
+    assert auth.execute("list_books")[0] == 200
+    auth.browser.switch_to.window(first)
+    auth.press("#user button")
+    auth.find("#login")
+    assert auth.complaints() == []
+
+    auth.browser.switch_to.window(second)
+    sessions = person.get("/sessions", "auth").json()["sessions"]
+    assert [session["current"] for session in sessions] == [True]  # that of the test alone
+    assert auth.user() == f"Logged in as {person.name}"  # which knows of it when it next sends the token
+
+
+def test_a_foreign_page_neither_gets_a_token_nor_gives_one(
+    pair: Pair, person: Person, browser: Chrome
+) -> None:
+    # Not where auth's page knows books to be.
+    browser.get(pair.url("books").replace("127.0.0.1", "localhost"))
+    foreign = browser.current_window_handle
+    browser.execute_script(LISTEN)
+    browser.execute_script(OPEN, pair.url("auth") + "/docs#login")
+    login = Docs(browser, pair.url("auth"))
+    login.switch_to_new_window([foreign])
+    window = browser.current_window_handle
+    login.find("#login")
+
+    browser.switch_to.window(foreign)
+    browser.execute_script(FORGE)
+    browser.switch_to.window(window)
+    login.log_in(person.name, person.password)  # the form is still there
+    assert login.user() == f"Logged in as {person.name}"
+
+    browser.switch_to.window(foreign)
+    assert browser.execute_script("return window.heard") == []

@@ -8,16 +8,13 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.shelf_page import ShelfPage, served_page
-from tests.people import PASSWORD, Person, book, new_name
+from tests.books.files import HEADER, import_file
+from tests.browser.pages import ShelfPage, served_page
+from tests.people import PASSWORD, Person, new_name
 from tests.served import ServedPair
 from tests.waiting import wait_until
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.parametrize("pair", ["sqlite"], indirect=True),  # the page knows of no database
-]
+pytestmark = pytest.mark.browser
 
 MARKUP = "<img src=x onerror=alert(1)>&amp;"
 
@@ -31,7 +28,7 @@ def origin(pair: ServedPair) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Chrome, origin: str) -> Iterator[ShelfPage]:
     """The page, nobody logged in; fail if the console complains of anything."""
-    page = ShelfPage(browser, origin)
+    page = ShelfPage(browser, origin).open()
     yield page
     assert page.complaints() == []
 
@@ -160,14 +157,7 @@ def test_an_import_lists_its_mistakes_by_line_or_says_what_is_new(shelf: ShelfPa
 def test_more_than_a_page_is_shown_on_demand_and_searched_while_typing(
     shelf: ShelfPage, person: Person
 ) -> None:
-    lines = [f"Book {number:02},Ann,Press,{number}" for number in range(55)]
-    person.request(
-        "POST",
-        "books",
-        "/books/import",
-        data="\n".join(["name,Author,Publisher,book_prize", *lines]),
-        headers=person.with_token(Content_Type="text/csv"),
-    )
+    import_file(person, HEADER + "".join(f"Book {number:02},Ann,Press,\n" for number in range(55)))
     newest_first = [f"Book {number:02}" for number in reversed(range(55))]
     shelf.run("location.reload()")
     shelf.lists(*newest_first[:50])
@@ -219,11 +209,9 @@ def test_an_export_is_written_to_a_file_or_downloaded(
 
 
 def test_it_fits_a_telephone(shelf: ShelfPage, person: Person) -> None:
-    person.add_book(**book(name="x" * 200, Author="y" * 200))
-    shelf.browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True},
-    )
+    person.add_book(name="x" * 200, Author="y" * 200)
+    telephone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    shelf.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", telephone)
     try:
         shelf.run("location.reload()")
         shelf.find("td.name")

@@ -4,17 +4,15 @@ import dataclasses
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
 from bookstore_client import Bookstore, BookstoreError, FileStore, Problem
 
 from tests.api import new_session
-from tests.browser.edge import nginx, prefix_of
+from tests.browser.pages import served_page
 from tests.client.lossy_proxy import LossyProxy
 from tests.people import PASSWORD, new_name
-from tests.ports import free_port
 from tests.served import ServedPair
 
 PROCESSES, THREADS, BOOKS = 2, 4, 18  # books a thread: five operations for every three of them, 240 in all
@@ -80,10 +78,10 @@ def test_nothing_is_lost_or_done_twice(served_pair: ServedPair, store: FileStore
     )
 
 
-def test_both_services_may_have_one_address(served_pair: ServedPair, tmp_path: Path) -> None:
-    with nginx(served_pair, tmp_path, free_port()) as origin:
-        auth_url, books_url = (origin + prefix_of(service) for service in ("auth", "books"))
-        bookstore = Bookstore(auth_url, f"{books_url}/", connect=new_session).register(new_name(), PASSWORD)
+def test_both_services_may_have_one_address(served_pair: ServedPair) -> None:
+    with served_page(served_pair) as origin:
+        bookstore = Bookstore(f"{origin}/auth", f"{origin}/books/", connect=new_session)
+        bookstore.register(new_name(), PASSWORD)
 
         book = bookstore.change(bookstore.add("Mort", "Ann", "Press"), prize=12)
 
