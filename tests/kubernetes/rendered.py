@@ -2,10 +2,12 @@
 
 import re
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.debian import require
@@ -16,6 +18,8 @@ Manifest = dict[str, Any]
 COMPOSE: Manifest = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 OVERLAYS = {"single": {"db", "db-roles"}, "replicas": {"auth-pgbouncer", "books-pgbouncer"}}
 SHARED = {"auth", "auth-migrate", "books", "books-migrate", "follower", "nginx"}
+
+in_each_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
 
 
 @cache
@@ -40,10 +44,14 @@ def named(overlay: str, kind: str) -> dict[str, Manifest]:
     return {re.sub(r"-[0-9a-z]{10}$", "", each["metadata"]["name"]): each for each in found}
 
 
-def pods(overlay: str) -> dict[str, Manifest]:
-    """Return the specification of the pods of each workload, by its name."""
+def templates(overlay: str) -> dict[str, Manifest]:
+    """Return what the pods of each workload are made from, by its name."""
     kinds = [named(overlay, kind) for kind in ("Deployment", "StatefulSet", "Job")]
-    return {name: each["spec"]["template"]["spec"] for kind in kinds for name, each in kind.items()}
+    return {name: each["spec"]["template"] for kind in kinds for name, each in kind.items()}
+
+
+def pods(overlay: str) -> dict[str, Manifest]:
+    return {name: each["spec"] for name, each in templates(overlay).items()}
 
 
 def containers(overlay: str) -> dict[str, Manifest]:
@@ -60,3 +68,13 @@ def environment(overlay: str, container: Manifest) -> dict[str, str]:
     for source in container.get("envFrom", []):
         found |= maps[source["configMapRef"]["name"]]
     return found | {each["name"]: each.get("value", "") for each in container.get("env", [])}
+
+
+def default_of(value: object, settings: Mapping[str, str] | None = None) -> str:
+    """Return a value of docker-compose.yml as the engine gets it if only these settings are set."""
+
+    def choose(found: re.Match[str]) -> str:
+        return (settings or {}).get(found[1], found[2])
+
+    text = "" if value is None else str(value)
+    return re.sub(r"\$\{([A-Z_]+):-([^}]*)\}", choose, text).replace("$$", "$")

@@ -1,11 +1,16 @@
 """The containers in Kubernetes are those of docker-compose.yml: the same settings, limits and commands."""
 
-import re
-from collections.abc import Mapping
-
-import pytest
-
-from tests.kubernetes.rendered import COMPOSE, OVERLAYS, SHARED, Manifest, containers, environment, pods
+from tests.kubernetes.rendered import (
+    COMPOSE,
+    OVERLAYS,
+    SHARED,
+    Manifest,
+    containers,
+    default_of,
+    environment,
+    in_each_overlay,
+    pods,
+)
 
 # Secrets are mounted elsewhere, the metrics are asked for from another namespace, and nobody asks nginx.
 DIFFERENT = {"JWT_KEYS_FILE": "/run/secrets/keys/keys.json", "METRICS_HOST": "0.0.0.0"}  # noqa: S104
@@ -14,8 +19,6 @@ ADDED = {"NAMESPACE", "DOMAIN", "PGDATA"}  # what Docker's names and volumes do 
 DIRECT = {"auth-migrate", "books-migrate", "db-roles"}  # ask PostgreSQL itself, whatever is in between
 ONLY_THERE = {"keys", "operator"}  # deploy/kubernetes/keys takes their place
 TMP = "/tmp"  # noqa: S108 - the container's
-
-in_each_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
 
 
 def test_every_container_of_compose_is_in_an_overlay() -> None:
@@ -90,13 +93,3 @@ def test_a_pod_may_take_as_long_to_stop_once_it_is_asked_no_more(overlay: str) -
             hook = pod["containers"][0].get("lifecycle", {}).get("preStop")
             sleep = int(hook["exec"]["command"][1]) if hook else 0
             assert f"{pod['terminationGracePeriodSeconds'] - sleep}s" == grace, name
-
-
-def default_of(value: object, settings: Mapping[str, str] | None = None) -> str:
-    """Return a value of docker-compose.yml as the engine gets it if only these settings are set."""
-
-    def choose(found: re.Match[str]) -> str:
-        return (settings or {}).get(found[1], found[2])
-
-    text = "" if value is None else str(value)
-    return re.sub(r"\$\{([A-Z_]+):-([^}]*)\}", choose, text).replace("$$", "$")

@@ -1,8 +1,10 @@
-"""The manifests are valid, complete, and let a pod do next to nothing."""
+"""The manifests are valid, complete, and let a pod do, and ask, next to nothing."""
 
 import json
 import re
 import shutil
+from collections.abc import Iterator
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,18 @@ import pytest
 import yaml
 from kubernetes_validate import validate
 
-from tests.kubernetes.rendered import OVERLAYS, Manifest, containers, kustomize, named, pods, render
+from tests.kubernetes.rendered import (
+    OVERLAYS,
+    Manifest,
+    containers,
+    in_each_overlay,
+    kustomize,
+    named,
+    pods,
+    render,
+    templates,
+)
+from tests.pair import SERVICES
 from tests.programs import ROOT
 
 VERSIONS = ("1.25", "1.37")  # the oldest with all that is used, and the newest that is known
@@ -19,7 +32,18 @@ OPTIONAL = {"tls", "nginx-own"}  # a certificate, and whom nginx believes
 DOCUMENT = (ROOT / "docs/kubernetes.md").read_text()
 EXAMPLES = re.findall("^```yaml\n(.*?)^```$", DOCUMENT, re.M | re.S)
 
-in_each_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
+DNS = "kube-system k8s-app=kube-dns", "169.254.20.10/32"  # of the cluster, and of a node
+OUTSIDE = {*DNS, "monitoring", "outside"}
+# Who asks whom, on which port.
+OF_BOTH = "outside>nginx:5000 outside>nginx:5001 outside>nginx:5002 nginx>auth:5001 nginx>books:5002 "
+OF_BOTH += "follower>auth:5001 monitoring>auth:9101 monitoring>books:9102 monitoring>follower:9103 "
+TO_DATABASE = {
+    "single": "auth>db:5432 auth-migrate>db:5432 books>db:5432 books-migrate>db:5432 db-roles>db:5432 "
+    "follower>db:5432",
+    "replicas": "auth>auth-pgbouncer:5432 books>books-pgbouncer:5432 follower>books-pgbouncer:5432 "
+    "auth-migrate>outside:5432 auth-pgbouncer>outside:5432 "
+    "books-migrate>outside:5432 books-pgbouncer>outside:5432",
+}
 
 
 def test_every_object_is_what_kubernetes_knows() -> None:
@@ -78,12 +102,11 @@ def test_nginx_and_the_page_are_those_of_compose(name: str, folder: str) -> None
     assert named("single", "ConfigMap")[name]["data"] == {path.name: path.read_text() for path in files}
 
 
-@pytest.mark.parametrize("service", ["auth", "books"])
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_service_is_asked_for_when_it_is_ready_and_restarted_when_it_hangs(service: str) -> None:
-    container = containers("single")[service]
+    probes = [containers("single")[service][f"{name}Probe"]["httpGet"] for name in ("readiness", "liveness")]
 
-    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
-    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
+    assert probes == [{"path": path, "port": "http"} for path in ("/readyz", "/healthz")]
 
 
 def test_several_replicas_are_spread_scaled_and_drained_one_by_one() -> None:
@@ -122,3 +145,56 @@ def test_the_examples_in_the_docs_are_valid_and_applied_everywhere(tmp_path: Pat
     assert "REGISTRATION: closed" in text
     assert set(re.findall(r"--kustomize=(\S+)", DOCUMENT)) == {"deploy/kubernetes/own"}
     validate(yaml.safe_load(ingress), VERSIONS[0], strict=True)
+
+
+@in_each_overlay
+def test_each_pod_reaches_what_it_has_to_and_nothing_else(overlay: str) -> None:
+    inwards = set(ways(overlay, "ingress", "from"))
+    outwards = {(who, whom, port) for whom, who, port in ways(overlay, "egress", "to")}
+    across = {way for way in inwards | outwards if OUTSIDE & {*way}}
+    names = {f"{app}>{whom}:{port}" for app in labels(overlay) for whom in DNS for port in ("53", "53/UDP")}
+
+    found = {f"{who}>{whom}:{port}" for who, whom, port in inwards & outwards | across}
+    assert found == {*(OF_BOTH + TO_DATABASE[overlay]).split()} | names
+    assert named(overlay, "NetworkPolicy")["default-deny"]["spec"] == {
+        "podSelector": {},
+        "policyTypes": ["Ingress", "Egress"],
+    }
+
+
+def ways(overlay: str, direction: str, peers: str) -> Iterator[tuple[str, str, str]]:
+    """Yield from the policies of one direction: the peer, the pod that a policy is about, and the port."""
+    apps = labels(overlay)
+    for policy in named(overlay, "NetworkPolicy").values():
+        about = select(policy["spec"]["podSelector"], apps)
+        for rule in policy["spec"].get(direction, []):
+            meant = [meant_by(peer, apps) for peer in rule.get(peers, [{"ipBlock": {"cidr": "0.0.0.0/0"}}])]
+            for name, app, port in product(chain(*meant), about, rule["ports"]):
+                yield name, app, f"{port['port']}/{port.get('protocol', 'TCP')}".removesuffix("/TCP")
+
+
+def meant_by(peer: Manifest, apps: list[str]) -> list[str]:
+    if "ipBlock" in peer:
+        cidr = peer["ipBlock"]["cidr"]
+        return [cidr if cidr in DNS else "outside"]
+    if "namespaceSelector" in peer:
+        namespace = peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+        pods = peer.get("podSelector", {}).get("matchLabels", {})
+        return [" ".join([namespace, *(f"{name}={value}" for name, value in pods.items())])]
+    return select(peer["podSelector"], apps)
+
+
+def select(selector: Manifest, apps: list[str]) -> list[str]:
+    """Return the pods that a selector by the label `app` chooses."""
+    if not selector:
+        return apps
+    if "matchLabels" in selector:
+        return [selector["matchLabels"]["app"]]
+    (expression,) = selector["matchExpressions"]
+    assert (expression["key"], expression["operator"]) == ("app", "In")
+    return list(expression["values"])
+
+
+def labels(overlay: str) -> list[str]:
+    """Return the label of the pods of each workload."""
+    return [each["metadata"]["labels"]["app"] for each in templates(overlay).values()]
