@@ -69,7 +69,7 @@ class Session(AuthBase):
     user_agent: Mapped[str] = mapped_column(Text)
     ip: Mapped[str] = mapped_column(Text)
     # Its refresh tokens: the newest, the one before it, which stays good until the newest is used, and what
-    # the newest is computed from (sessions/refresh_tokens.py).
+    # the newest is computed from (sessions/refreshing.py).
     seed: Mapped[bytes] = mapped_column(LargeBinary)
     token_number: Mapped[int]
     token_digest: Mapped[bytes] = mapped_column(LargeBinary)

@@ -12,8 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from auth_service import audit
 from auth_service.models import USER_COLUMNS, Session, User, db
 from auth_service.sessions.ending import IS_LIVE, end_of, end_sessions, end_where, purge_old_sessions
-from auth_service.sessions.refresh_tokens import first_token
-from auth_service.sessions.refreshing import Client, Grant
+from auth_service.sessions.refreshing import Client, Grant, first_token
 from common.db.connections import SchemaNotCurrent
 from common.tokens.access import CANONICAL_UUID4
 

@@ -3,9 +3,18 @@
 A token stays good until its successor is first used, and until then it yields the same one every time. So a
 client whose answer was lost asks again, two tabs that refresh at once get equal tokens, and a stolen token is
 noticed as soon as both, thief and owner, have used it.
+
+Its text is `<session id>.<32 bytes, base64url>`; the database has only the digest. To compute the first 24
+bytes takes a signing key, so a copy of the database lets nobody do it. The last 8 are a mark: a MAC of the
+others under the seed, which only the session's row has. It shows that the session issued the token, however
+long ago and with whatever key, without a row for each.
 """
 
+import hashlib
+import hmac
 import re
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,10 +25,13 @@ from sqlalchemy import Connection, Row, bindparam, exists, select, update
 from auth_service import audit
 from auth_service.models import OldRefreshToken, Session, User, db
 from auth_service.sessions.ending import END_ONE, end_of, end_sessions
-from auth_service.sessions.refresh_tokens import compute_token, digest_of, has_mark
 from common.errors import TokenRejected
 from common.tokens.access import CANONICAL_UUID4
-from common.tokens.keys import Keys
+from common.tokens.keys import Key, Keys
+
+SEED_SIZE = 32  # bytes
+SECRET_SIZE = 24  # bytes, without the mark
+MARK_SIZE = 8  # bytes
 
 _FORM = re.compile(rf"({CANONICAL_UUID4.pattern})\.([A-Za-z0-9_-]{{43}})")
 
@@ -120,3 +132,33 @@ def find_refresh_token(text: str) -> IssuedToken | None:
     if session and (session.is_old or has_mark(token, session.seed)):
         return IssuedToken(session_id, session.public_id, digest)
     return None
+
+
+def first_token() -> tuple[str, dict[str, Any]]:
+    """Return a new session's first token, without the session id, and what its row says of its tokens."""
+    seed = secrets.token_bytes(SEED_SIZE)
+    token = _marked(secrets.token_bytes(SECRET_SIZE), seed)
+    return token, {"seed": seed, "token_number": 0, "token_digest": digest_of(token)}
+
+
+def compute_token(key: Key, *, session_id: str, number: int, seed: bytes) -> str:
+    """Return the token of this number, the same every time, without the session id."""
+    # The word and the colons keep it apart from all else that the key signs.
+    message = f"refresh:{session_id}:{number}:".encode() + seed
+    return _marked(hmac.digest(key.secret, message, "sha256")[:SECRET_SIZE], seed)
+
+
+def has_mark(token: str, seed: bytes) -> bool:
+    """Return whether the session with this seed once issued the token, which has 43 letters of base64url."""
+    secret = urlsafe_b64decode(f"{token}=")[:SECRET_SIZE]
+    return hmac.compare_digest(_marked(secret, seed), token)
+
+
+def digest_of(token: str) -> bytes:
+    """Return what the database stores of a token."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _marked(secret: bytes, seed: bytes) -> str:
+    mark = hmac.digest(seed, secret, "sha256")[:MARK_SIZE]
+    return urlsafe_b64encode(secret + mark).decode().rstrip("=")

@@ -10,7 +10,7 @@ import requests
 from sqlalchemy import column, delete, func, insert, select, table, text, update
 
 from auth_service.models import Event, Session, User
-from auth_service.sessions.refresh_tokens import digest_of
+from auth_service.sessions.refreshing import digest_of
 from tests.at_once import at_once
 from tests.auth.database import WEEK, connected, execute, let_pass, rows, told_of, user_of
 from tests.auth.logins import DAY, TOKENS, Login, assert_refused, granted, log_in, log_out, login_of, refresh

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from auth_service.cli import key_file
 from auth_service.models import Session
-from auth_service.sessions.refresh_tokens import compute_token
+from auth_service.sessions.refreshing import compute_token
 from common.tokens.keys import Key, read_keys
 from tests.at_once import at_once
 from tests.auth.database import rows
