@@ -12,7 +12,7 @@ from flask import Flask
 
 from auth_service.models import db
 from auth_service.sessions.lifecycle import start_session
-from auth_service.throttle.pairs import key_of
+from auth_service.throttle.attempts import key_of
 from auth_service.throttle.password_waits import know_network
 from auth_service.users.accounts import add_user
 from auth_service.views.access import issue_tokens

@@ -15,8 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from auth_service.models import db
 from auth_service.throttle import attempts
-from auth_service.throttle.attempts import SAME_PASSWORD, Counts
-from auth_service.throttle.pairs import Pair, key_of
+from auth_service.throttle.attempts import SAME_PASSWORD, Counts, Pair, key_of
 from auth_service.throttle.too_many import CLOCK_SKEW, HOUR, TooMany, advisory_lock, lock, refuse
 from common.ops.limits import ConcurrencyLimit
 

@@ -13,8 +13,7 @@ from auth_service import audit, events
 from auth_service.audit import Actor
 from auth_service.models import USER_COLUMNS, Session, User, UserRow, db
 from auth_service.sessions.ending import END_ALL, IS_LIVE, end_sessions, has_few_rows, purge_user
-from auth_service.throttle.attempts import FORGET_NETWORKS
-from auth_service.throttle.pairs import key_of
+from auth_service.throttle.attempts import FORGET_NETWORKS, key_of
 from auth_service.users.accounts import UserNotFound, add_user
 from common.errors import DomainError, TokenRevoked
 

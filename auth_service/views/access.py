@@ -15,7 +15,7 @@ from auth_service.sessions.ending import END_ONE, end_sessions
 from auth_service.sessions.lifecycle import start_session
 from auth_service.sessions.refreshing import Client, Grant, find_refresh_token, use_refresh_token
 from auth_service.throttle import registrations
-from auth_service.throttle.pairs import key_of
+from auth_service.throttle.attempts import key_of
 from auth_service.throttle.password_waits import TooManyAttempts, know_network
 from auth_service.throttle.registrations import TooManyRegistrations
 from auth_service.users import accounts

@@ -14,7 +14,7 @@ from auth_service import audit
 from auth_service.models import db
 from auth_service.sessions.lifecycle import find_live_user, record_use
 from auth_service.throttle import too_many
-from auth_service.throttle.pairs import digests_of
+from auth_service.throttle.attempts import digests_of
 from auth_service.throttle.password_waits import Attempt, attempt
 from auth_service.users.accounts import UserCredentials, WrongCredentials, check_password
 from auth_service.users.changes import AdminsOnly

@@ -11,7 +11,7 @@ from sqlalchemy import func, insert, select
 
 from auth_service.models import PasswordAttempt, db
 from auth_service.throttle import password_waits
-from auth_service.throttle.pairs import Pair, digests_of, key_of
+from auth_service.throttle.attempts import Pair, digests_of, key_of
 from auth_service.throttle.password_waits import Attempt
 from auth_service.throttle.too_many import TooMany
 from auth_service.views.authentication import network_of

@@ -10,7 +10,7 @@ from sqlalchemy import event, update
 from werkzeug.test import TestResponse
 
 from auth_service.models import KnownNetwork, db
-from auth_service.throttle.pairs import key_of
+from auth_service.throttle.attempts import key_of
 from auth_service.throttle.password_waits import know_network
 from auth_service.views.authentication import network_of
 from tests.auth.guessers import DAY, HOUR, MINUTE, NOW, SECOND, add_failures, new_address

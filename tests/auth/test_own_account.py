@@ -7,7 +7,7 @@ from base64 import b64encode
 from typing import Any
 
 from auth_service.models import PasswordAttempt
-from auth_service.throttle.pairs import key_of
+from auth_service.throttle.attempts import key_of
 from common.tokens.access import issue
 from common.tokens.keys import read_keys
 from tests import api

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from auth_service.models import AuditEntry, PasswordAttempt, db
 from auth_service.throttle import password_waits
-from auth_service.throttle.pairs import digests_of, key_of
+from auth_service.throttle.attempts import digests_of, key_of
 from tests.auth.guessers import DAY, KEYS, MINUTE, NOW, SECOND, Guesser, key_set, new_address
 from tests.cases import every
 from tests.people import PASSWORD, Person, new_name

@@ -12,7 +12,7 @@ from sqlalchemy import select, text, update
 
 from auth_service.audit import OPERATOR
 from auth_service.models import KnownNetwork, User, UserRow
-from auth_service.throttle.pairs import key_of
+from auth_service.throttle.attempts import key_of
 from auth_service.users.changes import update_user
 from tests.at_once import at_once
 from tests.auth.database import connected, count

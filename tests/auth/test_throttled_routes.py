@@ -12,7 +12,7 @@ import time_machine
 from flask import Flask
 
 from auth_service.models import PasswordAttempt
-from auth_service.throttle.pairs import key_of
+from auth_service.throttle.attempts import key_of
 from common.ops.limits import ConcurrencyLimit
 from tests.auth.database import count
 from tests.auth.guessers import fail_from_everywhere, new_address
