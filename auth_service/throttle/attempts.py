@@ -29,6 +29,10 @@ class Pair:
     network: str
     digests: Sequence[bytes]
 
+    @property
+    def name_lock(self) -> str:
+        return f"attempts of {self.name_key.hex()}"
+
     def apart(self) -> "Pair":
         """Return what counts attempts of the pair in a full network, and nothing else.
 

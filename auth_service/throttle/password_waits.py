@@ -9,14 +9,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 
-from sqlalchemy import Connection, func, select, true
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from auth_service.models import db
 from auth_service.throttle import attempts
 from auth_service.throttle.attempts import SAME_PASSWORD, Counts, Pair, key_of
-from auth_service.throttle.too_many import CLOCK_SKEW, HOUR, TooMany, advisory_lock, lock, refuse
+from auth_service.throttle.too_many import CLOCK_SKEW, HOUR, TooMany, lock, refuse
 from common.ops.limits import ConcurrencyLimit
 
 FREE_FAILURES = 5  # failures in a row; the last of them starts the first wait, which each further one doubles
@@ -28,13 +29,8 @@ MAX_PER_NETWORK = 300  # failures an hour
 KNOWN_EVERY = timedelta(seconds=10)  # past it, for a name that is known from the network
 MAX_REPEATS = 100  # of one wrong password, while they count as nothing
 RETRY_SOON = timedelta(seconds=1)  # until attempts that are under way have ended
+NO_WAIT = timedelta(0)
 
-# Only a failure has to outlive a crash of the database server, not an attempt that was under way: its
-# admission is committed without waiting for the disk, so that the others wait less.
-NO_SYNC = func.set_config("synchronous_commit", "off", true())
-# Always the name first: who holds the network waits for nobody, so there is no deadlock.
-LOCK = select(NO_SYNC, advisory_lock("name"), advisory_lock("network"))
-LOCK_NAME = select(advisory_lock("name"))
 # Each worker compares one password at a time from networks past their limit: the other cores are for others.
 FULL_NETWORKS = ConcurrencyLimit(1, waiting=3, wait=5)
 
@@ -63,13 +59,13 @@ class Attempt:
         """
         self.has_failed = True
         digests = self.counted_as.digests
-        lock(connection, LOCK_NAME, name=f"attempts of {self.pair.name_key.hex()}")
+        lock(connection, self.pair.name_lock)
         is_repeat = connection.execute(attempts.REPEAT, _lately(now) | {"digests": digests}).first()
         if is_repeat or not self.may_compare:
             connection.execute(attempts.DELETE, {"attempt_id": self.id})
             return False
-        failure = {"now": now, "wrong_password": digests[0] if digests else None}
-        connection.execute(attempts.MARK_FAILED, {"attempt_id": self.id, **failure})
+        failure = {"attempt_id": self.id, "now": now, "wrong_password": digests[0]}
+        connection.execute(attempts.MARK_FAILED, failure)
         return not self.full
 
     def succeeded(self, connection: Connection, *, now: datetime) -> None:
@@ -88,7 +84,7 @@ def know_network(connection: Connection, name_key: bytes, network: str, *, now: 
 
 
 @contextmanager
-def attempt(name: str, network: str, *, now: datetime, digests: Sequence[bytes] = ()) -> Iterator[Attempt]:
+def attempt(name: str, network: str, *, now: datetime, digests: Sequence[bytes]) -> Iterator[Attempt]:
     """Admit the comparison of a password of this name in the block, or raise `TooManyAttempts`.
 
     `digests` are those of the password, as `digests_of` returns them. An attempt without a result at the end
@@ -124,15 +120,12 @@ def refusal(counts: Counts, *, now: datetime) -> TooManyAttempts | None:
     if network_refusal(counts, now=now):
         return None
     waits = {
-        "pair": _pair_wait(counts, now),
-        "name": None if counts.is_known else _name_wait(counts, now),
         "repeats": _wait(counts.same_repeats, MAX_REPEATS, counts.same_since, SAME_PASSWORD, now),
+        "pair": _pair_wait(counts, now),
+        "name": NO_WAIT if counts.is_known else _name_wait(counts, now),
     }
-    refused = [(wait, limit) for limit, wait in waits.items() if wait is not None]
-    if not refused:
-        return None
-    wait, limit = max(refused)
-    return TooManyAttempts(limit=limit, wait=wait)
+    limit, wait = max(waits.items(), key=itemgetter(1))
+    return TooManyAttempts(limit=limit, wait=wait) if wait else None
 
 
 def network_refusal(counts: Counts, *, now: datetime) -> TooManyAttempts | None:
@@ -141,35 +134,30 @@ def network_refusal(counts: Counts, *, now: datetime) -> TooManyAttempts | None:
     return TooManyAttempts(limit="network", wait=min(wait, KNOWN_EVERY)) if wait else None
 
 
-def _pair_wait(counts: Counts, now: datetime) -> timedelta | None:
-    if counts.failures < FREE_FAILURES or counts.last_failure is None:
+def _pair_wait(counts: Counts, now: datetime) -> timedelta:
+    if counts.failures < FREE_FAILURES:
         compared = counts.failures + counts.under_way + (counts.repeats if counts.under_way else 0)
-        return RETRY_SOON if compared >= MAX_UNDER_WAY else None
-    doubled: timedelta = FIRST_WAIT * 2 ** min(counts.failures - FREE_FAILURES, 10)
-    left = _left(counts.last_failure, min(doubled, LONGEST_WAIT), now)
-    return left or (RETRY_SOON if counts.under_way else None)
+        return RETRY_SOON if compared >= MAX_UNDER_WAY else NO_WAIT
+    doubled = FIRST_WAIT * 2 ** min(counts.failures - FREE_FAILURES, 10)
+    wait = _wait(counts.failures, FREE_FAILURES, counts.last_failure, min(doubled, LONGEST_WAIT), now)
+    return wait or (RETRY_SOON if counts.under_way else NO_WAIT)
 
 
-def _name_wait(counts: Counts, now: datetime) -> timedelta | None:
+def _name_wait(counts: Counts, now: datetime) -> timedelta:
     wait = _wait(counts.name_attempts, MAX_PER_NAME, counts.name_oldest, HOUR, now)
-    return RETRY_SOON if wait is None and counts.name_under_way >= MAX_UNDER_WAY else wait
+    return wait or (RETRY_SOON if counts.name_under_way >= MAX_UNDER_WAY else NO_WAIT)
 
 
-def _wait(count: int, limit: int, since: datetime | None, rule: timedelta, now: datetime) -> timedelta | None:
-    return None if count < limit or since is None else _left(since, rule, now)
-
-
-def _left(since: datetime, rule: timedelta, now: datetime) -> timedelta | None:
-    """Return what is left of a wait, never more than its rule says, or None."""
-    left = min(since, now) + rule - now
-    return left if left > timedelta(0) else None
+def _wait(count: int, limit: int, since: datetime | None, rule: timedelta, now: datetime) -> timedelta:
+    """Return what is left of a wait once the limit is reached, never more than its rule says."""
+    return max(min(since, now) + rule - now, NO_WAIT) if count >= limit and since else NO_WAIT
 
 
 def _admit(pair: Pair, now: datetime) -> Attempt:
     """Return the attempt, which has a row, or raise `TooManyAttempts`."""
     with db.write() as connection:
-        name, network = f"attempts of {pair.name_key.hex()}", f"attempts from {pair.network}"
-        lock(connection, LOCK, name=name, network=network)
+        # Always the name first: who holds the network waits for nobody, so there is no deadlock.
+        lock(connection, pair.name_lock, f"attempts from {pair.network}")
         counts = _count(connection, pair, now)
         if refused := refusal(counts, now=now):
             refuse(refused)
@@ -189,9 +177,8 @@ def _take_turn(connection: Connection, pair: Pair, counts: Counts, now: datetime
     is_early = counts.tried_at and now - KNOWN_EVERY < counts.tried_at <= now + CLOCK_SKEW
     waits = any(_pair_wait(each, now) for each in (counts, apart))
     compares = counts.is_known and not is_early and not waits
-    of_name = pair.name_key if compares else b""  # no name's, but the statement is the same
-    turn = {"of_name": of_name, "of_network": pair.network, "now": now}
-    connection.execute(attempts.MARK_TRIED, turn)
+    name_key = pair.name_key if compares else b""  # no name's, but the statement is the same
+    connection.execute(attempts.MARK_TRIED, {"of_name": name_key, "of_network": pair.network, "now": now})
     return compares
 
 

@@ -6,11 +6,10 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from auth_service.models import Registration
 from auth_service.retention import delete_old
-from auth_service.throttle.too_many import CLOCK_SKEW, HOUR, TooMany, advisory_lock, lock, refuse
+from auth_service.throttle.too_many import CLOCK_SKEW, HOUR, TooMany, lock, refuse
 
 PURGE_BATCH = 20  # rows; each registration makes one
 
-LOCK = select(advisory_lock("network"))
 # The registration that filled the limit: the last but so many.
 FILLED_AT = (
     select(Registration.at)
@@ -46,7 +45,7 @@ def admit(connection: Connection, network: str, *, limit: int, now: datetime) ->
     """Count a registration in its transaction, or raise `TooManyRegistrations`; simultaneous ones queue."""
     if not limit:
         return
-    lock(connection, LOCK, network=f"registrations from {network}")
+    lock(connection, f"registrations from {network}")
     check(connection, network, limit=limit, now=now)
     connection.execute(INSERT, {"network": network, "at": now})
     connection.execute(DELETE_OLD, {"before": now - HOUR})

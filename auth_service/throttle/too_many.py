@@ -2,16 +2,18 @@
 
 import math
 from datetime import timedelta
-from typing import Any, Never
+from typing import Never
 
 import structlog
 from prometheus_client import Counter
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func
+from sqlalchemy import Connection, bindparam, func, select
 
 from common.errors import DomainError
 
 HOUR = timedelta(hours=1)
 CLOCK_SKEW = timedelta(seconds=1)  # what is later than that was written before the clock was set back
+
+LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
 
 _refusals = Counter(
     "limit_refusals_total", "Requests refused with 429, by the limit that was reached.", ["limit"]
@@ -41,15 +43,11 @@ def refuse(error: TooMany) -> Never:
     raise error
 
 
-def advisory_lock(parameter: str) -> ColumnElement[Any]:
-    """Return the lock whose name `lock` gives as this parameter."""
-    return func.pg_advisory_xact_lock(func.hashtextextended(bindparam(parameter), 0))
-
-
-def lock(connection: Connection, locks: Select[*tuple[Any, ...]], **names: str) -> None:
+def lock(connection: Connection, *names: str) -> None:
     """Keep out others who lock one of the same names, until the transaction ends.
 
     SQLite has one writer, and a transaction of `db.write()` is that from its beginning.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(locks, names)
+        for name in names:
+            connection.execute(LOCK, {"name": name})

@@ -84,7 +84,8 @@ class Guesser:
     def attempt(
         self, at: datetime = NOW, password: str = "", keys: KeySet = KEYS
     ) -> AbstractContextManager[Attempt]:
-        digests = digests_of(password, name=self.name, network=self.network, keys=keys) if password else ()
+        tried = password or secrets.token_hex()  # no repeat of any
+        digests = digests_of(tried, name=self.name, network=self.network, keys=keys)
         return password_waits.attempt(self.name, self.network, now=at, digests=digests)
 
     def attempts(self, **columns: object) -> int:
