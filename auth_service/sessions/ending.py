@@ -7,14 +7,14 @@ from flask import current_app
 from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, case, delete, select, update
 
 from auth_service import audit, events
-from auth_service.models import Session, User
+from auth_service.models import Session, User, db
 from auth_service.retention import date_back, date_rows_back, delete_old
 
 # A session that is over does nothing any more: its refresh tokens are refused as those that never were. It is
 # kept a day, much longer than its last access token lives, so that a late logout still ends that token.
 KEPT = timedelta(days=1)
 SESSIONS = 100  # purged at a time
-SESSIONS_OF_USER = 500  # the same where a user is deleted
+SESSIONS_OF_USER = 500  # the same before a user is deleted
 
 HAS_NOT_ENDED = Session.ended_at.is_(None)
 IS_LIVE = and_(HAS_NOT_ENDED, Session.expires_at > bindparam("now"))
@@ -47,9 +47,14 @@ SHORTEN = date_back(Session.id, Session.expires_at, limit=SESSIONS).values(
     {time: case((time > _now, _now), else_=time) for time in (Session.created_at, Session.last_used_at)}
 )
 DELETE_OLD = delete_old(Session.id, Session.expires_at, limit=SESSIONS)
-_ended = select(Session.id).where(_of_user, Session.ended_at.is_not(None))
-DELETE_ENDED = delete(Session).where(Session.id.in_(_ended.limit(SESSIONS_OF_USER).with_for_update()))
-TOO_MANY = select(Session.id).where(_of_user).offset(SESSIONS_OF_USER).limit(1)
+_ended = (
+    select(Session.id)
+    .join(User, User.id == Session.user_id)
+    .where(User.public_id == bindparam("public_id"), Session.ended_at.is_not(None))
+    .limit(SESSIONS_OF_USER)
+    .with_for_update(of=Session, skip_locked=True)
+)
+DELETE_ENDED = delete(Session).where(Session.id.in_(_ended))
 
 
 def end_of(created_at: datetime, *, now: datetime) -> datetime:
@@ -80,11 +85,9 @@ def purge_old_sessions(connection: Connection) -> int:
     return connection.execute(DELETE_OLD, {"before": now - KEPT}).rowcount
 
 
-def has_few_rows(connection: Connection, user_id: int) -> bool:
-    """Return whether one statement can delete a user with all sessions."""
-    return connection.execute(TOO_MANY, {"of_user": user_id}).first() is None
-
-
-def purge_user(connection: Connection, user_id: int) -> None:
-    """Delete some sessions of the user that ended."""
-    connection.execute(DELETE_ENDED, {"of_user": user_id})
+def delete_ended_sessions(public_id: str) -> None:
+    """Delete the user's sessions that have ended, some at a time, so that no statement takes too long."""
+    deleted = SESSIONS_OF_USER
+    while deleted == SESSIONS_OF_USER:
+        with db.write() as connection:
+            deleted = connection.execute(DELETE_ENDED, {"public_id": public_id}).rowcount

@@ -1,7 +1,6 @@
 """Changes of a user: roles, a new password, and deletion, by an admin who still is one; an admin stays."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +11,7 @@ from sqlalchemy.orm import aliased
 from auth_service import audit, events
 from auth_service.audit import Actor
 from auth_service.models import USER_COLUMNS, Session, User, UserRow, db
-from auth_service.sessions.ending import END_ALL, IS_LIVE, end_sessions, has_few_rows, purge_user
+from auth_service.sessions.ending import END_ALL, IS_LIVE, delete_ended_sessions, end_sessions
 from auth_service.throttle.attempts import FORGET_NETWORKS, key_of
 from auth_service.users.accounts import UserNotFound, add_user
 from common.errors import DomainError, TokenRevoked
@@ -93,31 +92,19 @@ def update_user(public_id: str, changes: Mapping[str, object], *, by: Actor) -> 
 def erase_user(public_id: str, *, by: Actor, password_hash: str | None = None) -> str | None:
     """Delete a user with all its data; return its `public_id`, or None if there is none.
 
-    With `password_hash` it must be enabled and still have that hash. If there are very many sessions,
-    they end first and are deleted in transactions of their own, some at a time, until one statement
-    can take the rest: so no statement takes too long, and a crash in between loses no event. Raise what
-    `lock_user` does.
+    With `password_hash` it must be enabled and still have that hash. Sessions that have ended go first, for
+    there may be very many: of others there are few. Raise what `lock_user` does.
     """
-    while True:
-        with db.write() as connection:
-            user = lock_user(connection, public_id, by=by, removes_admin=True, password_hash=password_hash)
-            if user is None:
-                return None
-            if has_few_rows(connection, user.id):
-                _delete(connection, user, by=by)
-                return public_id
-            purge_user(connection, user.id)
-            end_sessions(connection, END_ALL, of_user=user.id, why=str(by))
-        if by.who == public_id:
-            # It has just ended: an admin deletes itself, as it had the right to.
-            by = replace(by, session_id=None)
-
-
-def _delete(connection: Connection, user: LockedUser, *, by: Actor) -> None:
-    audit.record(connection, "user.deleted", public_id=user.public_id, ip=by.ip, detail=str(by))
-    connection.execute(FORGET_NETWORKS, {"name_key": key_of(user.name)})
-    connection.execute(DELETE, {"user_id": user.id})
-    events.user_deleted(connection, user.public_id)
+    delete_ended_sessions(public_id)
+    with db.write() as connection:
+        user = lock_user(connection, public_id, by=by, removes_admin=True, password_hash=password_hash)
+        if user is None:
+            return None
+        audit.record(connection, "user.deleted", public_id=public_id, ip=by.ip, detail=str(by))
+        connection.execute(FORGET_NETWORKS, {"name_key": key_of(user.name)})
+        connection.execute(DELETE, {"user_id": user.id})
+        events.user_deleted(connection, public_id)
+    return public_id
 
 
 def lock_user(
