@@ -1,16 +1,16 @@
 """The routes of single books."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from flask import Response
+from flask import Response, current_app
 from pydantic import MISSING, Field, JsonValue
 
 from books_service.shelf.edit import remove_book, update_book
 from books_service.shelf.find import BookNotFound, BookPayload, find_book
 from books_service.shelf.idempotency import KeyReused, RequestInProgress, TooManyKeys, put_book_once
 from books_service.shelf.put import DuplicateBook, ShelfFull, put_book
-from books_service.views.shelf import ERIC, capacity
 from common.errors import PreconditionFailed
 from common.resources.etags import Preconditions
 from common.resources.owned import owned_blueprint, owner
@@ -20,6 +20,9 @@ from common.web.responses import JSON, empty_response, json_response
 
 ETAG = {"ETag": "The version of the book: another one after every change (RFC 9110 section 8.8.3)."}
 REPLAYED = {"Idempotency-Replayed": "`true` if the answer is that of an earlier request with this key."}
+
+MADE_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+ERIC = BookPayload(1, "Eric", "Terry Pratchett", "Gollancz", 12, MADE_AT, MADE_AT)
 
 blueprint = owned_blueprint("books", "The books of the user whom the token names")
 
@@ -68,6 +71,11 @@ class Idempotency(Schema):
             " 24 hours makes no second book but gets the first answer again."
         ),
     )
+
+
+def capacity() -> int:
+    """Return how many books a shelf may hold."""
+    return int(current_app.extensions["settings"].books_per_user)
 
 
 @dataclass(slots=True)

@@ -10,8 +10,7 @@ from pydantic import MISSING, Field
 from books_service.shelf.find import BookPayload
 from books_service.shelf.list import Sort, cursor_scope, find_page
 from books_service.shelf.search import FILTERED, search_for
-from books_service.views.books import BookText
-from books_service.views.shelf import ERIC
+from books_service.views.books import ERIC, BookText
 from common.resources.owned import owned_blueprint, owner
 from common.web.cursors import PageCursor, page_start, write_cursor
 from common.web.field_types import PageSize, PlainText, Schema

@@ -21,8 +21,7 @@ from books_service.transfer.bulk import export
 from books_service.transfer.formats import BY_TYPE, CSV, FORMATS, IMPORTED, Format
 from books_service.transfer.lines import Lines, NotUtf8, TooManyRecords
 from books_service.transfer.rows import Rows
-from books_service.views.books import NewBook
-from books_service.views.shelf import ERIC, capacity
+from books_service.views.books import ERIC, NewBook, capacity
 from common.errors import InvalidRequest
 from common.ops.limits import ConcurrencyLimit
 from common.resources.owned import owned_blueprint, owner
