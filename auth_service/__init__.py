@@ -8,7 +8,6 @@ from auth_service.passwords import hashing
 from auth_service.settings import AuthSettings
 from auth_service.views import access, me
 from auth_service.views import events as event_views
-from auth_service.views import sessions as session_views
 from auth_service.views import users as user_views
 from auth_service.views.schemas import PublicIdConverter
 from common import health
@@ -34,7 +33,7 @@ def create_app(settings: AuthSettings | None = None) -> Flask:
             access.blueprint,
             me.blueprint,
             me.account,
-            session_views.blueprint,
+            me.sessions,
             user_views.blueprint,
             event_views.blueprint,
         ],

@@ -1,4 +1,4 @@
-"""The routes of the user's own account."""
+"""The routes of the user's own account and sessions."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Never
@@ -9,8 +9,8 @@ from pydantic import Field, ValidationInfo, field_validator
 from auth_service import audit
 from auth_service.models import db
 from auth_service.passwords.hashing import current_hasher
-from auth_service.sessions.ending import END_OTHERS, end_sessions
-from auth_service.sessions.lifecycle import start_session
+from auth_service.sessions.ending import END_ALL, END_LIVE_ONE, END_OTHERS, LOCK_USER, end_sessions
+from auth_service.sessions.lifecycle import find_live_sessions, start_session
 from auth_service.throttle.password_waits import TooManyAttempts
 from auth_service.users.accounts import WrongCredentials, WrongPassword, update_unchanged
 from auth_service.users.changes import LastAdmin, erase_user
@@ -23,14 +23,23 @@ from auth_service.views.authentication import (
     require_basic,
     require_session,
 )
+from common.errors import NotFound
 from common.web.field_types import Schema
 from common.web.guard import TOKEN, require_token
 from common.web.responses import empty_response, json_response
 from common.web.routes import ApiBlueprint
 
+BY_USER = "ended by the user"
+
 blueprint = ApiBlueprint(
     "me",
     description="The user whom the token names",
+    guards=[require_token, require_session],
+    security=TOKEN,
+)
+sessions = ApiBlueprint(
+    "sessions",
+    description="Where the user is logged in",
     guards=[require_token, require_session],
     security=TOKEN,
 )
@@ -40,6 +49,10 @@ account = ApiBlueprint(
     guards=[require_basic],
     security=BASIC,
 )
+
+
+class SessionNotFound(NotFound):
+    message = "session does not exist"
 
 
 class PasswordChange(Schema):
@@ -110,3 +123,36 @@ def _delete_me() -> str | None:
         attempt.succeeded(connection, now=datetime.now(UTC))
     by = audit.Actor("the user", request.remote_addr)
     return erase_user(user.public_id, by=by, password_hash=user.password_hash)
+
+
+@sessions.operation("GET /sessions", responses={200: schemas.SessionList([schemas.A_SESSION])})
+def list_sessions() -> Response:
+    """List the live sessions of the user."""
+    current = g.identity.session_id
+    found = find_live_sessions(g.user.id)
+    shown = [schemas.SessionPayload(current=each["id"] == current, **each) for each in found]
+    return json_response(schemas.SessionList(shown))
+
+
+@sessions.operation("DELETE /sessions", responses={204: None})
+def end_all_sessions() -> Response:
+    """End every session of the user, this one too."""
+    user = {"of_user": g.user.id}
+    with db.write() as connection:
+        connection.execute(LOCK_USER, user).all()
+        ended = end_sessions(connection, END_ALL, why=BY_USER, **user)
+    audit.log_event("session_ended", count=len(ended))
+    return empty_response(204)
+
+
+@sessions.operation(
+    "DELETE /sessions/<public_id:session_id>", responses={204: None}, errors=[SessionNotFound]
+)
+def end_session(session_id: str) -> Response:
+    """End one live session of the user."""
+    one = {"of_user": g.user.id, "of_session": session_id}
+    with db.write() as connection:
+        if not end_sessions(connection, END_LIVE_ONE, why=BY_USER, **one):
+            raise SessionNotFound
+    audit.log_event("session_ended", count=1)
+    return empty_response(204)
