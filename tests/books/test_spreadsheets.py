@@ -5,7 +5,7 @@ import io
 from typing import Any
 
 from books_service.shelf.find import MEMBERS
-from books_service.transfer.csv_format import NO_COMMA
+from books_service.transfer.formats import NO_COMMA
 from tests.books.files import HEADER, export, import_file, places, shelf_of
 from tests.cases import every, on_sqlite
 from tests.people import Person, assert_problem
