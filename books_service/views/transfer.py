@@ -19,8 +19,8 @@ from books_service.shelf.put import ShelfFull
 from books_service.transfer import importing
 from books_service.transfer.bulk import export
 from books_service.transfer.formats import BY_TYPE, CSV, FORMATS, IMPORTED, Format
+from books_service.transfer.importing import Rows
 from books_service.transfer.lines import Lines, NotUtf8, TooManyRecords
-from books_service.transfer.rows import Rows
 from books_service.views.books import ERIC, NewBook, capacity
 from common.errors import InvalidRequest
 from common.ops.limits import ConcurrencyLimit

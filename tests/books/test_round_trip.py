@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from books_service.shelf.find import MEMBERS
 from books_service.transfer import lines
 from books_service.transfer.formats import CSV, FORMATS, NDJSON, Format, read_csv, write_csv
+from books_service.transfer.importing import Rows
 from books_service.transfer.lines import MAX_RECORD, Lines, Record, TooManyRecords
-from books_service.transfer.rows import Rows
 from tests.cases import every
 
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=200)
