@@ -144,12 +144,14 @@ def key_of(name: str) -> bytes:
     return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).digest()
 
 
-def digests_of(password: str, *, name: str, network: str, keys: KeySet) -> list[bytes]:
-    """Return keyed digests of a password of this name from the network, the one of today's key first.
+def pair_of(name: str, network: str, *, password: str, keys: KeySet) -> Pair:
+    """Return the pair, with keyed digests of the password, the one of today's key first.
 
     One for each key that verifies, so that a rotation makes no password a new one; without the keys the
     database reveals nothing of it.
     """
-    text = b"\0".join([b"attempt", key_of(name), f"{network}\0{password}".encode("utf-8", "surrogatepass")])
+    name_key = key_of(name)
+    text = b"\0".join([b"attempt", name_key, f"{network}\0{password}".encode("utf-8", "surrogatepass")])
     verifying = keys.verifying.values()
-    return [hmac.digest(key.secret, text, "sha256") for key in (keys.signing, *verifying)]
+    digests = [hmac.digest(key.secret, text, "sha256") for key in (keys.signing, *verifying)]
+    return Pair(name_key, network, digests)

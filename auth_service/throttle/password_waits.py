@@ -5,7 +5,7 @@ its result is recorded. So the rules hold over all workers and replicas, and aft
 same for an unknown name: the throttle knows names by their digests alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from auth_service.models import db
 from auth_service.throttle import attempts
-from auth_service.throttle.attempts import SAME_PASSWORD, Counts, Pair, key_of
+from auth_service.throttle.attempts import SAME_PASSWORD, Counts, Pair
 from auth_service.throttle.too_many import CLOCK_SKEW, HOUR, TooMany, lock, refuse
 from common.ops.limits import ConcurrencyLimit
 
@@ -84,15 +84,13 @@ def know_network(connection: Connection, name_key: bytes, network: str, *, now: 
 
 
 @contextmanager
-def attempt(name: str, network: str, *, now: datetime, digests: Sequence[bytes]) -> Iterator[Attempt]:
-    """Admit the comparison of a password of this name in the block, or raise `TooManyAttempts`.
+def attempt(pair: Pair, *, now: datetime) -> Iterator[Attempt]:
+    """Admit the comparison of a password in the block, or raise `TooManyAttempts`.
 
-    `digests` are those of the password, as `digests_of` returns them. An attempt without a result at the end
-    of the block (no core came free, or an error) counts as nothing: an overloaded service locks nobody out.
-    If the database failed, deleting it would only wait for the database once more, and it counts as
-    abandoned. At its end the block holds no connection.
+    An attempt without a result at the end of the block (no core came free, or an error) counts as nothing: an
+    overloaded service locks nobody out. If the database failed, deleting it would only wait for the database
+    once more, and it counts as abandoned. At its end the block holds no connection.
     """
-    pair = Pair(key_of(name), network, digests)
     with db.read() as connection:  # without a transaction: refusing many costs little
         counts = _count(connection, pair, now)
     if refused := refusal(counts, now=now):

@@ -14,7 +14,7 @@ from auth_service import audit
 from auth_service.models import db
 from auth_service.sessions.lifecycle import find_live_user, record_use
 from auth_service.throttle import too_many
-from auth_service.throttle.attempts import digests_of
+from auth_service.throttle.attempts import pair_of
 from auth_service.throttle.password_waits import Attempt, attempt
 from auth_service.users.accounts import UserCredentials, WrongCredentials, check_password
 from auth_service.users.changes import AdminsOnly
@@ -121,9 +121,8 @@ def checked_password(
     A wrong one is counted, with an entry `failure` in the audit log, and refused. The block has to call
     `succeeded` in the transaction of what the password was for; else the attempt counts as nothing.
     """
-    network, keys = client_network(), verifier().keys.current()
-    digests = digests_of(password, name=name, network=network, keys=keys)
-    with attempt(name, network, now=datetime.now(UTC), digests=digests) as admitted:
+    pair = pair_of(name, client_network(), password=password, keys=verifier().keys.current())
+    with attempt(pair, now=datetime.now(UTC)) as admitted:
         # One that may not be compared takes as long as if there were no such user.
         user, refusal = check_password(name if admitted.may_compare else "", password)
         if user is None or refusal:

@@ -11,7 +11,7 @@ from sqlalchemy import func, insert, select
 
 from auth_service.models import PasswordAttempt, db
 from auth_service.throttle import password_waits
-from auth_service.throttle.attempts import Pair, digests_of, key_of
+from auth_service.throttle.attempts import Pair, key_of, pair_of
 from auth_service.throttle.password_waits import Attempt
 from auth_service.throttle.too_many import TooMany
 from auth_service.views.authentication import network_of
@@ -85,8 +85,7 @@ class Guesser:
         self, at: datetime = NOW, password: str = "", keys: KeySet = KEYS
     ) -> AbstractContextManager[Attempt]:
         tried = password or secrets.token_hex()  # no repeat of any
-        digests = digests_of(tried, name=self.name, network=self.network, keys=keys)
-        return password_waits.attempt(self.name, self.network, now=at, digests=digests)
+        return password_waits.attempt(pair_of(self.name, self.network, password=tried, keys=keys), now=at)
 
     def attempts(self, **columns: object) -> int:
         """Return how many attempts of the name are kept."""

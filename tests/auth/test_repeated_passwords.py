@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from auth_service.models import AuditEntry, PasswordAttempt, db
 from auth_service.throttle import password_waits
-from auth_service.throttle.attempts import digests_of, key_of
+from auth_service.throttle.attempts import key_of, pair_of
 from tests.auth.guessers import DAY, KEYS, MINUTE, NOW, SECOND, Guesser, key_set, new_address
 from tests.cases import every
 from tests.people import PASSWORD, Person, new_name
@@ -53,9 +53,9 @@ def test_the_database_alone_tells_nothing_of_a_password(guesser: Guesser) -> Non
     guesser.repeat(OLD)
 
     (stored,) = digests(guesser.name)
-    of_it = {"name": guesser.name, "network": guesser.network}
-    assert stored == digests_of(OLD, **of_it, keys=KEYS)[0]
-    assert stored not in digests_of(OLD, **of_it, keys=key_set("another"))
+    pairs = [pair_of(guesser.name, guesser.network, password=OLD, keys=each) for each in (KEYS, key_set("c"))]
+    assert stored == pairs[0].digests[0]
+    assert stored not in pairs[1].digests
 
 
 @every("made_at, later", [(NOW, NOW + 15 * MINUTE), (NOW + DAY, NOW)])
