@@ -64,16 +64,12 @@ def basic_credentials() -> tuple[str, str] | None:
         credentials = base64.b64decode(encoded.strip(" "), validate=True)
     except ValueError:
         return None
-    name, colon, password = _decode(credentials).partition(":")
-    return (name, password) if colon else None
-
-
-def _decode(credentials: bytes) -> str:
-    """Read UTF-8, which the challenge asks for, or Latin-1, which several clients send all the same."""
     try:
-        return credentials.decode()
+        text = credentials.decode()
     except UnicodeDecodeError:
-        return credentials.decode("latin-1")
+        text = credentials.decode("latin-1")  # several clients send it, though the challenge asks for UTF-8
+    name, colon, password = text.partition(":")
+    return (name, password) if colon else None
 
 
 def has_only_a_body() -> bool:
@@ -83,16 +79,13 @@ def has_only_a_body() -> bool:
     return has_body and not environ.get("HTTP_AUTHORIZATION")
 
 
-def is_script() -> bool:
-    """Return whether a script in a browser sent the request (Fetch Metadata, and an older custom)."""
-    return "X-Requested-With" in request.headers or request.headers.get("Sec-Fetch-Dest") == "empty"
-
-
 def refuse_login(public_id: str | None, reason: str) -> Never:
     """Refuse with one and the same answer; `reason` goes to the log alone."""
     audit.log_refusal("login_failed", reason=reason, public_id=public_id)
     refused = WrongCredentials()
-    if is_script() or (request.method == "POST" and has_only_a_body()):  # the body of a DELETE is ignored
+    # An older custom, and Fetch Metadata.
+    is_script = "X-Requested-With" in request.headers or request.headers.get("Sec-Fetch-Dest") == "empty"
+    if is_script or (request.method == "POST" and has_only_a_body()):  # the body of a DELETE is ignored
         refused.headers = NO_DIALOG
     raise refused
 

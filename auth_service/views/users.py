@@ -6,7 +6,6 @@ from flask import Response, g, request
 from pydantic import MISSING, Field, field_validator
 
 from auth_service import audit
-from auth_service.models import UserRow
 from auth_service.passwords.hashing import current_hasher
 from auth_service.users.accounts import (
     NameTaken,
@@ -100,20 +99,12 @@ def change_user(public_id: str, body: UserChange) -> Response:
     Disabling and a new password log the user out everywhere.
     """
     user = get_user(public_id)
-    if body.model_fields_set:
-        user = _apply(public_id, body)
-    return json_response(user_payload(user))
-
-
-def _apply(public_id: str, body: UserChange) -> UserRow:
     shown = body.model_dump(exclude={"password"})
-    columns = dict(shown)
-    if body.password is not MISSING:
-        columns["password_hash"] = current_hasher().hash(body.password)
-    user = update_user(public_id, columns, by=_admin())
-    has_new_password = "password_hash" in columns
-    audit.log_event("user_changed", user=public_id, has_new_password=has_new_password, **shown)
-    return user
+    hashed = {} if body.password is MISSING else {"password_hash": current_hasher().hash(body.password)}
+    if shown or hashed:
+        user = update_user(public_id, shown | hashed, by=_admin())
+        audit.log_event("user_changed", user=public_id, has_new_password=bool(hashed), **shown)
+    return json_response(user_payload(user))
 
 
 @blueprint.operation(
