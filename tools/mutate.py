@@ -35,7 +35,8 @@ class Fault:
 
 def main() -> int:
     """Print a line for each fault; return 1 if one was not caught."""
-    faults = [Fault(**fault) for fault in tomllib.loads(FAULTS.read_text())["fault"]]
+    by_file = tomllib.loads(FAULTS.read_text())
+    faults = [Fault(file=file, **fault) for file, faults in by_file.items() for fault in faults]
     chosen = [fault for fault in faults if all(word in fault.name for word in sys.argv[1:])]
     missed = 0
     copies: Queue[Path] = Queue()
