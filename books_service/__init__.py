@@ -9,7 +9,7 @@ from books_service.views import books, listing, transfer
 from common import health
 from common.app import Service, add_common_parts, add_routes
 from common.feed import cli, revocations
-from common.resources.ids import RowId
+from common.web.field_types import RowId
 
 
 def create_app(settings: BooksSettings | None = None) -> Flask:

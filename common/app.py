@@ -10,7 +10,7 @@ from common.ops import logs, metrics
 from common.proxies import TrustedProxies
 from common.server.body_errors import BodyErrors
 from common.settings import Settings
-from common.web import docs, guard, headers, openapi, problems
+from common.web import guard, headers, openapi, pages, problems
 from common.web.routes import ApiBlueprint
 
 VERSION = "1.0.0"
@@ -44,6 +44,6 @@ def add_common_parts(app: Flask, settings: Settings) -> None:
 def add_routes(app: Flask, *, blueprints: Sequence[ApiBlueprint]) -> None:
     """Register the routes and what must know them all."""
     openapi.init_app(app, version=VERSION, blueprints=blueprints)
-    app.register_blueprint(docs.blueprint)
+    app.register_blueprint(pages.blueprint)
     problems.init_app(app)
     app.wsgi_app = BodyErrors(app.wsgi_app)  # type: ignore[method-assign] # the way Flask documents

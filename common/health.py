@@ -15,8 +15,7 @@ from common.db.connections import SchemaNotCurrent, check_schema
 from common.db.engine import Database
 from common.web.guard import verifier
 from common.web.pages import page, prefers_page
-from common.web.responses import json_response
-from common.web.routes import ApiBlueprint
+from common.web.routes import ApiBlueprint, json_response
 
 DATABASE_TIMEOUT = 1.5  # seconds, so that the whole answer takes less than 2
 

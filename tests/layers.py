@@ -16,7 +16,6 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "books_service": (ENTRANCES, ("views", "cli"), ("shelf", "transfer"), ("models", "settings")),
     "common": (
         ("__init__", "app"),
-        ("resources",),
         ("feed",),
         ("health", "cli"),
         ("web", "server"),

@@ -33,8 +33,7 @@ from common.errors import DomainError, TokenRejected
 from common.tokens.access import issue
 from common.web.field_types import Schema, Text
 from common.web.guard import verifier
-from common.web.responses import json_response
-from common.web.routes import ApiBlueprint
+from common.web.routes import ApiBlueprint, json_response
 
 MAX_USER_AGENT = 200  # characters kept
 

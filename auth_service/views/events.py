@@ -20,8 +20,7 @@ from common.tokens.access import TokenExpired
 from common.tokens.service import verify_service_token
 from common.web.field_types import Digits, Schema, Timestamp
 from common.web.guard import JWT_SCHEME, TokenMissing, bearer_token, verifier
-from common.web.responses import json_response
-from common.web.routes import ApiBlueprint
+from common.web.routes import ApiBlueprint, json_response
 
 POLL_EVERY = 0.15  # seconds between two looks of a request that waits
 MAX_EVENTS = 1000  # in one answer

@@ -26,8 +26,7 @@ from auth_service.views.authentication import (
 from common.errors import NotFound
 from common.web.field_types import Schema
 from common.web.guard import TOKEN, require_token
-from common.web.responses import empty_response, json_response
-from common.web.routes import ApiBlueprint
+from common.web.routes import ApiBlueprint, empty_response, json_response
 
 BY_USER = "ended by the user"
 

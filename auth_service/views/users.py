@@ -22,8 +22,7 @@ from auth_service.views.schemas import ANN, NewPassword, UserList, check_new_pas
 from common.web.cursors import PageCursor, page_start, write_cursor
 from common.web.field_types import PageSize, PlainText, Schema
 from common.web.guard import TOKEN, require_token, verifier
-from common.web.responses import empty_response, json_response
-from common.web.routes import ApiBlueprint
+from common.web.routes import ApiBlueprint, empty_response, json_response
 
 blueprint = ApiBlueprint(
     "users",

@@ -12,11 +12,11 @@ from books_service.shelf.find import BookNotFound, BookPayload, find_book
 from books_service.shelf.idempotency import KeyReused, RequestInProgress, TooManyKeys, put_book_once
 from books_service.shelf.put import DuplicateBook, ShelfFull, put_book
 from common.errors import PreconditionFailed
-from common.resources.etags import Preconditions
-from common.resources.owned import owned_blueprint, owner
+from common.web.etags import Preconditions
 from common.web.field_types import Schema, Text, WholeNumber
+from common.web.guard import owned_blueprint, owner
 from common.web.parsing import MERGE_PATCH
-from common.web.responses import JSON, empty_response, json_response
+from common.web.routes import JSON, empty_response, json_response
 
 ETAG = {"ETag": "The version of the book: another one after every change (RFC 9110 section 8.8.3)."}
 REPLAYED = {"Idempotency-Replayed": "`true` if the answer is that of an earlier request with this key."}

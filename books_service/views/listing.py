@@ -11,11 +11,10 @@ from books_service.shelf.find import BookPayload
 from books_service.shelf.list import Sort, cursor_scope, find_page
 from books_service.shelf.search import FILTERED, search_for
 from books_service.views.books import ERIC, BookText
-from common.resources.owned import owned_blueprint, owner
 from common.web.cursors import PageCursor, page_start, write_cursor
 from common.web.field_types import PageSize, PlainText, Schema
-from common.web.guard import verifier
-from common.web.responses import json_response
+from common.web.guard import owned_blueprint, owner, verifier
+from common.web.routes import json_response
 
 SORT = (
     "What the books are sorted by, with `-` from the highest down: texts by code point in folded form"

@@ -24,10 +24,10 @@ from books_service.transfer.lines import Lines, NotUtf8, TooManyRecords
 from books_service.views.books import ERIC, NewBook, capacity
 from common.errors import InvalidRequest
 from common.ops.limits import ConcurrencyLimit
-from common.resources.owned import owned_blueprint, owner
 from common.web.field_types import Digits, Schema
+from common.web.guard import owned_blueprint, owner
 from common.web.parsing import MAX_BODY, FieldError, read_body, read_media_type
-from common.web.responses import json_response
+from common.web.routes import json_response
 
 MAX_FILE = 16 * 1024 * 1024  # bytes
 OF_ONE_USER = 2  # exports, and long files, at once in a worker: nobody takes all places

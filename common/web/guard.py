@@ -1,4 +1,4 @@
-"""The guard in front of a route: header to `g.identity`, or 401 (RFC 6750 section 3)."""
+"""The guards in front of a route: from the header to `g.identity`, or 401 (RFC 6750 section 3)."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -9,11 +9,12 @@ import structlog
 from flask import Flask, Response, current_app, g, request
 from prometheus_client import Counter
 
-from common.errors import TokenRejected
+from common.errors import TokenRejected, TokenRevoked
 from common.settings import Settings
 from common.tokens.access import Claims, UnknownKey, check_times, verify
 from common.tokens.keys import Keys, KeySet, load_keys
 from common.web.problems import MESSAGES, answer_domain_error
+from common.web.routes import ApiBlueprint
 
 # OpenAPI's security schemes; /docs gives a token to the first of `TOKEN`.
 JWT_SCHEME = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
@@ -99,6 +100,23 @@ def bearer_token() -> str:
     """Return the token of `Authorization: Bearer`, or nothing."""
     scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     return token.strip(" ") if scheme.lower() == "bearer" else ""
+
+
+def require_not_revoked() -> None:
+    """Raise `TokenRevoked` for the token of a session that is over or of a user who was deleted."""
+    if reason := current_app.extensions["revocations"].refusal(g.identity):
+        raise TokenRevoked(reason)
+
+
+def owned_blueprint(name: str, description: str) -> ApiBlueprint:
+    """Return a blueprint whose routes are for the user of a token alone."""
+    guards = [require_token, require_not_revoked]
+    return ApiBlueprint(name, description=description, guards=guards, security=TOKEN)
+
+
+def owner() -> str:
+    """Return the `public_id` of the caller."""
+    return str(g.identity.public_id)
 
 
 def answer_rejected(error: TokenRejected) -> Response:

@@ -6,7 +6,7 @@ from flask import Flask, Response, abort, request
 
 from common.ops import metrics
 from common.settings import Settings
-from common.web.responses import empty_response
+from common.web.routes import empty_response
 
 HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")  # RFC 3986 section 3.2
 METHODS = ", ".join(sorted(metrics.METHODS))

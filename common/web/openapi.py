@@ -14,8 +14,7 @@ from common.tokens.access import TokenExpired
 from common.web.guard import TokenMissing
 from common.web.parsing import NotJson, UnsupportedMediaType
 from common.web.problems import PROBLEM_JSON, default_code, default_message, problem, title
-from common.web.responses import JSON, adapter
-from common.web.routes import ApiBlueprint, Example, Operation
+from common.web.routes import JSON, ApiBlueprint, Example, Operation, adapter
 
 Json = dict[str, Any]
 References = Mapping[tuple[Any, JsonSchemaMode], Json]

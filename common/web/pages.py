@@ -1,11 +1,15 @@
-"""What a browser sees: pages with a policy of their own, and where it finds the other services."""
+"""What a browser sees: pages with a policy of their own, and `/docs`: Swagger UI, which needs no network."""
 
 import re
+from pathlib import Path
 from typing import Any
 
-from flask import Response, current_app, render_template, request
+import flask_swagger_ui
+from flask import Blueprint, Response, current_app, render_template, request, send_from_directory
+from pydantic_core import to_json
 
 from common.settings import Settings
+from common.web.routes import reading
 
 PORT = re.compile(r":[0-9]*$")
 # Nothing is loaded from elsewhere, and a form sends nothing but by the page's own script.
@@ -13,6 +17,17 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' {styles}; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+OWN = Path(__file__).parent / "static"
+SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
+FILES = {
+    "docs.js": OWN,
+    "login.js": OWN,
+    "pages.css": OWN,
+    "swagger-ui-bundle.js": SWAGGER_UI,
+    "swagger-ui.css": SWAGGER_UI,
+}
+
+blueprint = Blueprint("docs", __name__, template_folder="templates")
 
 
 def prefers_page() -> bool:
@@ -39,3 +54,28 @@ def address_of(name: str, public_url: str, *, own_name: str) -> str:
         return public_url
     folder, _, last = request.root_path.rpartition("/")
     return f"{folder}/{name}" if last == own_name else f"//{PORT.sub('', request.host)}{public_url}"
+
+
+@blueprint.get("/openapi.json")
+@reading
+def show_document() -> Response:
+    document = current_app.extensions["openapi"] | {"servers": [{"url": request.root_path or "/"}]}
+    return Response(to_json(document), mimetype="application/json")
+
+
+@blueprint.get("/docs")
+@reading
+def show_page() -> Response:
+    return page("docs.html", styles="'unsafe-inline'")  # Swagger UI sets style attributes
+
+
+@blueprint.get("/favicon.ico")
+@reading
+def send_icon() -> Response:
+    return send_from_directory(OWN, "favicon.ico", mimetype="image/x-icon")  # the name depends on the machine
+
+
+@blueprint.get(f"/docs/<any({','.join(map(repr, FILES))}):name>")
+@reading
+def send_file(name: str) -> Response:
+    return send_from_directory(FILES[name], name)

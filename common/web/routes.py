@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from typing import Any, TypeAlias, get_args, get_type_hints
 
 from flask import Blueprint, Response, request
+from pydantic import TypeAdapter
 
 from common.errors import DomainError, InvalidRequest
 from common.web.field_types import Schema
 from common.web.parsing import Condition, FieldError, read_headers, read_json, read_query
-from common.web.responses import JSON
+
+JSON = "application/json"
 
 View = Callable[..., Response]
 Reader = Callable[[type[Schema], list[FieldError]], Any]  # adds to the list what is wrong
@@ -110,3 +112,22 @@ def reading(view: View, body_types: Collection[str] = (), body_if: Condition | N
         return view(**variables)
 
     return read
+
+
+@cache
+def adapter(kind: Any) -> TypeAdapter[Any]:
+    """Return what reads and writes values of this type, which is made once."""
+    return TypeAdapter(kind)
+
+
+def json_response(payload: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return `payload`, a dataclass, as JSON."""
+    kind: Any = type(payload)
+    return Response(adapter(kind).dump_json(payload), status, headers, content_type=JSON)
+
+
+def empty_response(status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an answer that has no body and says nothing of one, such as 204 or 304."""
+    response = Response(status=status, headers=headers)
+    del response.headers["Content-Type"]
+    return response

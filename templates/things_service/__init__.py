@@ -5,7 +5,7 @@ from flask import Flask
 from common import health
 from common.app import Service, add_common_parts, add_routes
 from common.feed import cli, revocations
-from common.resources.ids import RowId
+from common.web.field_types import RowId
 from things_service import views
 from things_service.models import db
 from things_service.settings import ThingsSettings

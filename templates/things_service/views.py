@@ -8,13 +8,12 @@ from flask import Response
 from pydantic import MISSING, Field
 
 from common.errors import PreconditionFailed
-from common.resources.etags import Preconditions
-from common.resources.owned import owned_blueprint, owner
 from common.web.cursors import PageCursor, page_start, write_cursor
+from common.web.etags import Preconditions
 from common.web.field_types import PageSize, PlainText, Schema, Text
-from common.web.guard import verifier
+from common.web.guard import owned_blueprint, owner, verifier
 from common.web.parsing import MERGE_PATCH
-from common.web.responses import JSON, empty_response, json_response
+from common.web.routes import JSON, empty_response, json_response
 from things_service.statements import (
     ThingNotFound,
     ThingPayload,
