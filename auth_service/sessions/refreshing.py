@@ -114,7 +114,7 @@ def _successor_of(token: IssuedToken, session: LockedSession, keys: Keys) -> tup
         successor = compute_token(key, number=session.token_number, **of_it)
         if digest_of(successor) == session.token_digest:
             return successor, {}
-    number, key = session.token_number + 1, keys.current().signing
+    number, key = session.token_number + 1, keys.current.signing
     successor = compute_token(key, number=number, **of_it)
     chain = {"token_number": number, "token_digest": digest_of(successor), "key_id": key.id}
     return successor, {**chain, "previous_digest": token.digest}

@@ -166,7 +166,7 @@ def client() -> Client:
 
 
 def issue_tokens(grant: Grant) -> schemas.Tokens:
-    key, now = verifier().keys.current().signing, time.time()
+    key, now = verifier().keys.current.signing, time.time()
     return schemas.Tokens(
         token=issue(key, public_id=grant.public_id, session_id=grant.session_id, now=now),
         refresh_token=grant.refresh_token,

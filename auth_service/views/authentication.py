@@ -114,7 +114,7 @@ def checked_password(
     A wrong one is counted, with an entry `failure` in the audit log, and refused. The block has to call
     `succeeded` in the transaction of what the password was for; else the attempt counts as nothing.
     """
-    pair = pair_of(name, client_network(), password=password, keys=verifier().keys.current())
+    pair = pair_of(name, client_network(), password=password, keys=verifier().keys.current)
     with attempt(pair, now=datetime.now(UTC)) as admitted:
         # One that may not be compared takes as long as if there were no such user.
         user, refusal = check_password(name if admitted.may_compare else "", password)

@@ -64,7 +64,7 @@ class UserChange(Schema):
 @blueprint.operation("GET /users", responses={200: UserList([ANN], None)}, errors=[AdminsOnly])
 def list_users(query: UserQuery) -> Response:
     """List users in the order in which they registered, a page at a time."""
-    keys, listing = verifier().keys.current(), ["users", query.name]
+    keys, listing = verifier().keys.current, ["users", query.name]
     start, limit = page_start(keys, listing, query.cursor), query.limit
     found = find_users(after=int(start[0] or 0) if start else 0, limit=limit + 1, name=query.name)
     end = write_cursor(keys, listing, [found[limit - 1].id]) if len(found) > limit else None

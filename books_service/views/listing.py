@@ -59,7 +59,7 @@ class BookList:
 )
 def list_books(query: ListQuery) -> Response:
     """List the shelf, or what the query finds on it, a page at a time."""
-    keys = verifier().keys.current()
+    keys = verifier().keys.current
     search = search_for(query.q, **query.model_dump(include=set(FILTERED)))
     listing = ["books", owner(), *cursor_scope(query.sort, search)]
     start = page_start(keys, listing, query.cursor)

@@ -53,7 +53,7 @@ class FeedClient:
 
         Raises `AuthUnavailable` and `NotInFeed`.
         """
-        token = issue_service_token(self._keys.current().signing, service=self._service, now=time.time())
+        token = issue_service_token(self._keys.current.signing, service=self._service, now=time.time())
         try:
             response = self._session.get(
                 self._url,

@@ -64,7 +64,8 @@ class Keys:
         self._lock = threading.Lock()
         self._reloaded = time.monotonic() - RELOAD_EVERY
         self._seen = _version(self._path)
-        self._keys = read_keys(source) if isinstance(source, Path) else source
+        # In use: at most a second older than the file while it is watched.
+        self.current = read_keys(source) if isinstance(source, Path) else source
         self.complaint: str | None = None  # why the set that is in the file now is not in use
 
     def watch(self) -> None:
@@ -85,15 +86,11 @@ class Keys:
             except Exception as error:  # noqa: BLE001 - nobody would start this thread again
                 log.error("keys_not_looked_at", error=type(error).__name__)
 
-    def current(self) -> KeySet:
-        """Return the keys in use, at most a second older than the file while it is watched."""
-        return self._keys
-
     def find(self, kid: str) -> Key | None:
         """Return the key that verifies by this id; the file may have it already where we do not."""
-        if kid not in self._keys.verifying:
+        if kid not in self.current.verifying:
             self.reload()
-        return self._keys.verifying.get(kid)
+        return self.current.verifying.get(kid)
 
     def reload(self) -> bool:
         """Look for a change now, at most once a second; return whether there was one."""
@@ -110,17 +107,17 @@ class Keys:
             if self._path is None or (version == self._seen and not self.complaint):
                 return False
             try:
-                self._keys = read_keys(self._path)
+                self.current = read_keys(self._path)
             except BadKeys as error:
                 self._refuse(str(error))
                 return False
             self._seen, self.complaint = version, None
-            log.info("keys_loaded", signing=self._keys.signing.id, verifying=sorted(self._keys.verifying))
+            log.info("keys_loaded", signing=self.current.signing.id, verifying=sorted(self.current.verifying))
             return True
 
     def _refuse(self, complaint: str) -> None:
         if complaint != self.complaint:
-            log.error("keys_refused", reason=complaint, in_use=sorted(self._keys.verifying))
+            log.error("keys_refused", reason=complaint, in_use=sorted(self.current.verifying))
         self.complaint = complaint
 
 

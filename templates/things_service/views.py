@@ -71,7 +71,7 @@ def post_thing(body: NewThing) -> Response:
 @blueprint.operation("GET /things", responses={200: ThingList([EXAMPLE], None)})
 def list_things(query: ThingQuery) -> Response:
     """List all, a page at a time."""
-    keys, listing = verifier().keys.current(), ["things", owner()]
+    keys, listing = verifier().keys.current, ["things", owner()]
     start = page_start(keys, listing, query.cursor)
     after = int(str(start[0])) if start else 0
     rows, has_more = find_things(owner(), after=after, limit=query.limit)

@@ -98,8 +98,8 @@ def rotate_keys(pair: Pair, *, retire: bool = False) -> None:
     if retire:
         key_file.retire(path, old, force=True)
     new, keys = read_keys(path), pair.apps["auth"].extensions["verifier"].keys
-    wait_until(lambda: keys.current().signing == new.signing, "auth has read the new key")
-    wait_until(lambda: keys.current().verifying == new.verifying, "auth has read that the old one is retired")
+    wait_until(lambda: keys.current.signing == new.signing, "auth has read the new key")
+    wait_until(lambda: keys.current.verifying == new.verifying, "auth has read that the old one is retired")
 
 
 @own_on_sqlite

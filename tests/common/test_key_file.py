@@ -47,11 +47,11 @@ def keys(path: Path, monkeypatch: pytest.MonkeyPatch) -> Keys:
 
 def test_a_file_is_read_again_if_it_changed_and_was_not_read_a_moment_ago(path: Path) -> None:
     keys = Keys(path)
-    before = keys.current()
+    before = keys.current
     assert not keys.reload()
     write(path, jwk(kid="new"))
     assert not keys.reload()
-    assert keys.current() is before
+    assert keys.current is before
 
     later = Keys(path)
     write(path, jwk(kid="newer"))
@@ -64,11 +64,11 @@ def test_what_could_not_be_read_is_read_at_the_next_look(keys: Keys, path: Path)
 
     with without_file_numbers():
         assert not keys.reload()
-        assert keys.current().signing.id == "old"
+        assert keys.current.signing.id == "old"
         assert keys.complaint == "the key file cannot be read"
 
     assert keys.reload()
-    assert keys.current().signing.id == "new"
+    assert keys.current.signing.id == "new"
     assert keys.complaint is None
 
 
@@ -114,7 +114,7 @@ def test_what_is_put_in_its_place_leaves_the_old_keys_in_use_until_the_file_is_b
     before = open_files()
 
     assert not keys.reload()
-    assert keys.current().signing.id == "old"
+    assert keys.current.signing.id == "old"
     assert keys.complaint
     assert "keys_refused" in capfd.readouterr().out
     assert open_files() == before
@@ -139,7 +139,7 @@ def test_a_folder_that_is_swapped_behind_a_link_is_noticed(keys: Keys, path: Pat
         data.symlink_to(folder)
 
         assert keys.reload()
-        assert keys.current().signing.id == kid
+        assert keys.current.signing.id == kid
 
 
 def test_a_new_key_is_looked_up_at_once_and_a_remembered_token_ends_with_its_key(

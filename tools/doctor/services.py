@@ -40,7 +40,7 @@ def check_keys(settings: Settings) -> Iterator[Finding]:
     if not settings.secret and (not settings.keys_file.exists() or is_open(settings.keys_file)):
         return
     try:
-        yield OK, f"of the keys {len(load_keys(settings).current().verifying)} can be used"
+        yield OK, f"of the keys {len(load_keys(settings).current.verifying)} can be used"
     except Misconfigured as error:
         cure = "make another" if settings.secret else "restore it, or remove it and all log in again"
         yield FAULT, f"{error}: {cure}"
