@@ -1,8 +1,7 @@
 """Database connections: how they are made, and how long they may wait."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -77,23 +76,6 @@ def make_private(database: str) -> None:
     if not database.startswith("file:"):
         with suppress(OSError):  # it is there, or SQLite says what is wrong
             os.close(os.open(database, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o600))
-
-
-@contextmanager
-def transaction(connection: Connection) -> Iterator[None]:
-    """Commit what the block does on `connection`, or roll it back if the block raises."""
-    begin = "BEGIN IMMEDIATE" if connection.dialect.name == "sqlite" else "BEGIN"
-    connection.exec_driver_sql(begin + connection.info.get("limits", ""))
-    try:
-        yield
-    except BaseException:
-        connection.rollback()
-        raise
-    try:
-        connection.commit()
-    except BaseException:
-        connection.invalidate()  # the driver may still be in the transaction, which SQLAlchemy has forgotten
-        raise
 
 
 def watch_engine(engine: Engine, pool: ConnectionPool, *, metadata: MetaData, schema_head: str) -> None:

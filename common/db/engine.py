@@ -22,8 +22,8 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, Intern
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import InternalServerError
 
-from common.db.connections import SchemaNotCurrent, WrongDatabase, engine_options, transaction, watch_engine
-from common.db.pool import ConnectionPool, pool_size
+from common.db.connections import SchemaNotCurrent, WrongDatabase, engine_options, watch_engine
+from common.db.pool import ConnectionPool, pool_size, transaction
 from common.db.sizes import DatabaseSizes
 from common.errors import Unavailable
 from common.ops.metrics import at_scrape

@@ -10,8 +10,8 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from common.db.connections import SchemaNotCurrent, transaction
-from common.db.pool import ConnectionPool
+from common.db.connections import SchemaNotCurrent
+from common.db.pool import ConnectionPool, transaction
 
 TABLES = text(
     "SELECT relname, pg_total_relation_size(oid) AS bytes, reltuples FROM pg_class"

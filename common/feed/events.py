@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 from sqlalchemy.dialects import postgresql
 
-from common.db.connections import transaction
+from common.db.pool import transaction
 from common.feed.models import DeletedUser, EndedSession, FeedState
 
 SESSION_ENDED = "session.ended"

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,9 +23,9 @@ from common.feed import events as feed
 from common.feed import leader_lock
 from common.feed.client import WAIT, AuthUnavailable, FeedClient, FeedPage, NotInFeed
 from common.feed.events import CursorMoved, Place, UserData
-from common.feed.follower_metrics import FollowerMetrics
 from common.feed.models import FeedState
 from common.feed.settings import FollowerSettings
+from common.server.addresses import own_address
 from common.tokens.keys import load_keys
 
 SHORTEST_WAIT = 0.2  # seconds: an empty response in less was no long poll
@@ -37,6 +38,29 @@ PURGE_EVERY = 60.0  # seconds between two purges of expired rows
 SELECT_PLACE = select(FeedState.cursor, FeedState.epoch)
 
 log = structlog.get_logger()
+
+
+class FollowerMetrics:
+    """What one follower counts, apart from the metrics of the service, which does not run here."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.polls = Counter(
+            "feed_polls_total",
+            "Polls of auth's feed, by outcome.",
+            ["outcome"],
+            registry=self._registry,
+        )
+        for outcome in ("answered", "auth_unavailable", "begun_again", "database_unavailable"):
+            self.polls.labels(outcome)  # from 0, so that the first is an increase
+        self.events = Counter("feed_events_total", "Events applied.", registry=self._registry)
+        self.leads = Gauge("feed_leader", "1 if this follower leads, 0 if it waits.", registry=self._registry)
+
+    def serve(self, settings: FollowerSettings) -> None:
+        """Show the numbers from a thread, or raise `Misconfigured` if the port cannot be had."""
+        if port := settings.follower_metrics_port:
+            address = own_address(settings.metrics_host, port, "METRICS_HOST", "FOLLOWER_METRICS_PORT")
+            start_http_server(port, address, self._registry)
 
 
 class Follower:

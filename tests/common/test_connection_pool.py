@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from common.db.connections import engine_options, transaction
-from common.db.pool import ConnectionPool
+from common.db.connections import engine_options
+from common.db.pool import ConnectionPool, transaction
 from tests.postgres_server import PostgresServer
 
 SIZE = 3  # connections
