@@ -111,18 +111,17 @@ def find_readiness(db: Database, checks: Mapping[str, Check]) -> Readiness:
 
 def check_database(db: Database) -> dict[str, State | float]:
     """Return whether the database answers in time, and has the schema of this version."""
-    check = _database_checks.submit(_find_schema, db.read(), current_app.extensions["schema_head"])
+    check = _database_checks.submit(_ask_database, db.read(), current_app.extensions["schema_head"])
     try:
-        return {"database": "ok", "schema": "ok" if check.result(timeout=DATABASE_TIMEOUT) else "failing"}
+        check.result(timeout=DATABASE_TIMEOUT)
+    except SchemaNotCurrent:
+        return {"database": "ok", "schema": "failing"}
     except (TimeoutError, SQLAlchemyError):
         check.cancel()
         return {"database": "failing", "schema": "failing"}
+    return {"database": "ok", "schema": "ok"}
 
 
-def _find_schema(lent: AbstractContextManager[Connection], head: str) -> bool:
-    try:
-        with lent as connection:
-            check_schema(connection, head)
-    except SchemaNotCurrent:
-        return False
-    return True
+def _ask_database(lent: AbstractContextManager[Connection], head: str) -> None:
+    with lent as connection:
+        check_schema(connection, head)

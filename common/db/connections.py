@@ -81,16 +81,12 @@ def make_private(database: str) -> None:
 def watch_engine(engine: Engine, pool: ConnectionPool, *, metadata: MetaData, schema_head: str) -> None:
     """Look after the connections of `engine`, which are in `pool`."""
     if engine.dialect.name == "postgresql":
-        event.listen(engine, "do_connect", _connect_impatiently)
+        event.listen(engine, "do_connect", lambda _, __, ___, options: ImpatientConnection.connect(**options))
         event.listen(engine, "do_execute", _execute_unprepared)
         event.listen(engine, "handle_error", partial(_leave_standby, pool))
     else:
         event.listen(engine, "do_connect", lambda _, __, arguments, ___: make_private(arguments[0]))
     event.listen(engine, "engine_connect", partial(_prepare, metadata, schema_head))
-
-
-def _connect_impatiently(_: object, __: object, ___: object, options: Any) -> ImpatientConnection:
-    return ImpatientConnection.connect(**options)
 
 
 def _execute_unprepared(cursor: psycopg.Cursor[Any], statement: Any, values: Any, context: Any) -> bool:

@@ -46,10 +46,7 @@ class FollowerMetrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self.polls = Counter(
-            "feed_polls_total",
-            "Polls of auth's feed, by outcome.",
-            ["outcome"],
-            registry=self._registry,
+            "feed_polls_total", "Polls of auth's feed, by outcome.", ["outcome"], registry=self._registry
         )
         for outcome in ("answered", "auth_unavailable", "begun_again", "database_unavailable"):
             self.polls.labels(outcome)  # from 0, so that the first is an increase

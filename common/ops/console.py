@@ -1,6 +1,6 @@
 """Log lines for people: short, in colours, and without anything of a client's that a terminal would obey."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -16,7 +16,13 @@ Line = Mapping[str, Any]
 def console_renderer(*, colors: bool) -> Callable[[Line], str]:
     """Return what makes a line for a terminal of an event or a request."""
     render = dev.ConsoleRenderer(columns=columns(colors=colors), sort_keys=False)
-    return lambda line: "\n".join([render(None, "", shorten(line)), *traceback_lines(line)])
+
+    def render_line(line: Line) -> str:
+        trace = line.get("exception", "").splitlines()
+        # Indented, so that none of its lines looks like an event.
+        return "\n".join([render(None, "", shorten(line)), *(f"    {printable(text)}" for text in trace)])
+
+    return render_line
 
 
 def columns(*, colors: bool) -> list[dev.Column]:
@@ -61,11 +67,6 @@ def event_columns(line: Line) -> Line:
     """Return all that is known of an event; it says its level if that is an unusual one."""
     usual = {"level"} if line["level"] == "info" else set()
     return {name: value for name, value in line.items() if name not in UNSEEN | usual}
-
-
-def traceback_lines(line: Line) -> Iterator[str]:
-    """Yield the lines of an error, indented so that none looks like an event."""
-    return (f"    {printable(text)}" for text in line.get("exception", "").splitlines())
 
 
 def printable(text: str) -> str:

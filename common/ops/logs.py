@@ -21,10 +21,9 @@ from flask.globals import app_ctx, request_ctx
 from structlog.typing import EventDict, WrappedLogger
 
 from common.ops.console import console_renderer
-from common.settings import Settings
+from common.settings import STDOUT, Settings
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._=|:;+/@-]{1,128}")
-STDOUT = 1  # the file descriptor
 MAX_TEXT = 200  # characters of what a client sent that a line shows
 
 # JSON escapes control characters and what is not ASCII.

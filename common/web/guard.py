@@ -13,7 +13,7 @@ from common.errors import TokenRejected, TokenRevoked
 from common.settings import Settings
 from common.tokens.access import Claims, UnknownKey, check_times, verify
 from common.tokens.keys import Keys, KeySet, load_keys
-from common.web.problems import MESSAGES, answer_domain_error
+from common.web.problems import answer_domain_error
 from common.web.routes import ApiBlueprint
 
 # OpenAPI's security schemes; /docs gives a token to the first of `TOKEN`.
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 class TokenMissing(TokenRejected):
     code = "token-missing"
-    message = MESSAGES[401]
+    message = "a valid token is missing"
     headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="bookstore"'}
 
 

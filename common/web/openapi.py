@@ -9,7 +9,7 @@ from flask import Flask
 from pydantic import MISSING, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
-from common.errors import BrokenBody, DomainError, TokenRejected, TokenRevoked
+from common.errors import BrokenBody, DomainError, InvalidRequest, TokenRejected, TokenRevoked, Unavailable
 from common.tokens.access import TokenExpired
 from common.web.guard import TokenMissing
 from common.web.parsing import NotJson, UnsupportedMediaType
@@ -148,17 +148,17 @@ def _operation(operation: Operation, references: References) -> Json:
 
 def _errors(operation: Operation) -> Mapping[int, Mapping[str, str]]:
     """Return the errors of a route, messages by status and code: those of its kind, and its own."""
-    statuses = [400, 422, 500]  # 400 for a bad Host
+    statuses = [400, 500]  # 400 for a bad Host
     if VARIABLE.search(operation.rule):
         statuses.append(404)  # for what is no id
-    errors: list[DomainError | type[DomainError]] = [*operation.errors]
+    errors: list[DomainError | type[DomainError]] = [InvalidRequest, *operation.errors]
     if operation.security:
-        statuses.append(503)
+        errors.append(Unavailable)
         if 401 not in [error.status for error in errors]:
             errors += (TokenMissing, TokenRejected, TokenExpired, TokenRevoked)
     if "body" in operation.models or operation.files:
-        statuses += [408, 413, 503]
-        errors += [BrokenBody, UnsupportedMediaType(operation.files or operation.body_types)]
+        statuses += [408, 413]
+        errors += [BrokenBody, UnsupportedMediaType(operation.files or operation.body_types), Unavailable]
     if "body" in operation.models:
         errors.append(NotJson)
     found = {status: {default_code(status): default_message(status)} for status in statuses}

@@ -21,18 +21,15 @@ log = structlog.get_logger()
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 # Words for a status that are not made of its title.
-CODES = {413: "body-too-large", 422: "invalid-request", 500: "internal-error", 503: "unavailable"}
+CODES = {413: "body-too-large", 500: "internal-error"}
 
 # What a client reads where the error gives no reason of its own, and its title is not enough.
 MESSAGES = {
     400: "the request cannot be understood",
-    401: "a valid token is missing",
     404: "there is nothing at this address",
     405: "this address does not take this method",
     408: "the request took too long to arrive",
     413: "the body is too large",
-    422: "the request breaks the rules of this route",
-    503: "the service cannot answer right now",
 }
 
 

@@ -26,7 +26,7 @@ SECRET = "SELECT password FROM users -- /srv/app.py"
 NEWER_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}  # RFC 9110; Python 3.13 has them too
 
 # What the framework, or the server's edge, answers by itself on addresses of ours.
-OF_THE_FRAMEWORK = (400, 404, 405, 408, 411, 413, 422, 429, 500, 503)
+OF_THE_FRAMEWORK = (400, 404, 405, 408, 411, 413, 429, 500)
 ROW = re.compile(r"^\| `([a-z0-9-]+)` \| (\d{3}) \| .+ \|$", re.MULTILINE)
 OF_NGINX = re.compile(r'^        (?:([0-9]{3})|default) "([a-z-]+)";$', re.MULTILINE)
 
