@@ -116,16 +116,14 @@ def _turn() -> Iterator[None]:
 
 def is_duplicate(error: IntegrityError) -> bool:
     """Return whether a unique index refused the row, rather than another rule of the table."""
-    if isinstance(error.orig, psycopg.errors.UniqueViolation):
-        return True
-    return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_UNIQUE
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_CONSTRAINT_UNIQUE or isinstance(error.orig, psycopg.errors.UniqueViolation)
 
 
 def is_locked(error: OperationalError) -> bool:
     """Return whether the database answered, but another transaction held the lock."""
-    if isinstance(error.orig, psycopg.errors.LockNotAvailable):
-        return True
-    return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_BUSY or isinstance(error.orig, psycopg.errors.LockNotAvailable)
 
 
 def answer_database_error(error: Exception) -> ResponseReturnValue:

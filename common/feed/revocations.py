@@ -56,19 +56,16 @@ class RevocationCache:
         self._position = 0  # of what was read
         self._refreshed_at = datetime.min.replace(tzinfo=UTC)
         self._heard_at = datetime.now(UTC)  # counts from here until auth answers for the first time
-        self._starting = threading.Lock()
+        self._started = threading.Lock()  # taken by the first start
         self._reading = threading.Lock()
         self._has_tried = threading.Event()
-        self._thread: threading.Thread | None = None
         self._is_loaded = False
         self._failure = ""  # of the last refresh
 
     def start(self) -> None:
         """Refresh from now on; in each process that serves, never before the fork."""
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._refresh_forever, name="revocations", daemon=True)
-                self._thread.start()
+        if self._started.acquire(blocking=False):
+            threading.Thread(target=self._refresh_forever, name="revocations", daemon=True).start()
 
     def refusal(self, claims: Claims) -> str | None:
         """Return why the token is refused, or None; answers 503 as long as nothing could be read at all."""

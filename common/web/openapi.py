@@ -199,17 +199,15 @@ def _files(examples: Mapping[str, str]) -> Json:
 
 
 def _request_body(operation: Operation, references: References) -> Json:
+    if operation.files:
+        content = _files(operation.files)
+        return {"required": True, "description": operation.file_description, "content": content}
     model = operation.models.get("body")
     if model is None:
-        return _file_body(operation) if operation.files else {}
+        return {}
     examples = {name: field.examples[0] for name, field in model.model_fields.items() if field.examples}
     content = {"schema": references[model, "validation"], "example": examples}
     return {"required": not operation.body_if, "content": dict.fromkeys(operation.body_types, content)}
-
-
-def _file_body(operation: Operation) -> Json:
-    content = _files(operation.files)
-    return {"required": True, "description": operation.file_description, "content": content}
 
 
 def _parameters(operation: Operation) -> list[Json]:

@@ -103,7 +103,7 @@ def reading(view: View, body_types: Collection[str] = (), body_if: Condition | N
         errors: list[FieldError] = []
         for name, model in models.items():
             variables[name] = readers[name](model, errors)
-        if is_without_query:  # but one that was sent is refused
+        if is_without_query and request.environ.get("QUERY_STRING"):  # it is refused
             read_query(Schema, errors)
         if is_given_errors:
             variables["errors"] = errors
