@@ -21,6 +21,4 @@ class Command(click.Command):
 
 
 class Commands(AppGroup):
-    """A group of commands that need the database."""
-
     command_class = Command

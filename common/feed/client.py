@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from itertools import pairwise
 
 import requests
 from pydantic import TypeAdapter, ValidationError
@@ -81,8 +80,7 @@ def parse_page(body: bytes, *, after: int) -> FeedPage:
     except ValidationError as error:
         raise AuthUnavailable("not a page of the feed") from error
     ids = [after, *(event.id for event in page.events)]
-    is_ordered = all(one < next_one for one, next_one in pairwise(ids))
-    if not is_ordered or ids[-1] != page.last or not all(map(is_complete, page.events)):
+    if ids != sorted(set(ids)) or ids[-1] != page.last or not all(map(is_complete, page.events)):
         raise AuthUnavailable("not a page of the feed")
     return page
 

@@ -47,26 +47,16 @@ def columns(*, colors: bool) -> list[dev.Column]:
 
 def shorten(line: Line) -> dict[str, str]:
     """Return what a person sees of a line, in characters that can be printed."""
-    shown = request_columns(line) if line["event"] == "request" else event_columns(line)
+    unseen = UNSEEN | {"level"} if line["level"] == "info" else UNSEEN  # an unusual level is said
+    shown = {name: value for name, value in line.items() if name not in unseen}
+    if line["event"] == "request":
+        event, took = f"{line['method']} {line['path']}", f"{line['milliseconds']} ms"
+        shown = {"status": line["status"], "event": event, "took": took}
     time = datetime.fromisoformat(line["time"]).astimezone()
     service = line["service"].removesuffix("_service")
     return {"time": f"{time:%H:%M:%S}", "service": service} | {
         name: printable(str(value)) for name, value in shown.items()
     }
-
-
-def request_columns(line: Line) -> Line:
-    return {
-        "status": line["status"],
-        "event": f"{line['method']} {line['path']}",
-        "took": f"{line['milliseconds']} ms",
-    }
-
-
-def event_columns(line: Line) -> Line:
-    """Return all that is known of an event; it says its level if that is an unusual one."""
-    usual = {"level"} if line["level"] == "info" else set()
-    return {name: value for name, value in line.items() if name not in UNSEEN | usual}
 
 
 def printable(text: str) -> str:

@@ -61,14 +61,11 @@ class Verifier:
 
     def verify_by(self, rules: Callable[[str, KeySet], T], token: str) -> T:
         """Return what `rules` say of a token under the keys in use, or raise `TokenRejected`."""
-        keys = self.keys.current
         try:
-            return rules(token, keys)
+            return rules(token, self.keys.current)
         except UnknownKey:
             self.keys.reload()
-            if self.keys.current is keys:  # another thread may have found new ones
-                raise
-            return rules(token, self.keys.current)
+            return rules(token, self.keys.current)  # another thread may have found new ones
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -24,8 +24,7 @@ EXPOSED_HEADERS = (
 def init_app(app: Flask, settings: Settings) -> None:
     """Check the address of every request of `app`, and set the headers of every answer."""
     app.url_map.merge_slashes = False  # werkzeug would redirect
-    app.before_request(check_host)
-    app.before_request(describe_server)
+    app.before_request(check_target)
     app.after_request(protect)
     app.after_request(add_prefix)
     if settings.cors_origins:
@@ -34,21 +33,19 @@ def init_app(app: Flask, settings: Settings) -> None:
         app.after_request(lambda response: allow_origin(response, origins, headers))
 
 
-def check_host() -> None:
-    """Refuse a request without a good `Host` (RFC 9112 section 3.2), which HTTP/1.0 may leave out."""
+def check_target() -> Response | None:
+    """Refuse a request without a good `Host` (RFC 9112 section 3.2), which HTTP/1.0 may leave out.
+
+    Answer `OPTIONS *`, which asks about no route (RFC 9110 section 9.3.7).
+    """
     environ = request.environ
     if environ["PATH_INFO"].startswith("//"):  # which werkzeug reads as if it began with one slash
         abort(404)
     host = environ.get("HTTP_HOST", "none" if environ.get("SERVER_PROTOCOL") == "HTTP/1.0" else "")
     if not HOST.fullmatch(host):
         abort(400)
-
-
-def describe_server() -> Response | None:
-    """Answer `OPTIONS *`, which asks about no route (RFC 9110 section 9.3.7)."""
-    environ = request.environ
-    is_asked = environ["REQUEST_METHOD"] == "OPTIONS" and environ["PATH_INFO"] == "*"
-    return empty_response(204, {"Allow": METHODS}) if is_asked else None
+    is_about_server = environ["REQUEST_METHOD"] == "OPTIONS" and environ["PATH_INFO"] == "*"
+    return empty_response(204, {"Allow": METHODS}) if is_about_server else None
 
 
 def protect(response: Response) -> Response:
