@@ -16,8 +16,7 @@ from auth_service.views.schemas import AN_ID, MADE_AT, PublicId
 from common.errors import TokenRejected
 from common.ops import stop_signal
 from common.ops.limits import Busy, ConcurrencyLimit
-from common.tokens.access import TokenExpired
-from common.tokens.service import verify_service_token
+from common.tokens.access import TokenExpired, verify_service_token
 from common.web.field_types import Digits, Schema, Timestamp
 from common.web.guard import JWT_SCHEME, TokenMissing, bearer_token, verifier
 from common.web.routes import ApiBlueprint, json_response

@@ -7,8 +7,8 @@ import requests
 from pydantic import TypeAdapter, ValidationError
 
 from common.feed.events import SESSION_ENDED, USER_DELETED, FeedEvent
+from common.tokens.access import issue_service_token
 from common.tokens.keys import Keys
-from common.tokens.service import issue_service_token
 
 WAIT = 10  # seconds that auth may keep an answer until there is an event
 MAX_DIGITS = 20  # of an id

@@ -1,4 +1,4 @@
-"""The access token: an HS256 JWS, the same for every service that verifies it.
+"""Tokens, HS256 JWSs: the access token, the same for every service that verifies it, and that of a service.
 
 The corpus in `contract/` says in data what is accepted and what is not; no Flask in here.
 """
@@ -7,7 +7,7 @@ import json
 import math
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeVar
@@ -22,6 +22,9 @@ from common.tokens.keys import Key, KeySet
 AUDIENCE = "bookstore"
 TYPE = "at+jwt"
 ACCESS_LIFETIME = timedelta(minutes=45)
+SERVICE_AUDIENCE = "bookstore-auth"
+SERVICE_TYPE = "svc+jwt"
+SERVICE_LIFETIME = timedelta(seconds=60)
 LEEWAY = 30  # seconds, on exp, nbf and iat
 MAX_LENGTH = 4096  # bytes
 
@@ -74,9 +77,15 @@ class Claims(TokenClaims):
     token_id: Annotated[Text, Field(alias="jti")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceClaims(TokenClaims):
+    issuer: Annotated[str, Field(alias="iss")]
+
+
 C = TypeVar("C", bound=TokenClaims)
 
 _claims = TypeAdapter(Claims)
+_service_claims = TypeAdapter(ServiceClaims)
 
 
 def issue(key: Key, *, public_id: str, session_id: str, now: float) -> str:
@@ -84,6 +93,16 @@ def issue(key: Key, *, public_id: str, session_id: str, now: float) -> str:
     own = {"sub": public_id, "public_id": public_id, "sid": session_id, "jti": str(uuid.uuid4())}
     claims = {"iss": "bookstore-auth", "aud": AUDIENCE, **own}
     return sign_token(claims, key, TYPE, lifetime=ACCESS_LIFETIME, now=now)
+
+
+def issue_service_token(key: Key, *, service: str, now: float) -> str:
+    """Return a token of `service`, such as `books`, to be shown to auth."""
+    claims = {"iss": issuer_of(service), "sub": issuer_of(service), "aud": SERVICE_AUDIENCE}
+    return sign_token(claims, key, SERVICE_TYPE, lifetime=SERVICE_LIFETIME, now=now)
+
+
+def issuer_of(service: str) -> str:
+    return f"bookstore-{service}"
 
 
 def sign_token(claims: dict[str, str], key: Key, kind: str, *, lifetime: timedelta, now: float) -> str:
@@ -100,6 +119,18 @@ def verify(token: str, keys: KeySet, *, now: float) -> Claims:
         raise TokenRejected("claim_sub")
     check_times(claims, now=now)
     return claims
+
+
+def verify_service_token(token: str, keys: KeySet, *, services: Collection[str], now: float) -> None:
+    """Raise `TokenRejected` unless the token is a good one of `services`; an access token is none."""
+    claims = read_token(token, keys, SERVICE_TYPE, _service_claims, audience=SERVICE_AUDIENCE)
+    if claims.issuer not in map(issuer_of, services):
+        raise TokenRejected("claim_iss")
+    if claims.subject != claims.issuer:
+        raise TokenRejected("claim_sub")
+    if claims.expires_at - claims.issued_at > SERVICE_LIFETIME.total_seconds():
+        raise TokenRejected("claim_exp")
+    check_times(claims, now=now)
 
 
 def read_token(token: str, keys: KeySet, kind: str, rules: TypeAdapter[C], *, audience: str) -> C:
