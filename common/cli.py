@@ -12,10 +12,8 @@ class Command(click.Command):
     def invoke(self, context: click.Context) -> object:
         try:
             return super().invoke(context)
-        except SchemaNotCurrent as error:
+        except (DomainError, SchemaNotCurrent) as error:
             raise click.ClickException(str(error)) from error
-        except DomainError as error:
-            raise click.ClickException(error.message) from error
         except OperationalError as error:
             raise click.ClickException("the database cannot be reached") from error
 
