@@ -4,6 +4,7 @@ Each takes a batch, so that none gets near the time limit of a statement. Postgr
 text: row by row it costs the worker nine times the CPU.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,6 +23,7 @@ from common.errors import TokenRevoked
 SHARED = ("owner", "version", "created_at", "updated_at")  # by all new books
 OWN = tuple(name for name in INSERT_COLUMNS if name not in SHARED)
 BATCH = 1000  # books
+LONGEST_EXPORT = 300.0  # seconds that a client may take to read all of it
 
 _types = {name: Book.__table__.c[name].type for name in INSERT_COLUMNS}
 _owner = bindparam("owner", type_=_types["owner"])
@@ -101,6 +103,7 @@ def export(owner: str, form: Format) -> Iterator[bytes]:
     A book that does not change is there once: ids only rise. Raises `TokenRevoked` as soon as the books are
     no longer all there.
     """
+    deadline = time.monotonic() + LONGEST_EXPORT
     head, after = form.head, 0
     while True:
         with db.read() as connection:
@@ -111,4 +114,6 @@ def export(owner: str, form: Format) -> Iterator[bytes]:
         yield head + form.write(row[1:] for row in rows)
         if len(rows) < BATCH:
             return
+        if time.monotonic() > deadline:
+            raise RuntimeError("the client took too long to read")
         head, after = b"", rows[-1].id
