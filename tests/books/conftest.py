@@ -1,13 +1,17 @@
-"""The fixtures of the tests of books."""
+"""The fixtures of the tests of books, requests of many at once, and the database past the routes."""
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import Connection, func, insert, select, update
 
+from books_service.models import Book, IdempotencyKey, Shelf, db
 from common.tokens.access import issue
 from common.tokens.keys import read_keys
 from tests.at_once import at_once
@@ -51,6 +55,39 @@ def send_at_once(person: Person, sent: Sequence[Sent]) -> list[requests.Response
     return at_once(len(sent), url, ask)
 
 
-def post_once(person: Person, key: str, sent: object, path: str = "/books") -> requests.Response:
-    """Post a book under an idempotency key."""
-    return person.post(path, sent, headers=person.with_token(Idempotency_Key=key))
+@contextmanager
+def transaction(pair: Pair) -> Iterator[Connection]:
+    """Yield a connection in a transaction that holds its locks to the end of the block."""
+    with pair.apps["books"].app_context(), db.write() as connection:
+        yield connection
+
+
+def counted(person: Person) -> tuple[int, int]:
+    """Return how many books are on the shelf, and how many its row says."""
+    with transaction(person.pair) as connection:
+        books = select(func.count()).select_from(Book).where(Book.owner == person.public_id)
+        row = select(Shelf.books).where(Shelf.owner == person.public_id)
+        return connection.scalar(books) or 0, connection.scalar(row) or 0
+
+
+def keys_of(person: Person) -> set[str]:
+    """Return the keys that are kept."""
+    with transaction(person.pair) as connection:
+        kept = select(IdempotencyKey.key).where(IdempotencyKey.owner == person.public_id)
+        return set(connection.scalars(kept))
+
+
+def keep(person: Person, count: int, *, age: timedelta = timedelta()) -> None:
+    """Let the person have so many keys, each stored ten seconds after the one before."""
+    first = datetime.now(UTC) - age
+    row = {"owner": person.public_id, "fingerprint": b"", "answer": b""}
+    rows = [row | {"key": f"old-{n}", "made_at": first + n * timedelta(seconds=10)} for n in range(count)]
+    with transaction(person.pair) as connection:
+        connection.execute(insert(IdempotencyKey), rows)
+
+
+def age_keys(person: Person, age: timedelta) -> None:
+    """Let the person's keys be this old."""
+    mine = update(IdempotencyKey).where(IdempotencyKey.owner == person.public_id)
+    with transaction(person.pair) as connection:
+        connection.execute(mine.values(made_at=datetime.now(UTC) - age))

@@ -1,16 +1,17 @@
-"""Idempotency-Key: a request that is repeated makes no second book, for a day."""
+"""Idempotency-Key: a request that is repeated makes no second book, for a day; a user has a thousand keys."""
 
 import json
 import uuid
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
 from sqlalchemy import insert
 
-from books_service.models import IdempotencyKey
-from tests.books.conftest import post_once, send_at_once, somebody
-from tests.books.database import age_keys, counted, keys_of, transaction
+from books_service.models import IdempotencyKey, db
+from books_service.shelf.idempotency import purge_keys
+from tests.books.conftest import age_keys, counted, keep, keys_of, send_at_once, somebody, transaction
 from tests.cases import every, on_postgresql, on_sqlite
 from tests.common.wire import send
 from tests.pair import Pair
@@ -24,23 +25,45 @@ def new_key() -> str:
     return str(uuid.uuid4())
 
 
+def post_once(person: Person, key: str, sent: object, path: str = "/books") -> requests.Response:
+    """Post a book under an idempotency key."""
+    return person.post(path, sent, headers=person.with_token(Idempotency_Key=key))
+
+
 def assert_replayed(again: requests.Response, first: requests.Response) -> None:
     """Fail unless `again` is the first answer to the byte, and says so."""
-    assert (again.status_code, again.content) == (201, first.content)
+    assert (first.status_code, again.status_code, again.content) == (201, 201, first.content)
     for name in ("Location", "ETag", "Content-Type", "Cache-Control"):
         assert again.headers[name] == first.headers[name]
     assert again.headers["Idempotency-Replayed"] == "true"
     assert "Idempotency-Replayed" not in first.headers
 
 
+def refused(answer: requests.Response) -> int:
+    """Return after how many seconds a key past the thousandth may be sent again."""
+    assert_problem(answer, 429, "too many idempotency keys")
+    return int(answer.headers["Retry-After"])
+
+
+def purge(pair: Pair, now: datetime) -> None:
+    """Do what the follower does every minute."""
+    with pair.apps["books"].app_context(), db.read() as connection:
+        purge_keys(connection, now=now)
+
+
 @every("paths", [("/books", "/books"), ("/book", "/books"), ("/books", "/book")])
-def test_the_same_key_and_body_give_the_first_answer_again(pair: Pair, paths: tuple[str, str]) -> None:
-    person, key, sent = somebody(pair), new_key(), book(name="Straße \U0001f600", book_prize=None)
+def test_the_same_key_and_body_give_the_owner_the_first_answer_again(
+    pair: Pair, paths: tuple[str, str]
+) -> None:
+    person, other, key = somebody(pair), somebody(pair), new_key()
+    sent = book(name="Straße \U0001f600", book_prize=None)
 
     first, again = (post_once(person, key, sent, path) for path in paths)
+    theirs = post_once(other, key, sent)
 
-    assert first.status_code == 201
     assert_replayed(again, first)
+    assert theirs.json() != first.json()
+    assert_replayed(post_once(other, key, sent), theirs)
     person.patch(first.headers["Location"], {"book_prize": 1})
     assert_replayed(post_once(person, key, sent), first)
     assert counted(person) == (1, 1)
@@ -49,37 +72,18 @@ def test_the_same_key_and_body_give_the_first_answer_again(pair: Pair, paths: tu
     assert counted(person) == (0, 0)
 
 
-@on_sqlite
 def test_bodies_are_compared_by_value(person: Person) -> None:
     sent = book(book_prize=12)
     nothing = {name: value for name, value in book().items() if name != "book_prize"}
-
     reordered = dict(reversed(sent.items())) | {"book_prize": 12.0}
+
     for one, other in ((sent, reordered), (nothing, nothing | {"book_prize": None})):
         key = new_key()
         first = post_once(person, key, one)
+        for change in ({"book_prize": 1}, {"name": "another"}, {"Author": "Bea"}, {"Publisher": "House"}):
+            assert complaints(post_once(person, key, one | change)) == ["Idempotency-Key"]
         assert_replayed(post_once(person, key, other), first)
-
-
-def test_another_body_is_refused(person: Person) -> None:
-    key, sent = new_key(), book()
-    first = post_once(person, key, sent)
-
-    for other in ({"book_prize": None}, {"name": "another"}, {"Author": "Bea"}, {"Publisher": "House"}):
-        assert complaints(post_once(person, key, sent | other)) == ["Idempotency-Key"]
-    assert counted(person) == (1, 1)
-    assert_replayed(post_once(person, key, sent), first)
-
-
-def test_a_key_belongs_to_its_owner(pair: Pair, person: Person) -> None:
-    key, sent, other = new_key(), book(), somebody(pair)
-
-    first, theirs = post_once(person, key, sent), post_once(other, key, sent)
-
-    assert (first.status_code, theirs.status_code) == (201, 201)
-    assert theirs.json() != first.json()
-    assert_replayed(post_once(person, key, sent), first)
-    assert_replayed(post_once(other, key, sent), theirs)
+    assert counted(person) == (2, 2)
 
 
 @every("key", ["x", "X", VISIBLE, "k" * 255, "%00"])
@@ -122,10 +126,9 @@ def test_a_refusal_is_not_kept(person: Person) -> None:
     assert keys_of(person) == set()
     person.delete(f"/books/{taken['id']}")
 
-    first = post_once(person, key, sent | {"Publisher": "Another"})
-
-    assert first.status_code == 201
-    assert "Idempotency-Replayed" not in first.headers
+    other = sent | {"Publisher": "Another"}
+    first = post_once(person, key, other)
+    assert_replayed(post_once(person, key, other), first)
 
 
 def test_after_a_day_a_key_is_new(person: Person) -> None:
@@ -178,3 +181,57 @@ def test_while_the_first_still_runs_the_second_is_told_to_wait(person: Person) -
     assert_problem(answer, 409, "a request with this key is still running")
     assert answer.headers["Retry-After"] == "1"
     assert post_once(person, key, sent).status_code == 201
+
+
+def test_past_a_thousand_keys_a_new_one_is_refused_and_those_that_are_kept_replay(
+    pair: Pair, person: Person
+) -> None:
+    keep(person, 999, age=timedelta(hours=3))
+    sent, taken = book(), book()
+    first = post_once(person, "last", sent)
+
+    wait = refused(post_once(person, "one-more", book()))
+
+    assert 20.9 * 3600 < wait <= 21 * 3600
+    assert_replayed(post_once(person, "last", sent), first)
+    assert complaints(post_once(person, "last", book())) == ["Idempotency-Key"]
+    assert complaints(post_once(person, "one-more", {"name": "x"})) == ["/Author", "/Publisher"]
+    assert person.post("/books", taken).status_code == 201
+    refused(post_once(person, "one-more", taken))  # before the 409
+    assert post_once(somebody(pair), "one-more", book()).status_code == 201
+    assert person.delete(first.headers["Location"]).status_code == 200  # which leaves the key
+    refused(post_once(person, "one-more", book()))
+    assert (counted(person), len(keys_of(person))) == ((1, 1), 1000)
+
+
+def test_there_is_room_again_when_the_oldest_ends_and_only_then(person: Person, pair: Pair) -> None:
+    keep(person, 1000, age=DAY)  # to the first of them
+    other = somebody(pair)
+    keep(other, 1001, age=DAY)  # all but the first are kept
+
+    assert post_once(person, "new", book()).status_code == 201
+    refused(post_once(person, "newer", book()))
+    refused(post_once(other, "old-0", book()))  # which is as good as new
+
+
+def test_of_many_keys_at_once_no_more_are_kept(person: Person) -> None:
+    keep(person, 990)
+
+    answers = send_at_once(
+        person, [("POST", "/books", book(), {"Idempotency_Key": f"key-{n}"}) for n in range(24)]
+    )
+
+    assert Counter(answer.status_code for answer in answers) == {201: 10, 429: 14}
+    assert (counted(person), len(keys_of(person))) == ((10, 10), 1000)
+
+
+def test_keys_of_a_clock_that_was_ahead_live_no_longer_than_a_day(person: Person) -> None:
+    keep(person, 1000, age=timedelta(days=-400))
+
+    assert 0 < refused(post_once(person, "new", book())) <= DAY.total_seconds()
+    now = datetime.now(UTC)
+    for other in (datetime(1970, 1, 2, tzinfo=UTC), now):  # of a clock that was not set, which forgets none
+        purge(person.pair, other)
+        assert len(keys_of(person)) == 1000
+    purge(person.pair, now + DAY)
+    assert keys_of(person) == set()

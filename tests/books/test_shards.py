@@ -22,7 +22,7 @@ from books_service.shelf import edit, erasure, find, idempotency, put
 from books_service.transfer import bulk
 from common.db.pool import ConnectionPool
 from common.feed.events import sweep
-from tests.books.database import keep
+from tests.books.conftest import keep
 from tests.books.files import as_csv, books, export, import_file
 from tests.books.reading import SORTS, ids
 from tests.conftest import migrated_database
