@@ -1,52 +1,45 @@
 """POST /books/import: all books of a file are put on the shelf, or none."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import insert, text
 
-from tests.books.conftest import somebody
+from books_service.models import Book
+from books_service.shelf.put import new_row
+from tests.books.conftest import counted, somebody, transaction
 from tests.books.files import CSV, HEADER, NDJSON, as_csv, as_ndjson, books, import_file, places, shelf_of
-from tests.cases import every
+from tests.cases import every, on_postgresql
 from tests.pair import Pair
 from tests.people import Person, assert_problem, book
+from tests.waiting import wait_until
 
-both = pytest.mark.parametrize(("kind", "write"), [(CSV, as_csv), (NDJSON, as_ndjson)], ids=["csv", "ndjson"])
+DELETE = text("INSERT INTO deleted_users (public_id, position, deleted_at) VALUES (:owner, 0, now())")
 
 
-def test_an_imported_book_is_like_any_other(person: Person) -> None:
-    import_file(person, as_csv(books(1)))
+@pytest.mark.parametrize(("kind", "write", "first"), [(CSV, as_csv, 2), (NDJSON, as_ndjson, 1)])
+def test_books_that_are_there_fail_if_they_shall_and_else_are_skipped(
+    person: Person, kind: str, write: Any, first: int
+) -> None:
+    person.add_book(name="STRASSE", Author="Ann")
+    sent = [book(name="a"), book(name="Straße"), book(name="b"), book(name="A"), book(name="strasse")]
 
-    assert_problem(person.post("/books", books(1)[0]), 409, "book already exists")
-    [made] = person.get("/books").json()["list_of_books"]
+    failed = import_file(person, write(sent), kind, "?on_duplicate=fail")
+    assert_problem(failed, 422)
+    assert places(failed) == [(first + place, "") for place in (1, 3, 4)]
+    assert len(shelf_of(person)) == 1
+    skipped = import_file(person, write(sent), kind, "?on_duplicate=skip")
+    assert (skipped.status_code, skipped.json()) == (200, {"created": 2, "skipped": 3})
+    assert skipped.headers["Cache-Control"] == "no-store"
+
+    assert [each["name"] for each in shelf_of(person)] == ["STRASSE", "a", "b"]
+    assert_problem(person.post("/books", sent[0]), 409, "book already exists")
+    made = person.get("/books").json()["list_of_books"][1]
     assert made["created_at"] == made["updated_at"]
     assert person.delete(f"/books/{made['id']}").status_code == 200
-    assert import_file(person, as_csv(books(1))).json() == {"created": 1, "skipped": 0}
-
-
-@both
-def test_books_that_are_there_are_skipped(person: Person, kind: str, write: Any) -> None:
-    person.add_book(name="STRASSE", Author="Ann", Publisher="First")
-    sent = [book(name="Straße"), book(name="New"), book(name="nEW", Publisher="Other"), book(name="Newer")]
-
-    answer = import_file(person, write(sent), kind, "?on_duplicate=skip")
-
-    assert (answer.status_code, answer.json()) == (200, {"created": 2, "skipped": 2})
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert [each["name"] for each in shelf_of(person)] == ["STRASSE", "New", "Newer"]
-
-
-@both
-def test_books_that_are_there_fail_if_they_shall(person: Person, kind: str, write: Any) -> None:
-    person.add_book(name="Old", Author="Ann")
-    sent = [book(name="a"), book(name="old"), book(name="b"), book(name="A"), book(name="OLD")]
-    first = 2 if kind == CSV else 1
-
-    answer = import_file(person, write(sent), kind, "?on_duplicate=fail")
-
-    assert_problem(answer, 422)
-    assert places(answer) == [(first + place, "") for place in (1, 3, 4)]
-    assert len(shelf_of(person)) == 1
+    assert import_file(person, write(sent), kind).json() == {"created": 1, "skipped": 4}
 
 
 def test_duplicates_and_bad_rows_are_told_together_and_counted(person: Person) -> None:
@@ -87,22 +80,17 @@ def test_a_shelf_takes_no_more_than_it_may(narrow_pair: Pair, dry_run: int) -> N
         assert_problem(import_file(person, as_csv(file), query=query), 409, "shelf is full")
     assert len(shelf_of(person)) == 8
     assert places(import_file(person, as_csv([*books(50), book(name="")]), query=query)) == [(52, "/name")]
+    # Each duplicate in a file that is too long is told, far behind the last place as well.
+    fail, last_first = f"{query}&on_duplicate=fail", [*reversed(books(50))]
+    assert [line for line, _ in places(import_file(person, as_csv(last_first), query=fail))] == [
+        *range(44, 52)
+    ]
+    assert places(import_file(person, as_csv([*last_first[:40], last_first[39]]), query=fail)) == [(42, "")]
+    assert_problem(import_file(person, as_csv(last_first[:40]), query=fail), 409, "shelf is full")
     assert import_file(person, as_csv(books(10)), query=query).json() == {"created": 2, "skipped": 8}
     if not dry_run:
         assert import_file(person, as_csv(books(10)), query=query).json() == {"created": 0, "skipped": 10}
         assert_problem(person.post("/books", book()), 409, "shelf is full")
-
-
-@every("dry_run", [0, 1])
-def test_duplicates_come_before_the_end_of_the_shelf(narrow_pair: Pair, dry_run: int) -> None:
-    """Each duplicate in a file that is too long is told, far behind the last place as well."""
-    person, query = somebody(narrow_pair), f"?dry_run={dry_run}&on_duplicate=fail"
-    import_file(person, as_csv(books(3)))
-    last_first = [*reversed(books(50))]
-
-    assert places(import_file(person, as_csv(last_first), query=query)) == [(49, ""), (50, ""), (51, "")]
-    assert places(import_file(person, as_csv([*last_first[:40], last_first[39]]), query=query)) == [(42, "")]
-    assert_problem(import_file(person, as_csv(last_first[:40]), query=query), 409, "shelf is full")
 
 
 def test_imports_at_once_put_each_book_there_once(person: Person) -> None:
@@ -117,17 +105,21 @@ def test_imports_at_once_put_each_book_there_once(person: Person) -> None:
     assert len(shelf_of(person)) == 1500
 
 
-def test_imports_and_inserts_at_once_do_not_fill_a_shelf_beyond_its_end(pair: Pair) -> None:
-    person = somebody(pair.variant(BOOKS_PER_USER="1000"))
-    import_file(person, as_csv(books(700, Author="first")))
+@on_postgresql  # SQLite has one writer at a time
+def test_whoever_is_deleted_while_books_are_inserted_gets_none(person: Person) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        with transaction(person.pair) as rival:  # whose title holds the import up
+            rival.execute(insert(Book), new_row(person.public_id, books(1)[0], datetime.now(UTC)))
+            answer = threads.submit(import_file, person, as_csv(reversed(books(2000))))
+            wait_until(lambda: is_waiting(person.pair), "the import has begun")
+            with transaction(person.pair) as follower:
+                follower.execute(DELETE, {"owner": person.public_id})
+            rival.rollback()
+        assert_problem(answer.result(), 401, "token is invalid")
 
-    def write(number: int) -> int:
-        if number % 4:
-            return person.post("/books", book()).status_code
-        return import_file(person, as_csv(books(200, Author=f"import {number}"))).status_code
+    assert counted(person) == (0, 0)
 
-    with ThreadPoolExecutor(8) as threads:
-        statuses = list(threads.map(write, range(24)))
 
-    assert set(statuses) == {200, 201, 409}
-    assert len(shelf_of(person)) == 700 + 200 * statuses.count(200) + statuses.count(201) <= 1000
+def is_waiting(pair: Pair) -> bool:
+    with transaction(pair) as connection:
+        return bool(connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))

@@ -1,21 +1,24 @@
-"""What is exported and imported is the same shelf: byte for byte, in both formats."""
+"""What is exported and imported is the same shelf, byte for byte; what breaks programs is kept or refused."""
 
 import csv
 import io
+import json
 from collections.abc import Sequence
-from itertools import chain, repeat
+from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from books_service.shelf.find import MEMBERS
-from books_service.transfer import lines
 from books_service.transfer.formats import CSV, FORMATS, NDJSON, Format, read_csv, write_csv
-from books_service.transfer.importing import Rows
-from books_service.transfer.lines import MAX_RECORD, Lines, Record, TooManyRecords
-from tests.cases import every
+from books_service.transfer.lines import MAX_RECORD, Lines, Record
+from tests.books import files
+from tests.books.conftest import somebody
+from tests.books.files import as_csv, as_ndjson, export, import_file, places, shelf_of
+from tests.cases import every, on_sqlite
+from tests.pair import Pair
+from tests.people import Person, book, complaints
 
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=200)
 HEADER = f"{','.join(MEMBERS)}\n"
@@ -28,7 +31,6 @@ NOTHING = ["", " ", "\u00a0", "\u3000\u2003", "\u200b", "\ufeff", "\u00ad", "\u2
 NOTHING += ["\ufe0f", "\u034f", "\u0301", "\u3164", "\u115f", "\u2800", "\U000e0100", "\u180e \u2063"]
 PLAIN = ["a=1", "1+1", "(-1)", "–1", "\u200ba=", ".=", "", " ", "\u201c=\u201d", "\u2019Tis", "\\="]
 PLAIN += ["/=", '"=']
-every_format = pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS)
 
 
 def records(form: Format, file: str) -> list[Record]:
@@ -42,40 +44,29 @@ def books_of(found: Sequence[Record]) -> list[tuple[Any, ...]]:
     ]
 
 
-@every_format
 @given(shelf=shelves)
-def test_what_is_written_is_read(form: Format, shelf: list[tuple[Any, ...]]) -> None:
-    file = (form.head + form.write(shelf)).decode()
+def test_what_is_written_is_read_and_is_what_rfc_4180_says(shelf: list[tuple[Any, ...]]) -> None:
+    for form in FORMATS.values():
+        file = (form.head + form.write(shelf)).decode()
+        assert books_of(records(form, file)) == shelf
 
-    assert books_of(records(form, file)) == shelf
-
-
-@given(shelf=shelves)
-def test_what_is_written_is_what_rfc_4180_says(shelf: list[tuple[Any, ...]]) -> None:
     file = (CSV.head + CSV.write(shelf)).decode()
-
     rows = list(csv.reader(io.StringIO(file, newline=""), strict=True))
     assert rows[0] == list(MEMBERS)
     assert [[cell.removeprefix("'") if cell[:1] == "'" else cell for cell in row] for row in rows[1:]] == [
         [*texts, "" if prize is None else str(prize)] for *texts, prize in shelf
     ]
     assert file.count("\r\n") == file.count("\r") == file.count("\n") == len(shelf) + 1
-    assert not [cell for row in rows[1:] for cell in row if cell.startswith(("=", "+", "-", "@"))]
 
 
-def written(*cells: str) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(write_csv([cells]).decode(), newline="")))
+@every(
+    "cell, guard",
+    [(f"{before}{sign}1", "'") for before in NOTHING for sign in SIGNS] + [(cell, "") for cell in PLAIN],
+)
+def test_a_cell_that_a_spreadsheet_would_calculate_is_guarded_and_no_other(cell: str, guard: str) -> None:
+    file = write_csv([(cell, "x")]).decode()
 
-
-@every("sign", SIGNS)
-@every("before", NOTHING)
-def test_a_cell_that_a_spreadsheet_would_calculate_is_guarded(sign: str, before: str) -> None:
-    assert written(f"{before}{sign}1") == [[f"'{before}{sign}1"]]
-
-
-@every("cell", PLAIN)
-def test_no_other_cell_is(cell: str) -> None:
-    assert written(cell, "x") == [[cell, "x"]]
+    assert list(csv.reader(io.StringIO(file, newline=""))) == [[f"{guard}{cell}", "x"]]
 
 
 @every(
@@ -107,33 +98,37 @@ def test_a_line_at_the_limit_is_one_line(end: str, length: int) -> None:
     assert bool(found[0].wrong) == (length + len(end) > MAX_RECORD)
 
 
-def test_a_file_of_more_than_a_million_records_is_413() -> None:
-    endless = repeat(Record(1, None, wrong=(("", "must be an object"),)))
-
-    with pytest.raises(TooManyRecords) as refused:
-        Rows(most=10, fail=False).take(endless, vars)
-
-    assert (refused.value.status, refused.value.message) == (413, "a file has at most 1000000 records")
+# Strings that break programs.
+STRINGS = json.loads(Path(__file__).with_name("naughty.json").read_text())
+GOOD: list[str] = [*STRINGS["good"], "x" * 200, "\U0001f600" * 200, "\ufdfa" * 200]
+BAD: list[str] = [*STRINGS["bad"], "x" * 201, "\U0001f600" * 201, "\ufdfa" * 201]
+POINTERS = ["/name", "/Author", "/Publisher"]
 
 
-class Endless(io.StringIO):
-    """A file that begins with one line, and goes on with another for ever."""
-
-    def __init__(self, first: str, then: str) -> None:
-        super().__init__()
-        self._lines = chain([first], repeat(then))
-
-    def readline(self, _: int | None = -1, /) -> str:  # type: ignore[override] # of typeshed's io.StringIO
-        return next(self._lines)
+@on_sqlite
+def test_what_is_refused_is_refused_in_whatever_way_it_comes(person: Person) -> None:
+    for each in [book(name=text, Author=text, Publisher=text) for text in BAD]:
+        assert sorted(complaints(person.post("/books", each))) == sorted(POINTERS)
+        for kind, write in ((files.CSV, as_csv), (files.NDJSON, as_ndjson)):
+            assert [pointer for _, pointer in places(import_file(person, write([each]), kind))] == POINTERS
+    assert shelf_of(person) == []
 
 
-@pytest.mark.parametrize(
-    ("form", "first", "then"), [(CSV, HEADER, ",,,\n"), (CSV, HEADER, '"",,,\n'), (NDJSON, "\n", " \n")]
-)
-def test_so_many_blank_ones_are_too_many_too(
-    form: Format, first: str, then: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lines, "MAX_RECORDS", 1000)
+def test_what_is_taken_is_kept_in_whatever_way_it_comes_and_goes(pair: Pair) -> None:
+    person = somebody(pair)
+    sent = [
+        book(name=text, Author=f"{place}", Publisher=text, book_prize=place or None)
+        for place, text in enumerate(GOOD)
+    ]
 
-    with pytest.raises(TooManyRecords):
-        list(form.read(Lines(Endless(first, then))))
+    made = [person.add_book(**each) for each in sent]
+
+    assert [found | each for found, each in zip(made, sent, strict=True)] == made
+    assert person.get("/books?limit=200").json()["list_of_books"] == made
+    assert shelf_of(person) == sent
+    for form in FORMATS.values():
+        other, file = somebody(pair), export(person, form.name)
+        assert import_file(other, file, form.content_type).json() == {"created": len(sent), "skipped": 0}
+        assert shelf_of(other) == sent
+        assert export(other, form.name) == file
+        assert import_file(person, file, form.content_type).json() == {"created": 0, "skipped": len(sent)}
