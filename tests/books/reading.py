@@ -10,12 +10,7 @@ SORTS = ["id", "name", "Author", "book_prize", "created_at"]
 SORTS += [f"-{sort}" for sort in SORTS]
 
 
-def pages(person: Person, **query: Any) -> list[list[int]]:
-    """Return the ids of the books, a list a page, following `next` to the end."""
-    return [[book["id"] for book in page] for page in pages_of_books(person, **query)]
-
-
-def pages_of_books(person: Person, **query: Any) -> Iterator[list[dict[str, Any]]]:
+def pages(person: Person, **query: Any) -> Iterator[list[dict[str, Any]]]:
     """Yield the books of a page, and ask for the next page when there was time for changes."""
     while True:
         answer = person.get("/books", params=query)
@@ -28,20 +23,9 @@ def pages_of_books(person: Person, **query: Any) -> Iterator[list[dict[str, Any]
 
 def ids(person: Person, **query: Any) -> list[int]:
     """Return the ids of all books, page by page."""
-    return [number for page in pages(person, **query) for number in page]
+    return [each["id"] for page in pages(person, **query) for each in page]
 
 
 def folded(text: str) -> str:
     """Return the text as the contract says that texts are compared, written down apart from the service."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-
-
-def searched(text: str) -> str:
-    """Return the text as the contract says that words are looked for in it, likewise."""
-    for quotes, plain in (("‘’‚‛", "'"), ("“”„‟", '"')):
-        for quote in quotes:
-            text = text.replace(quote, plain)
-    letters = unicodedata.normalize("NFD", folded(text))
-    return unicodedata.normalize(
-        "NFC", "".join(each for each in letters if unicodedata.category(each) != "Mn")
-    )

@@ -49,6 +49,7 @@ BOOK = dict.fromkeys(put.INSERT_COLUMNS, "") | {
     "first": 30_001,
     "last": 30_500,
     "shelf": "many",
+    "batch": '["00"]',
     "updated_at": "2026-01-01T00:00:00+00:00",
 }
 KEYS = {"name": "m", "Author": "author 50", "book_prize": 7, "created_at": "2026-01-01T00:00:00+00:00"}
@@ -99,8 +100,8 @@ def values_of(compiled: Any, values: dict[str, object]) -> list[object]:
     return [given[name] for name in compiled.positiontup]
 
 
-def plan(connection: Connection, query: ClauseElement, mode: str, **values: object) -> Plan:
-    """Return the plan of a prepared statement."""
+def plan(connection: Connection, query: ClauseElement, mode: str, **values: object) -> list[Plan]:
+    """Return the nodes of the plan of a prepared statement, from the outermost inwards."""
     compiled = query.compile(dialect=postgresql.dialect(paramstyle="numeric_dollar"))  # type: ignore[no-untyped-call] # untyped there
     connection.execute("DEALLOCATE ALL")
     connection.execute(f"SET plan_cache_mode = {mode}")
@@ -108,12 +109,11 @@ def plan(connection: Connection, query: ClauseElement, mode: str, **values: obje
     literals = ", ".join(map(repr, values_of(compiled, values)))
     found = connection.execute(f"EXPLAIN (FORMAT JSON) EXECUTE hot ({literals})").fetchone()
     assert found is not None
-    whole: Plan = found[0][0]["Plan"]
-    return whole
+    return nodes(found[0][0]["Plan"])
 
 
 def nodes(whole: Plan) -> list[Plan]:
-    """Return the nodes of a plan, from the outermost inwards; the shelf's count is read apart from it."""
+    """Return a node and those in it; the shelf's count is read apart from it."""
     inner = [plan for plan in whole.get("Plans", []) if plan["Parent Relationship"] != "InitPlan"]
     return [whole, *(node for plan in inner for node in nodes(plan))]
 
@@ -126,9 +126,8 @@ def page(sort: str, part: Range, *members: str, words: int = 0, is_sqlite: bool 
 def test_a_sorted_page_is_read_from_where_it_begins(table: Connection, sort: str, part: Range) -> None:
     member = sort.removeprefix("-")
 
-    whole = plan(table, page(sort, part), GENERIC, key=KEYS.get(member))
+    limit, scan = plan(table, page(sort, part), GENERIC, key=KEYS.get(member))  # and no sort between them
 
-    limit, scan = nodes(whole)  # nothing between them: no sort
     assert (limit["Node Type"], scan["Node Type"]) == ("Limit", "Index Scan")
     assert scan["Index Name"] == INDEX[member]
     assert "owner" in scan["Index Cond"]
@@ -136,33 +135,25 @@ def test_a_sorted_page_is_read_from_where_it_begins(table: Connection, sort: str
     assert "Filter" not in scan
 
 
-@every("mode", [GENERIC, CUSTOM])
-@every("hot", [find.SELECT_BOOK, edit.LOCK_BOOK, edit.UPDATE, edit.DELETE, erasure.DELETE_BOOKS])
-def test_books_are_looked_up_by_owner_and_id(table: Connection, hot: ClauseElement, mode: str) -> None:
-    node = nodes(plan(table, hot, mode, **BOOK))[-1]
-
-    assert node["Index Name"] == "pk_books"
-    assert "id" in node["Index Cond"]
+BY_PLACE = [find.SELECT_BOOK, edit.LOCK_BOOK, edit.UPDATE, edit.DELETE, erasure.DELETE_BOOKS]
 
 
-@every("mode", [GENERIC, CUSTOM])
-def test_books_are_found_in_order_to_be_deleted(table: Connection, mode: str) -> None:
+@every(
+    "before, hot, mode, index, condition",
+    [("SELECT", hot, mode, "pk_books", "id") for hot in BY_PLACE for mode in (GENERIC, CUSTOM)]
+    + [(erasure.IN_ORDER, erasure.FIND_BOOKS, mode, "pk_books", "owner") for mode in (GENERIC, CUSTOM)]
+    + [(bulk.PLAN, bulk.SELECT_TITLES_OF_BATCH, CUSTOM, "uq_books_owner_title", "title")],
+)
+def test_books_are_looked_up_in_the_index_of_what_is_known(
+    table: Connection, before: Any, hot: ClauseElement, mode: str, index: str, condition: str
+) -> None:
     with table.transaction():
-        table.execute(str(erasure.IN_ORDER))
-        limit, scan = nodes(plan(table, erasure.FIND_BOOKS, mode))
+        table.execute(str(before))
+        *outer, scan = plan(table, hot, mode, **BOOK)
 
-    assert limit["Node Type"] == "Limit"
-    assert scan["Index Name"] == "pk_books"
-    assert "Filter" not in scan
-
-
-def test_titles_are_looked_up_one_by_one(table: Connection) -> None:
-    with table.transaction():
-        table.execute(str(bulk.PLAN))
-        node = nodes(plan(table, bulk.SELECT_TITLES_OF_BATCH, CUSTOM, batch='["00"]'))[-1]
-
-    assert node["Index Name"] == "uq_books_owner_title"
-    assert "title" in node["Index Cond"]
+    assert (scan["Index Name"], condition in scan["Index Cond"]) == (index, True)
+    assert scan.get("Filter", "(version = 1)").startswith("(version = ")  # of an update
+    assert "Sort" not in {node["Node Type"] for node in outer}
 
 
 RARE, COMMON = {"word0": "%zzyzx%", "word1": r"%a\_b%"}, {"word0": "%press%"}
@@ -181,9 +172,7 @@ RARE, COMMON = {"word0": "%zzyzx%", "word1": r"%a\_b%"}, {"word0": "%press%"}
 def test_a_search_takes_the_index_that_narrows_it_most(
     table: Connection, shape: ClauseElement, values: dict[str, str], index: str
 ) -> None:
-    whole = plan(table, shape, CUSTOM, **values)
-
-    assert index in {node.get("Index Name") for node in nodes(whole)}
+    assert index in {node.get("Index Name") for node in plan(table, shape, CUSTOM, **values)}
 
 
 @pytest.fixture(scope="module")
