@@ -1,10 +1,12 @@
-"""Clients of the pair, in this process and over the network."""
+"""Clients of the pair, in this process and over the network, and of the command `bookstore`."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.api import new_session
 from tests.pair import Pair
@@ -15,8 +17,30 @@ from tests.served import ServedPair
 sys.path.insert(0, str(ROOT / "client"))  # it is installed apart from the services
 
 from bookstore_client import Bookstore, FileStore
+from bookstore_client.cli import bookstore as command
 
-from tests.client.shell import Shell
+
+class Shell:
+    """Runs the command as somebody's, with a folder as their home."""
+
+    def __init__(self, pair: ServedPair, home: Path) -> None:
+        self.home = home
+        self.environment = {
+            "BOOKSTORE_AUTH_URL": pair.url("auth"),
+            "BOOKSTORE_BOOKS_URL": pair.url("books") + "/",
+            "XDG_STATE_HOME": str(home),
+            "NO_PROXY": "*",
+        }
+
+    def run(self, *words: str, typed: str = "", code: int = 0) -> str:
+        """Run `bookstore` with these words; return what it printed, or complained of."""
+        done = CliRunner(env=self.environment).invoke(command, words, input=typed)
+        assert done.exit_code == code, done.output
+        return done.stderr if code else done.stdout
+
+    def json(self, *words: str) -> list[dict[str, object]]:
+        """Run `bookstore` with these words and `--json`; return the lines that it printed."""
+        return [json.loads(line) for line in self.run(*words, "--json").splitlines()]
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,22 @@
-"""The command `bookstore`: what people and programs read of it, and its exit codes."""
+"""The command `bookstore`: what people and programs read of it, its exit codes, and the README's examples."""
 
+import os
+import re
+import shlex
 import stat
+import subprocess
+import sys
+from contextlib import chdir
 from pathlib import Path
 
+import pytest
 from bookstore_client.cli import output
 
-from tests.client.shell import Shell
+from tests.client.conftest import Shell
 from tests.people import PASSWORD, new_name
+from tests.programs import ROOT
+from tests.readme import blocks, walk
+from tests.served import ServedPair
 
 
 def test_a_shelf_is_kept_with_the_command_alone(user: Shell) -> None:
@@ -14,6 +24,7 @@ def test_a_shelf_is_kept_with_the_command_alone(user: Shell) -> None:
     number = str(made["id"])
 
     assert [book["name"] for book in user.json("list", "mor", "--publisher", "press")] == ["Mort"]
+    assert user.json("list", "--author", "Bea") == []
     assert user.run("list") == user.run("show", number) == f"{number}\tMort\tAnn\tPress\t12\n"
     assert user.run("edit", number, "--no-prize", "--name", "Eric") == f"{number}\tEric\tAnn\tPress\t-\n"
     assert user.json("show", number)[0]["prize"] is None
@@ -74,3 +85,28 @@ def test_what_a_book_says_is_no_command_to_the_terminal(user: Shell) -> None:
     assert "\t\\u202eMort [red]\t" in user.run("list")
     assert "\u202e" not in user.run("list", "--json")
     assert output.escape("\x1b[2J \x9b2J\tMort é\u200d") == "\\x1b[2J \\x9b2J\\tMort é\u200d"
+
+
+def run_python(code: str) -> str:
+    """Run code as a program that has the library; return what it printed."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "client"), "NO_PROXY": "*"}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("own_pair", ["sqlite"], indirect=True)
+def test_the_examples_go_on_where_the_tour_ends(own_served_pair: ServedPair, tmp_path: Path) -> None:
+    own_served_pair.start()
+    auth, books = own_served_pair.url("auth"), own_served_pair.url("books")
+    walk(auth=auth, books=books)
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "client/README.md").read_text(), re.S)[0]
+    commands, _ = blocks("client/README.md", "## The command")
+    shell = Shell(own_served_pair, tmp_path)
+
+    printed = run_python(code.replace("http://localhost:5001", auth).replace("http://localhost:5002", books))
+    with chdir(tmp_path):
+        for line in commands.splitlines():
+            shell.run(*shlex.split(line)[1:], typed=PASSWORD)
+
+    assert printed == "Eric 15\nSourcery 10\nMort None\n"
+    assert "Mort,Terry Pratchett,Corgi,12" in (tmp_path / "books.csv").read_text()

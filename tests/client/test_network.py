@@ -2,21 +2,81 @@
 
 import dataclasses
 import multiprocessing
+import random
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Thread
+from typing import Self
 
 import pytest
 from bookstore_client import Bookstore, BookstoreError, FileStore, Problem
 
 from tests.api import new_session
 from tests.browser.pages import served_page
-from tests.client.lossy_proxy import LossyProxy
 from tests.people import PASSWORD, new_name
 from tests.served import ServedPair
 
 PROCESSES, THREADS, BOOKS = 2, 4, 18  # books a thread: five operations for every three of them, 240 in all
 ATTEMPTS = 20  # so many that not all of them are lost by chance
+CHUNK = 64 * 1024  # bytes
+
+
+class LossyProxy(ThreadingTCPServer):
+    """Passes connections on to a port of this machine; cuts some at a piece of a request or an answer."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int, *, requests: float, answers: float) -> None:
+        super().__init__(("127.0.0.1", 0), Passage)
+        self.target = ("127.0.0.1", port)
+        self.loss = {"request": requests, "answer": answers}  # the part that is lost
+        self.lost = {"request": 0, "answer": 0}
+
+    def __enter__(self) -> Self:
+        Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def lose_nothing(self) -> None:
+        """Pass on all that comes from now on."""
+        self.loss = dict.fromkeys(self.loss, 0)
+
+
+class Passage(BaseRequestHandler):
+    """One connection of a client, and the one behind it."""
+
+    server: LossyProxy
+
+    def handle(self) -> None:
+        with suppress(OSError), socket.create_connection(self.server.target) as upstream:
+            requests = Thread(target=self._pass, args=["request", self.request, upstream])
+            requests.start()
+            self._pass("answer", upstream, self.request)
+            requests.join()
+
+    def _pass(self, kind: str, source: socket.socket, target: socket.socket) -> None:
+        """Pass on what comes from one end, until a piece is cut somewhere; then close both."""
+        with suppress(OSError):
+            while piece := source.recv(CHUNK):
+                if random.random() < self.server.loss[kind]:
+                    self.server.lost[kind] += 1
+                    target.sendall(piece[: random.randrange(len(piece))])
+                    break
+                target.sendall(piece)
+        for end in (source, target):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
 
 def fill(bookstore: Bookstore, store: FileStore, process: int, thread: int) -> list[str]:
