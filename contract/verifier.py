@@ -1,6 +1,6 @@
 """Verifies access tokens of the bookstore with PyJWT alone, for services in other repositories.
 
-Copy it. It passes the whole corpus in this folder, see tests/contract/test_verifier.py.
+Copy it. It passes the whole corpus in this folder, see tests/contract/test_corpus.py.
 """
 
 import json

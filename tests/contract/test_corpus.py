@@ -1,16 +1,20 @@
-"""The corpus itself: large enough, without repetition, and in step with the schema."""
+"""The corpus itself, in step with the schema; and the verifier for other services, which keeps all of it."""
 
 import base64
 import json
+import time
 from typing import Any
 
 import jsonschema_rs
+import jwt
 
+from contract.verifier import TokenMissing, read_keys, token_of, verify
 from tests.cases import every, on_sqlite
 from tests.conftest import keys_of
-from tests.contract.manglings import MANGLINGS
-from tests.contract.recipes import CONTRACT, cases, request_of, some_world
+from tests.contract.recipes import CONTRACT, MANGLINGS, Request, cases, request_of, some_world
 from tests.people import Person
+from tests.programs import ROOT
+from tests.readme import blocks
 
 SCHEMA = json.loads((CONTRACT / "token.schema.json").read_text("utf-8"))
 ACCEPTED = jsonschema_rs.Draft202012Validator(SCHEMA)
@@ -21,6 +25,8 @@ RECIPE_MEMBERS = {
     *("header", "claims", "raw", "replace", "encoding", "mangle", "key", "hash", "signed_over", "segments"),
     *("pad_to", "send", "wire"),
 }
+# What the verifier says, unless a case has a code.
+OUTCOMES = {"good": "accepted", "bad": "token-invalid", "missing": "token-missing"}
 
 
 @every("kind, size", SIZES.items())
@@ -33,12 +39,8 @@ def test_the_corpus_is_large_enough_and_nothing_is_there_twice_or_unread(kind: s
     for case in cases(kind):
         assert expected <= set(case) <= expected | {"server_refuses", "schema_refuses", "code", "detail"}
         assert set(case["recipe"]) <= RECIPE_MEMBERS
-
-
-def test_every_mangling_is_used() -> None:
-    manglings = [how for case in cases("bad") for how in case["recipe"].get("mangle", {}).values()]
-
-    assert {how[0] if isinstance(how, list) else how for how in manglings} == set(MANGLINGS)
+    spoilt = [how for case in cases("bad") for how in case["recipe"].get("mangle", {}).values()]
+    assert {how[0] if isinstance(how, list) else how for how in spoilt} == set(MANGLINGS)
 
 
 @every("kind", ["good", "bad"])
@@ -52,8 +54,8 @@ def test_the_schema_refuses_what_the_corpus_says_and_nothing_else(kind: str) -> 
 
 
 @on_sqlite
-def test_an_issued_token_is_exactly_what_the_schema_says(person: Person) -> None:
-    content = decoded(person.token)
+def test_an_issued_token_is_exactly_what_the_schema_says_and_the_verifier_reads(person: Person) -> None:
+    content, keys = decoded(person.token), read_keys(person.pair.folder / "keys.json")
 
     assert content is not None
     ISSUED.validate(content)
@@ -62,18 +64,11 @@ def test_an_issued_token_is_exactly_what_the_schema_says(person: Person) -> None
     assert claims["sid"] == person.refresh_token.partition(".")[0]
     assert claims["exp"] == claims["iat"] + 2700
     assert content["header"]["kid"] == keys_of(person.pair)[0]["kid"]
-
-
-@every("part", ["header", "claims"])
-def test_the_schema_of_issued_tokens_allows_nothing_else(part: str) -> None:
-    content = decoded(request_of({}, WORLD).token)
-    assert content is not None
-    ISSUED.validate(content)
-
-    content[part]["x"] = 1
-
-    assert not ISSUED.is_valid(content)
-    assert ACCEPTED.is_valid(content)
+    assert verify(person.token, keys) == claims
+    assert keys == {key["kid"]: key["secret"] for key in keys_of(person.pair)}
+    for part in ("header", "claims"):
+        more = content | {part: content[part] | {"x": 1}}
+        assert (ISSUED.is_valid(more), ACCEPTED.is_valid(more)) == (False, True)
 
 
 def decoded(token: str) -> dict[str, Any] | None:
@@ -85,3 +80,44 @@ def decoded(token: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return dict(zip(("header", "claims"), parts, strict=True))
+
+
+@every("kind, expected", OUTCOMES.items())
+def test_the_verifier_keeps_every_case_of_the_corpus(kind: str, expected: str) -> None:
+    outcomes = {case["name"]: outcome(case) for case in cases(kind)}
+    wrong = [
+        f"{case['name']}: {outcomes[case['name']]}"
+        for case in cases(kind)
+        if not case.get("server_refuses") and outcomes[case["name"]] != case.get("code", expected)
+    ]
+
+    assert wrong == []
+    assert kind == "good" or "accepted" not in outcomes.values()
+
+
+def outcome(case: dict[str, Any]) -> str:
+    """Return the code of the problem document that the case deserves, or `accepted`."""
+    world = some_world(now=int(time.time()))
+    keys = {key["kid"]: key["secret"] for key in world.keys}
+    request = request_of(case["recipe"], world)
+    try:
+        verify(token_of(header_of(request, "authorization"), header_of(request, "x-access-tokens")), keys)
+    except TokenMissing:
+        return "token-missing"
+    except jwt.ExpiredSignatureError:
+        return "token-expired"
+    except jwt.InvalidTokenError:
+        return "token-invalid"
+    return "accepted"
+
+
+def header_of(request: Request, name: str) -> str:
+    """Return what a WSGI server makes of a header: its lines joined, blanks and tabs around them cut off."""
+    values = [value.decode("latin-1").strip(" \t") for sent, value in request.headers if sent.lower() == name]
+    return ",".join(values)
+
+
+def test_the_document_of_the_verifier_shows_the_lines_that_matter() -> None:
+    [shown] = blocks("docs/verify-elsewhere.md", "## Verify", "python")
+
+    assert shown in (ROOT / "contract/verifier.py").read_text()
