@@ -39,9 +39,7 @@ def assert_refused(answer: requests.Response) -> None:
     assert answer.headers["WWW-Authenticate"] == CHALLENGE
 
 
-def test_a_login_with_basic_credentials_or_a_json_body_is_a_session_of_its_own(
-    pair: Pair, person: Person
-) -> None:
+def test_a_login_by_basic_or_a_body_is_a_session_of_its_own(pair: Pair, person: Person) -> None:
     with_basic = granted(pair, log_in(pair, basic(person.name)))
     with_json = granted(pair, log_in(pair, json=body(person.name)))
 
@@ -53,10 +51,16 @@ def test_a_login_with_basic_credentials_or_a_json_body_is_a_session_of_its_own(
     assert with_basic.claims["jti"] != with_json.claims["jti"]
 
 
-@every("spelling", [str.upper, str.title, "  {} ".format, lambda name: name.replace(" ", "\u2003")])
-def test_a_name_is_known_in_whatever_spelling(pair: Pair, person: Person, spelling: Any) -> None:
-    assert log_in(pair, basic(spelling(person.name))).status_code == 200
-    assert log_in(pair, json=body(spelling(person.name))).status_code == 200
+@on_sqlite
+def test_a_name_is_known_in_whatever_spelling_and_encoding(pair: Pair) -> None:
+    name = register(pair, f"Jürgen {new_name()}").name
+
+    for spelling in (name.upper(), f"  {name.title()} ", name.replace(" ", "\u2003")):
+        assert log_in(pair, basic(spelling)).status_code == 200
+        assert log_in(pair, json=body(spelling)).status_code == 200
+    for encoding in ("utf-8", "latin-1"):
+        assert log_in(pair, basic(name, encoding=encoding)).status_code == 200
+        assert_refused(log_in(pair, basic(name, f"{PASSWORD}é", encoding=encoding)))
 
 
 @on_sqlite
@@ -67,15 +71,6 @@ def test_a_password_is_taken_to_the_letter(pair: Pair, password: str) -> None:
 
     assert log_in(pair, basic(name, password)).status_code == 200
     assert_refused(log_in(pair, basic(name, password.replace(":", "").strip(" ") + ".")))
-
-
-@on_sqlite
-@every("encoding", ["utf-8", "latin-1"])
-def test_basic_credentials_are_utf_8_or_else_latin_1(pair: Pair, encoding: str) -> None:
-    name = register(pair, f"Jürgen {new_name()}").name
-
-    assert log_in(pair, basic(name, encoding=encoding)).status_code == 200
-    assert_refused(log_in(pair, basic(name, f"{PASSWORD}é", encoding=encoding)))
 
 
 # None of them is a scheme and credentials, or none that anybody has.
@@ -98,9 +93,8 @@ def test_a_body_is_not_looked_at_beside_an_authorization_header(pair: Pair, pers
 
     for authorization in (f"Bearer {person.token}", "Basic QW5uOng=", "Negotiate x"):
         assert_refused(log_in(pair, authorization, json=right))
-    for sent in (b"nonsense", b'{"name": 1}', b" " * 70_000):
-        for scheme in ("Basic ", "basic ", "BASIC  "):
-            assert log_in(pair, basic(person.name, scheme=scheme), data=sent).status_code == 200
+    for scheme, sent in (("Basic ", b"nonsense"), ("basic ", b'{"name": 1}'), ("BASIC  ", b" " * 70_000)):
+        assert log_in(pair, basic(person.name, scheme=scheme), data=sent).status_code == 200
     assert log_in(pair, "", json=right).status_code == 200  # an empty header is none
     assert_refused(log_in(pair, ""))
 
@@ -114,11 +108,10 @@ def test_a_body_is_not_looked_at_beside_an_authorization_header(pair: Pair, pers
         ({"headers": NAVIGATION}, CHALLENGE, CHALLENGE),
         ({"json": WRONG_BODY}, BEARER, CHALLENGE),
         ({"auth": WRONG_BASIC, "headers": FETCH}, BEARER, BEARER),
-        ({"auth": WRONG_BASIC, "headers": XHR}, BEARER, BEARER),
-        ({"headers": FETCH}, BEARER, BEARER),
+        ({"headers": XHR}, BEARER, BEARER),
     ],
 )
-def test_a_login_by_a_body_and_what_a_script_asks_are_refused_without_a_dialog(
+def test_a_body_and_a_script_are_refused_without_a_dialog(
     pair: Pair, options: dict[str, Any], of_login: str, of_deletion: str
 ) -> None:
     for method, path, challenge in (("POST", "/login", of_login), ("DELETE", "/me", of_deletion)):

@@ -28,10 +28,6 @@ CASES = "\ufb03ßẞİiıςσΣ"
 TRICKY = st.sampled_from(SPACES_AND_COLONS + SPACED_MARKS + COMPOSING + CASES)
 TEXTS = st.text(max_size=70) | st.text(TRICKY, max_size=40) | st.text(TRICKY | st.characters(), max_size=40)
 LETTERS = st.sampled_from("abcxyzäöüéñžабвгдяёαβγδωάώ 0123456789_-.")
-ALPHABETS = ["abcxyzäöüéñž", "абвгдяё", "αβγδωάώ"]
-IN_ONE_ALPHABET = st.sampled_from(ALPHABETS).flatmap(
-    lambda letters: st.text(f"{letters} 0123456789_-.", min_size=1, max_size=MAX_LENGTH)
-)
 GOOD = ["alice", "a@b.example", "x" * 50, "مُحَمَّد", "李小龍", "김철수", "Nguyễn Văn", "Αλέξανδρος"]
 GOOD += ["Иван Petrov", "John-Иван", "O'Brien", "😀"]
 GOOD += [f"می{ZWNJ}خواهم", f"علی{ZWNJ}رضا"]  # Persian: a joiner between letters
@@ -95,6 +91,7 @@ def test_what_shows_nothing_is_refused_wherever_it_stands(raw: str) -> None:
     assert complaint_of(raw)
 
 
+@settings(max_examples=30)
 @given(TEXTS)
 def test_an_accepted_name_keeps_every_rule(raw: str) -> None:
     try:
@@ -119,25 +116,19 @@ def test_what_is_refused_before_it_is_normalised_would_be_too_long_after_it(raw:
     assert ("at most" in complaint_of(raw)) == (len(normalised) > MAX_LENGTH)
 
 
-SAME = ["Ärger äRGER", "straße STRASSE", "STRAẞE strasse", "ΣΊΣΥΦΟΣ Σίσυφος", "ᾳ ΑΙ", "ΰ Ϋ́", "Ꮳ ꮳ"]
-SAME += [f"حمید{ZWNJ}رضا حمیدرضا"]
+SAME = ["Ärger/äRGER", "straße/STRASSE", "STRAẞE/strasse", "ΣΊΣΥΦΟΣ/Σίσυφος", "ᾳ/ΑΙ", "ΰ/Ϋ́", "Ꮳ/ꮳ"]
+SAME += [f"حمید{ZWNJ}رضا/حمیدرضا"]
+DIFFERENT = ["Anna/Анна", "resume/résumé", "adaking/ada king", "İ/I", "ı/i"]
 
 
-@every("names", SAME)
-def test_names_that_differ_in_case_or_joiners_only_are_the_same(names: str) -> None:
-    one, other = map(normalise, names.split())
+@every("names, is_same", [(names, True) for names in SAME] + [(names, False) for names in DIFFERENT])
+def test_names_that_differ_in_case_or_joiners_only_are_the_same(names: str, is_same: bool) -> None:
+    one, other = map(normalise, names.split("/"))
 
-    assert fold_name(one) == fold_name(other)
-
-
-@every(
-    "one, other", [("Anna", "Анна"), ("resume", "résumé"), ("ada king", "adaking"), ("İ", "I"), ("ı", "i")]
-)
-def test_names_that_differ_in_more_are_not_the_same(one: str, other: str) -> None:
-    assert fold_name(normalise(one)) != fold_name(normalise(other))
+    assert (fold_name(one) == fold_name(other)) is is_same
 
 
-@given(IN_ONE_ALPHABET.filter(str.strip))
+@given(st.text("αβγδωάώιΐΰᾳςσ 0123456789_-.", min_size=1, max_size=MAX_LENGTH).filter(str.strip))
 def test_a_name_folds_alike_in_every_case(raw: str) -> None:
     name = normalise(raw)
 
