@@ -50,9 +50,7 @@ def test_a_password_is_asked_for_twice_and_not_shown(pair: Pair, operator: Opera
 
 @on_sqlite
 @every("typed", ["{}", "{}\n", "{}\r\n", "\ufeff{}\r\n"])
-def test_a_password_on_standard_input_is_one_line_without_its_end(
-    pair: Pair, operator: Operator, typed: str
-) -> None:
+def test_standard_input_is_one_line_without_its_end(pair: Pair, operator: Operator, typed: str) -> None:
     words, line = ("users", "create", name := new_name(), "--password-stdin"), typed.format(PASSWORD)
 
     for more in (f"{PASSWORD}\n", "\n"):
@@ -99,7 +97,7 @@ def test_a_user_is_changed_and_the_list_shows_it_and_no_hash(operator: Operator,
 
 @on_sqlite
 @every("words, typed", [(["--yes"], ""), ([], "y\n")])
-def test_a_user_is_deleted_but_not_without_a_yes(
+def test_nobody_is_deleted_without_a_yes(
     pair: Pair, operator: Operator, words: list[str], typed: str
 ) -> None:
     person = register(pair)

@@ -93,9 +93,7 @@ USES: list[Callable[[Hasher], object]] = [
 
 
 @every("use", USES)
-def test_all_work_waits_for_a_slot_and_every_wait_and_every_hash_is_counted(
-    use: Callable[[Hasher], object],
-) -> None:
+def test_all_work_waits_for_a_slot_and_waits_and_hashes_are_counted(use: Callable[[Hasher], object]) -> None:
     slots = ConcurrencyLimit(1)
     hasher, before = make_hasher(slots=slots), counts()
 
@@ -130,9 +128,7 @@ def hash_of(person: Person) -> str:
     return str(found)
 
 
-def test_only_a_right_password_replaces_an_old_hash_and_of_many_at_once_all_are_let_in(
-    app: Flask, person: Person
-) -> None:
+def test_only_a_right_password_replaces_an_old_hash_and_many_may_at_once(app: Flask, person: Person) -> None:
     pair, today = person.pair, hash_of(person)
     log_in(person)
     assert hash_of(person) == today

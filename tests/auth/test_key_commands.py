@@ -59,9 +59,7 @@ def test_a_key_file_is_made_once_for_its_owner_alone(operator: Operator, path: P
     assert path.read_bytes() == made
 
 
-def test_a_rotation_lets_a_new_key_sign_and_the_old_one_verify_and_the_list_shows_no_secret(
-    operator: Operator, path: Path, rotated: list[str]
-) -> None:
+def test_after_a_rotation_a_new_key_signs(operator: Operator, path: Path, rotated: list[str]) -> None:
     lines, (new, old) = operator.succeed("keys", "list").splitlines(), jwks(path)
 
     assert [line.split()[:2] for line in lines] == [[rotated[0], "sign,verify"], [rotated[1], "verify"]]
@@ -73,9 +71,7 @@ def test_a_rotation_lets_a_new_key_sign_and_the_old_one_verify_and_the_list_show
     assert old["exp"] >= new["iat"] + 2700 + 30 + 2
 
 
-def test_the_steps_of_a_rotation_can_be_taken_one_by_one(
-    operator: Operator, path: Path, rotated: list[str]
-) -> None:
+def test_a_rotation_can_be_taken_step_by_step(operator: Operator, path: Path, rotated: list[str]) -> None:
     added, pending = operator.succeed("keys", "add"), operator.succeed("keys", "add")
     before = read_keys(path)
     operator.succeed("keys", "sign", added)
@@ -109,9 +105,7 @@ def test_no_replaced_key_signs_again_and_none_that_is_needed_or_not_there_is_ret
     assert path.read_bytes() == before
 
 
-def test_a_key_is_retired_by_force_or_once_its_tokens_are_dead(
-    operator: Operator, path: Path, rotated: list[str]
-) -> None:
+def test_a_key_is_retired_by_force_or_in_time(operator: Operator, path: Path, rotated: list[str]) -> None:
     new, old = jwks(path)
     for options, exp in (["--force"], old["exp"]), ([], 1):
         write(path, [new, old | {"exp": exp}])
@@ -126,9 +120,7 @@ COMMANDS = [["init"], *CHANGES]
 
 
 @every("words", CHANGES)
-def test_without_a_file_or_its_folder_there_is_nothing_to_change(
-    operator: Operator, path: Path, words: list[str]
-) -> None:
+def test_without_a_file_there_is_nothing_to_change(operator: Operator, path: Path, words: list[str]) -> None:
     assert str(path) in operator.fail("keys", *words)
     path.parent.mkdir()
 
@@ -139,9 +131,7 @@ def test_without_a_file_or_its_folder_there_is_nothing_to_change(
 @every("words", COMMANDS)
 @every("content", ["", "{", "[]", '{"keys": [1]}', '{"keys": [{"kid": "x"}]}', "\x00\xff"])
 @pytest.mark.usefixtures("rotated")
-def test_a_broken_file_or_one_that_others_can_read_is_refused_and_left_as_it_is(
-    operator: Operator, path: Path, words: list[str], content: str
-) -> None:
+def test_a_broken_or_open_file_stays(operator: Operator, path: Path, words: list[str], content: str) -> None:
     path.write_text(content)
 
     assert str(path) in operator.fail("keys", *words)

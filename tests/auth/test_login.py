@@ -111,9 +111,7 @@ def test_a_body_is_not_looked_at_beside_an_authorization_header(pair: Pair, pers
         ({"headers": XHR}, BEARER, BEARER),
     ],
 )
-def test_a_body_and_a_script_are_refused_without_a_dialog(
-    pair: Pair, options: dict[str, Any], of_login: str, of_deletion: str
-) -> None:
+def test_no_dialog_over_a_page(pair: Pair, options: dict[str, Any], of_login: str, of_deletion: str) -> None:
     for method, path, challenge in (("POST", "/login", of_login), ("DELETE", "/me", of_deletion)):
         refused = api.request(method, pair.url("auth") + path, **options)
         assert_problem(refused, 401, "could not verify")

@@ -53,9 +53,7 @@ def test_however_many_log_in_at_once_fifty_sessions_stay(app: Flask, person: Per
 
 
 @pytest.mark.parametrize("left", [0, 1], ids=["DELETE /sessions", "PUT /me/password"])
-def test_all_sessions_end_with_an_event_and_an_entry_each(
-    person: Person, sessions: list[str], left: int
-) -> None:
+def test_all_end_with_an_event_and_an_entry_each(person: Person, sessions: list[str], left: int) -> None:
     answer = change_password(person, OTHER) if left else person.delete("/sessions", "auth")
 
     assert answer.status_code in (200, 204)

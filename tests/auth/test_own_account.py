@@ -42,7 +42,7 @@ def test_a_user_is_shown_to_itself_and_to_an_admin(admin: Person, person: Person
     assert TIME.fullmatch(user["created_at"])
 
 
-def test_a_session_is_good_for_its_own_user_alone_and_one_that_nobody_opened_for_none(
+def test_a_session_that_was_opened_is_good_for_its_user_alone(
     pair: Pair, admin: Person, login: Login
 ) -> None:
     key, own = read_keys(pair.folder / "keys.json").signing, login.session_id
@@ -82,9 +82,7 @@ def test_a_wrong_password_changes_nothing(person: Person, current: str) -> None:
 
 @on_sqlite
 @every("new", ["short", "password123", "{NAME}", None, unicodedata.normalize("NFD", CURRENT)])
-def test_the_rules_of_a_registration_hold_and_the_current_password_is_no_new_one(
-    person: Person, new: Any
-) -> None:
+def test_the_rules_of_a_registration_hold_and_the_current_one_is_not_new(person: Person, new: Any) -> None:
     new = person.name.upper() if new == "{NAME}" else new
 
     for current in (CURRENT, new or ""):  # rules come before the password, which is another

@@ -23,7 +23,7 @@ from tests.pair import Pair
 from tests.people import PASSWORD, Person, assert_problem, complaints, new_name, register
 
 LIMIT = 3
-# What breaks a rule; test_names.py and test_passwords.py have them all.
+# What breaks a rule; test_names_and_passwords.py has them all.
 WRONG = {"name": ["a:b", "x" * 51, "\u3000"], "password": ["short12", "password123", "{NAME}", "x" * 257]}
 
 

@@ -103,9 +103,7 @@ def test_who_is_no_admin_is_changed_though_admins_are_locked(pair: Pair, admin: 
 
 
 @on_postgresql  # SQLite has one writer
-def test_who_is_promoted_while_it_is_disabled_is_not_the_last_admin(
-    pair: Pair, admin: Person, person: Person, app: Flask
-) -> None:
+def test_who_is_promoted_meanwhile_is_not_last(pair: Pair, admin: Person, person: Person, app: Flask) -> None:
     def disable_it() -> UserRow:
         with app.app_context():
             return update_user(person.public_id, {"disabled": True}, by=OPERATOR)
@@ -129,9 +127,7 @@ LOSSES: dict[str, tuple[Act, tuple[int, str]]] = {
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_an_admin_whose_rights_are_gone_makes_and_changes_nobody(
-    pair: Pair, app: Flask, admin: Person, person: Person, loss: str
-) -> None:
+def test_lost_rights_change_nobody(pair: Pair, app: Flask, admin: Person, person: Person, loss: str) -> None:
     lose, (status, message) = LOSSES[loss]
     made = {"name": new_name(), "password": PASSWORD}
 
@@ -152,9 +148,7 @@ def test_an_admin_whose_rights_are_gone_makes_and_changes_nobody(
     assert count(pair, User.name == made["name"]) == 0
 
 
-def test_nothing_stays_behind_of_a_user_who_is_deleted_while_its_password_is_checked(
-    pair: Pair, app: Flask, admin: Person
-) -> None:
+def test_nothing_stays_of_a_user_deleted_while_it_is_checked(pair: Pair, app: Flask, admin: Person) -> None:
     uses: list[tuple[Callable[[Person], requests.Response], int]] = [
         (delete_me, 401),
         (lambda person: change_password(person, OTHER), 403),
@@ -169,9 +163,7 @@ def test_nothing_stays_behind_of_a_user_who_is_deleted_while_its_password_is_che
         assert count(pair, User.public_id == person.public_id) == 0
 
 
-def test_a_user_who_is_deleted_at_once_from_everywhere_goes_once(
-    pair: Pair, admin: Person, login: Login, person: Person
-) -> None:
+def test_a_user_deleted_many_times_goes_once(pair: Pair, admin: Person, login: Login, person: Person) -> None:
     ways: list[Callable[[], requests.Response]] = [
         lambda: delete_user(admin, person),
         lambda: refresh(pair, login.refresh_token),

@@ -53,9 +53,7 @@ def assert_done(answer: requests.Response) -> None:
     assert not {"Content-Type", "Content-Length", "Transfer-Encoding"} & answer.headers.keys()
 
 
-def test_a_session_is_shown_with_where_and_when_and_who_refreshed_it_last(
-    person: Person, login: Login
-) -> None:
+def test_a_session_shows_where_and_when_and_who_refreshed_it_last(person: Person, login: Login) -> None:
     add_sessions(login, 2, idle=WEEK)  # they are over, and not shown
     try_password(login.pair, person.name, "wrong")  # which starts none
 
@@ -72,9 +70,7 @@ def test_a_session_is_shown_with_where_and_when_and_who_refreshed_it_last(
     assert shown["last_used_at"] > shown["created_at"]
 
 
-def test_sessions_are_shown_to_their_user_alone_the_one_used_last_first(
-    person: Person, login: Login, stranger: Login
-) -> None:
+def test_own_sessions_are_shown_the_last_used_first(person: Person, login: Login, stranger: Login) -> None:
     second = log_in(person)
     assert [each["id"] for each in sessions(second)] == [second.session_id, login.session_id]
 
@@ -119,9 +115,7 @@ def test_the_51st_session_ends_the_one_that_is_idle_longest(person: Person, logi
 
 
 @pytest.mark.parametrize(("idle", "is_live"), [(0 * MINUTE, True), (11 * MINUTE, False)])
-def test_a_session_in_use_is_not_displaced_by_fifty_logins(
-    person: Person, login: Login, idle: timedelta, is_live: bool
-) -> None:
+def test_a_session_in_use_stays(person: Person, login: Login, idle: timedelta, is_live: bool) -> None:
     login.request("GET", "/me")
     let_pass(login.pair, idle, login.session_id)
     add_sessions(login, LIMIT - 1, idle=min(idle, MINUTE))  # they began after it
@@ -149,9 +143,7 @@ def test_a_new_session_takes_away_what_was_over_or_ended_a_day_ago(person: Perso
     assert_refused(refresh(pair, ended.refresh_token))
 
 
-def test_a_purge_takes_a_part_at_a_time_and_an_operator_all(
-    person: Person, login: Login, operator: Operator
-) -> None:
+def test_a_purge_takes_a_part_and_an_operator_all(person: Person, login: Login, operator: Operator) -> None:
     operator.succeed("sessions", "purge")
     old = add_sessions(login, 150, idle=9 * DAY)
 
@@ -201,9 +193,7 @@ def test_a_session_on_a_database_that_only_reads_can_be_used(own_pair: Pair) -> 
 
 
 @pytest.mark.parametrize("is_refreshed", [True, False])
-def test_a_clock_that_was_ahead_lengthens_no_session(
-    person: Person, login: Login, is_refreshed: bool
-) -> None:
+def test_a_clock_that_was_ahead_prolongs_no_session(person: Person, login: Login, is_refreshed: bool) -> None:
     let_pass(login.pair, -10 * DAY, login.session_id)
 
     if is_refreshed:

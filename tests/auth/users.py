@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-import requests
 from click.testing import Result
 from flask import Flask
+from requests import Response
 
 from auth_service import create_app
 from auth_service.models import db
@@ -22,25 +22,23 @@ MEMBERS = {"public_id", "name", "admin", "disabled", "created_at", "last_login_a
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
-def change_user(admin: Person, person: Person | str, /, **members: Any) -> requests.Response:
+def change_user(admin: Person, person: Person | str, /, **members: Any) -> Response:
     public_id = person if isinstance(person, str) else person.public_id
     return admin.patch(f"/users/{public_id}", members, "auth")
 
 
-def delete_user(admin: Person, person: Person) -> requests.Response:
+def delete_user(admin: Person, person: Person) -> Response:
     return admin.delete(f"/users/{person.public_id}", "auth")
 
 
-def delete_me(person: Person, path: str = "/me", **options: Any) -> requests.Response:
+def delete_me(person: Person, path: str = "/me", **options: Any) -> Response:
     """Send the request with the right credentials, unless the options say otherwise."""
     if "headers" not in options:
         options.setdefault("auth", (person.name, PASSWORD))
     return api.delete(person.pair.url("auth") + path, **options)
 
 
-def change_password(
-    person: Person, new: object, current: object = PASSWORD, **options: Any
-) -> requests.Response:
+def change_password(person: Person, new: object, current: str = PASSWORD, **options: Any) -> Response:
     """Let somebody choose another password."""
     body = {"current_password": current, "new_password": new}
     return person.put("/me/password", body, "auth", **options)
