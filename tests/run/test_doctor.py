@@ -6,7 +6,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,6 @@ import pytest
 from tests.e2e.stack import clone
 from tests.ports import free_port
 from tests.readme import SETTINGS
-from tests.run.listeners import DeepAnswer, YesterdaysService, served
 from tests.run.runs import PORTS, Run
 from tests.served import ServedPair
 from tools.doctor.__main__ import ALIKE_IN_FILE, check_names
@@ -47,11 +50,31 @@ def examine(run: Run, *python: str, before: tuple[str, ...] = ()) -> tuple[int, 
     return done.returncode, done.stdout
 
 
-def put_program(folder: Path, name: str, printed: str) -> None:
-    """Put a program into a folder that prints one line."""
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text(f"#!/bin/sh\necho {printed}\n")
-    (folder / name).chmod(0o755)
+class YesterdaysService(BaseHTTPRequestHandler):
+    """A service on a machine whose clock is a day behind."""
+
+    answer = b'{"status": "ok"}'
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string((timestamp or time.time()) - 86_400)
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.answer)
+
+
+class DeepAnswer(YesterdaysService):
+    """What is no service, and whose answer no parser likes."""
+
+    answer = b"[" * 100_000
+
+
+@contextmanager
+def served(handler: type[BaseHTTPRequestHandler], port: int) -> Iterator[None]:
+    with HTTPServer(("127.0.0.1", port), handler) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        yield
 
 
 def close_a_mounted_file(root: Path) -> None:
@@ -84,7 +107,10 @@ def test_a_machine_where_nothing_is_wrong(run: Run, python: tuple[str, ...]) -> 
 
 @pytest.mark.parametrize("python", [(), ("-S",)], ids=["installed", "bare"])
 def test_all_faults_are_told_at_once(run: Run, tmp_path: Path, python: tuple[str, ...]) -> None:
-    put_program(tmp_path / "bin", "docker", "19.03.1")
+    docker = tmp_path / "bin/docker"
+    docker.parent.mkdir()
+    docker.write_text("#!/bin/sh\necho 19.03.1\n")
+    docker.chmod(0o755)
     (run.root / ".venv").mkdir()
     run.keys.touch(0o644)
     run.keys.chmod(0o644)
@@ -196,10 +222,8 @@ def test_who_has_a_port_is_named_and_a_service_with_another_clock(run: Run) -> N
 @pytest.mark.parametrize("no_color", ["", "1"])
 def test_colours_on_a_terminal_unless_they_are_not_wanted(run: Run, no_color: str) -> None:
     terminal, output = os.openpty()
-    command = [sys.executable, "-S", *DOCTOR]
-    subprocess.run(
-        command, cwd=run.root, env=run.environment | {"NO_COLOR": no_color}, stdout=output, check=True
-    )
+    command, environment = [sys.executable, "-S", *DOCTOR], run.environment | {"NO_COLOR": no_color}
+    subprocess.run(command, cwd=run.root, env=environment, stdout=output, check=True)
 
     shown = os.read(terminal, 10_000)
     assert (b"\033[32mok" in shown) == (no_color == "")

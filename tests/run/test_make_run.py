@@ -1,4 +1,4 @@
-"""`make run` for real: what it serves, makes, shows and finishes, and that nothing of it is left behind.
+"""`make run` and `make dev` for real: what they serve, make, show and finish, and that nothing of it is left.
 
 How it ends when one of its processes does is in test_supervisor.py and, of a service, in test_new_service.py.
 """
@@ -8,11 +8,12 @@ import socket
 import sqlite3
 import stat
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from shutil import copytree
 
 import pytest
+import requests
 
 from tests import api
 from tests.common.log_lines import all_lines
@@ -147,11 +148,38 @@ def test_ctrl_c_ends_a_preparation_that_waits_for_a_lock(run: Run, template: Pat
     assert (run.errors, run.processes()) == ([], [])
 
 
-def test_stopping_while_it_starts_ends_every_process(run: Run) -> None:
-    run.start()
-    wait_until(lambda: len(run.processes()) > 1, "it starts something")
-    run.running.terminate()
+LINE = re.compile(r"\d\d:\d\d:\d\d (auth |books) \S.*")
+BANNER = (" * Serving Flask app", " * Debug mode")  # of flask, which nothing turns off
 
-    assert run.wait_end() == 0
-    assert run.errors == []
-    assert run.processes() == []
+
+def status(url: str) -> int | None:
+    """Return what a service answers, or None while it is away, or ends before it has answered."""
+    with suppress(requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+        return api.get(url, timeout=WAIT).status_code
+    return None
+
+
+def test_make_dev_loads_a_change_shows_the_traceback_of_its_error_and_ends_by_ctrl_c(
+    run: Run, template: Path, tmp_path: Path, screen: Screen
+) -> None:
+    copytree(template, run.data)
+    run.root = clone(tmp_path / "checkout")
+    run.environment["NO_COLOR"] = "1"
+    run.start(screen.output, own_terminal, words=["dev"])
+
+    *before, ready = screen.read_until("Ready:")
+    assert "http://127.0.0.1:" in ready
+    assert [line for line in before if not line.startswith(BANNER) and not LINE.fullmatch(line)] == []
+
+    changed = run.root / "common/health.py"
+    changed.write_text(
+        changed.read_text().replace("return json_response(Health())", "raise KeyError('mine')")
+    )
+    screen.read_until("Detected change")
+    wait_until(lambda: status(run.url("BOOKS") + "/healthz") == 500, "books has loaded the change")
+    shown = screen.read_until("GET /healthz")
+    assert any(line.endswith("    KeyError: 'mine'") for line in shown)
+    assert [line for line in shown if "HTTP/1.1" in line] == []
+
+    run.press_ctrl_c()
+    assert (run.wait_end(), run.errors, run.processes()) == (0, [], [])

@@ -1,29 +1,23 @@
 """`make new-service`: what it makes passes its tests, and stands beside the pair like one of it."""
 
 import os
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
-import requests
 
-from tests import api
 from tests.cases import every
 from tests.e2e.stack import clone
 from tests.ports import free_port
 from tests.programs import ROOT
-from tests.run.runs import WAIT, Run
-from tests.waiting import wait_until
+from tests.run.runs import Run
 from tools.new_service import Refused, plan
 
 SHAPE = ["tests/test_architecture.py", "tests/test_services.py", "tests/test_compose_file.py"]
 NAME = "audio_books"  # a host has no underscore in its name
 PORTS = ("AUDIO_BOOKS_PORT", "AUDIO_BOOKS_METRICS_PORT")
-PASSWORD = "the moon is made of paper"
 
 
 @pytest.fixture
@@ -59,7 +53,6 @@ def test_what_it_makes_passes_its_tests_and_runs_beside_the_pair_until_it_dies(
     run.environment |= {name: str(free_port()) for name in PORTS}
     run.start()
     assert run.url("AUDIO_BOOKS") in run.wait_ready()
-    assert_it_hears_of_a_logout_and_erases_who_leaves(run)
     family = psutil.Process(run.running.pid).children(recursive=True)
     master = next(each for each in family if f"{NAME}_service:create_app()" in each.cmdline())
     master.kill()
@@ -67,33 +60,6 @@ def test_what_it_makes_passes_its_tests_and_runs_beside_the_pair_until_it_dies(
     assert run.wait_end() == 1
     assert run.errors[-1] == f"make run: {NAME} ended"
     assert run.processes() == []
-
-
-def assert_it_hears_of_a_logout_and_erases_who_leaves(run: Run) -> None:
-    ann, bob = register(run, "Ann"), register(run, "Bob")
-    assert add(run, ann).status_code == add(run, bob).status_code == 201
-    api.post(run.url("AUTH") + "/logout", json={"refresh_token": ann["refresh_token"]})
-    api.delete(run.url("AUTH") + "/me", auth=("Bob", PASSWORD))
-
-    wait_until(lambda: add(run, ann).status_code == 401, "it hears of the logout")
-    wait_until(lambda: add(run, bob).status_code == 401, "it hears of the deletion")
-    wait_until(lambda: owners(run) == {ann["public_id"]}, "what was Bob's is erased")
-
-
-def register(run: Run, name: str) -> dict[str, str]:
-    credentials = {"name": name, "password": PASSWORD}
-    person: dict[str, str] = api.post(run.url("AUTH") + "/register", json=credentials, timeout=WAIT).json()
-    return person
-
-
-def add(run: Run, person: dict[str, str]) -> requests.Response:
-    headers = {"Authorization": f"Bearer {person['token']}"}
-    return api.post(f"{run.url('AUDIO_BOOKS')}/{NAME}", json={"title": "Milk"}, headers=headers, timeout=WAIT)
-
-
-def owners(run: Run) -> set[str]:
-    with closing(sqlite3.connect(run.data / f"{NAME}.db")) as database:
-        return {owner for (owner,) in database.execute(f"SELECT owner FROM {NAME}")}  # noqa: S608 - no input
 
 
 @every(
