@@ -1,4 +1,4 @@
-"""Installs what the tests need of Debian's packages, where they run as root."""
+"""Finds the programs that tests need, and installs Debian's packages of them where the tests run as root."""
 
 import fcntl
 import os
@@ -13,30 +13,34 @@ import pytest
 LOCK = Path(tempfile.gettempdir()) / "bookstore-tests-apt.lock"
 
 
-class NotInstalled(Exception):
-    """The packages could not be installed; the message says why."""
+def require(programs: Iterable[str], *packages: str, folders: str = "") -> list[Path]:
+    """Return where the programs are, in PATH or in `folders` (such as "usr/*bin"); install what is missing.
+
+    Or skip, or fail where everything has to run (CI).
+    """
+    if None in find(programs, folders) and (complaint := install(*packages)):
+        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        refuse(f"{packages[0]} is {complaint}")
+    return [Path(path) for path in find(programs, folders) if path]
 
 
-def install(*packages: str) -> None:
-    """Install the packages; one process at a time does, since apt-get refuses a second one at once."""
+def find(programs: Iterable[str], folders: str) -> list[str | None]:
+    """Return where each program is, in PATH or in the last of the folders that has it."""
+    more = sorted(Path("/").glob(folders), reverse=True) if folders else []
+    path = ":".join([os.environ["PATH"], *map(str, more)])
+    return [shutil.which(program, path=path) for program in programs]
+
+
+def install(*packages: str) -> str:
+    """Install the packages, or say why not; one process at a time does, for apt-get refuses a second one."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise NotInstalled(f"not installed (on Debian: {' and '.join(packages)})")
+        return f"not installed (on Debian: {' and '.join(packages)})"
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for arguments in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
-            done = subprocess.run(
-                ["apt-get", *arguments], env=environment, capture_output=True, text=True, check=False
-            )
+            command = ["apt-get", *arguments]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             if done.returncode:
-                raise NotInstalled(f"apt-get failed: {done.stderr.strip()[-300:]}")
-
-
-def require(programs: Iterable[str], *packages: str) -> None:
-    """Install the packages if a program is missing; or skip, or fail where everything has to run (CI)."""
-    try:
-        if not all(map(shutil.which, programs)):
-            install(*packages)
-    except NotInstalled as error:
-        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse(f"{packages[0]} is {error}")
+                return f"not installed: apt-get failed: {done.stderr.strip()[-300:]}"
+    return ""

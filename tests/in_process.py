@@ -5,7 +5,6 @@ There are no sockets, no timeouts and no limits of connections.
 """
 
 import io
-from collections.abc import Iterable
 from http.client import HTTPResponse
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
@@ -30,16 +29,10 @@ REFUSED = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
 applications: dict[str, Flask] = {}
 
 
-def settings() -> Config:
-    """Return gunicorn's settings as the services have them."""
-    config = Config()
-    for name in config.settings:
-        if hasattr(gunicorn_settings, name):
-            config.set(name, getattr(gunicorn_settings, name))
-    return config
-
-
-CONFIG = settings()
+CONFIG = Config()  # gunicorn's settings as the services have them
+for name in CONFIG.settings:
+    if hasattr(gunicorn_settings, name):
+        CONFIG.set(name, getattr(gunicorn_settings, name))
 
 
 class Wire:
@@ -123,13 +116,8 @@ def body_of(request: requests.PreparedRequest) -> bytes:
         return as_bytes(body)
     if "Content-Length" in request.headers:
         return bytes(body.read())
-    return chunks(body)
-
-
-def chunks(parts: Iterable[bytes]) -> bytes:
-    """Return the parts as the chunks of a body."""
-    written = [b"%x\r\n%s\r\n" % (len(part), part) for part in parts if part]
-    return b"".join([*written, b"0\r\n\r\n"])
+    chunks = [b"%x\r\n%s\r\n" % (len(part), part) for part in body if part]
+    return b"".join([*chunks, b"0\r\n\r\n"])
 
 
 def as_bytes(text: str | bytes) -> bytes:

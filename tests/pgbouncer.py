@@ -1,7 +1,5 @@
 """PgBouncer in front of a PostgreSQL server of the tests, with the settings that the containers have."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from configparser import ConfigParser
@@ -10,9 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
-from tests.debian import NotInstalled, install
+from tests.debian import require
 from tests.ports import free_port, is_open
-from tests.postgres_programs import NoPostgres, hand_over, ordinary_user
+from tests.postgres_programs import hand_over, ordinary_user
 from tests.postgres_server import USER, PostgresServer
 from tests.programs import ROOT
 from tests.waiting import wait_until
@@ -25,14 +23,15 @@ class PgBouncer:
     """A PgBouncer with its files in `folder`, on one port however often it is started."""
 
     def __init__(self, postgres: PostgresServer, mode: str, folder: Path) -> None:
-        self._program, self._port, self._file = find_pgbouncer(), free_port(), folder / "pgbouncer.ini"
+        (self._program,) = require(["pgbouncer"], "pgbouncer", folders="usr/sbin")
+        self._port, self._file = free_port(), folder / "pgbouncer.ini"
         with self._file.open("w") as file:
             settings(postgres, mode, self._port).write(file)
         hand_over(folder)
 
     def start(self) -> None:
         """Start it, and return when it takes connections."""
-        command = [self._program, str(self._file)]
+        command = [self._program, self._file]
         with self._file.with_suffix(".log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, **ordinary_user())
         wait_until(lambda: is_open(self._port), "PgBouncer does not start")
@@ -68,14 +67,3 @@ def pgbouncer(postgres: PostgresServer, mode: str = "transaction") -> Iterator[P
             yield pooler
         finally:
             pooler.kill()
-
-
-def find_pgbouncer() -> str:
-    """Return where the program is, which root installs if it is missing."""
-    path = f"{os.environ['PATH']}:/usr/sbin"
-    if not shutil.which("pgbouncer", path=path):
-        try:
-            install("pgbouncer")
-        except NotInstalled as error:
-            raise NoPostgres(f"PgBouncer is {error}") from error
-    return shutil.which("pgbouncer", path=path) or "pgbouncer"

@@ -14,7 +14,6 @@ from tempfile import mkdtemp
 
 import pytest
 
-from tests.postgres_programs import NoPostgres
 from tests.postgres_server import PostgresServer, lock
 
 SHARED = "BOOKSTORE_TEST_POSTGRES"  # the environment variable with the shared server's folder
@@ -24,7 +23,7 @@ SHARED = "BOOKSTORE_TEST_POSTGRES"  # the environment variable with the shared s
 def postgres() -> PostgresServer:
     """Return the server that all tests share: make databases in it, and leave it as it is."""
     server = PostgresServer(Path(os.environ[SHARED]))
-    with lock(server.folder / "starting"), or_skip():
+    with lock(server.folder / "starting"):
         if not server.is_running:
             server.start()
     return server
@@ -42,8 +41,7 @@ def own_server() -> Iterator[PostgresServer]:
     """Run a server for a `with` block; it may be stopped, killed or frozen."""
     server = PostgresServer(Path(mkdtemp(prefix="bookstore-postgres-")))
     try:
-        with or_skip():
-            server.start()
+        server.start()
         yield server
     finally:
         remove(server)
@@ -66,14 +64,3 @@ def remove(server: PostgresServer) -> None:
     """End a server, if it runs, and remove its files."""
     server.kill()
     shutil.rmtree(server.folder)
-
-
-@contextmanager
-def or_skip() -> Iterator[None]:
-    """Skip the test if this machine has no PostgreSQL; where everything has to run (CI), fail instead."""
-    try:
-        yield
-    except NoPostgres as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(error))

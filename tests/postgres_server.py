@@ -1,6 +1,7 @@
 """Owns a PostgreSQL server of the tests, on a free port of 127.0.0.1 and in a folder of its own."""
 
 import fcntl
+import secrets
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -77,17 +78,13 @@ class PostgresServer:
         self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
         return self.url(name)
 
-    def drop_database(self, name: str) -> None:
-        """Drop a database if it is there, whoever is connected to it."""
-        self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
-
     def template(self, name: str, prepare: Callable[[str], object]) -> str:
         """Return the name of a database that `prepare(url)` filled, once for all processes."""
         with lock(self.folder / "templates"):
             if not self._has_database(name):
-                self.drop_database(f"{name}_unfinished")
-                prepare(self.create_database(f"{name}_unfinished"))
-                self._execute("ALTER DATABASE {} RENAME TO {}", f"{name}_unfinished", name)
+                unfinished = f"{name}_{secrets.token_hex(4)}"
+                prepare(self.create_database(unfinished))
+                self._execute("ALTER DATABASE {} RENAME TO {}", unfinished, name)
         return name
 
     def _initialize(self) -> None:

@@ -15,7 +15,7 @@ from tests.ports import free_port
 from tests.programs import Program
 from tests.waiting import wait_until
 
-FOLLOWER = "follower"  # of books, started if it is named
+FOLLOWER = "follower"  # of books, started if it is named; another may have a longer name
 
 
 class ServedPair(Pair):
@@ -35,6 +35,9 @@ class ServedPair(Pair):
         host = self.environment.get("HOST", "127.0.0.1")
         return f"{f'[{host}]' if ':' in host else host}:{self.ports[service]}"
 
+    def has_logged(self, event: str, service: str = FOLLOWER) -> bool:
+        return event in self.log(service).read_text()
+
     def log(self, service: str) -> Path:
         """Return the file that holds what the service wrote to standard output and error."""
         return self.folder / f"{service}.log"
@@ -47,7 +50,7 @@ class ServedPair(Pair):
         for service in services or self.services:
             self.processes[service] = self._spawn(service)
         for service in services or self.services:
-            if service != FOLLOWER:  # which nobody can ask
+            if not service.startswith(FOLLOWER):  # which nobody can ask
                 self._wait(service)
         return self
 
@@ -63,13 +66,13 @@ class ServedPair(Pair):
         self.stop(number=signal.SIGINT)  # without waiting for idle connections
 
     def _spawn(self, service: str) -> Program:
+        # The metrics go where everything else is, so that they go with it even after a kill.
+        environment = self.environment | {"PROMETHEUS_MULTIPROC_DIR": str(self.folder)}
         words = ["gunicorn", "-c", f"{service}_service/gunicorn_conf.py", f"{service}_service:create_app()"]
         if self.environment.get("SERVER") == "granian":
             words = ["common.server", f"{service}_service"]
-        if service == FOLLOWER:
-            words = ["flask", "--app", "books_service", "follow"]
-        # The metrics go where everything else is, so that they go with it even after a kill.
-        environment = self.environment | {"PROMETHEUS_MULTIPROC_DIR": str(self.folder)}
+        if service.startswith(FOLLOWER):
+            words, environment = ["flask", "--app", "books_service", "follow"], self.environment
         return Program(*words, environment=environment, output=self.log(service))
 
     def _wait(self, service: str) -> None:

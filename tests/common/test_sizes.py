@@ -11,7 +11,6 @@ from common.ops.metrics import at_scrape
 from tests.feed.tellers import Side, Teller
 from tests.pair import Pair
 from tests.pgbouncer import pgbouncer
-from tests.postgres import or_skip
 from tests.postgres_server import PostgresServer
 from tests.readme import section
 from tests.resilience.test_migrations import METADATA
@@ -62,7 +61,7 @@ def test_sizes_are_those_from_before_while_they_cannot_be_asked(auth: Side) -> N
 def test_through_pgbouncer_no_question_waits_for_a_table_when_the_reader_is_gone(
     own_pair: Pair, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with or_skip(), pgbouncer(postgres) as pooler:
+    with pgbouncer(postgres) as pooler:
         url = pooler.url(own_pair.databases["auth"].rpartition("/")[2])
         environment = own_pair.environment | {"AUTH_DATABASE_URL": url}
         with Teller(environment, monkeypatch) as auth, auth.write() as other:

@@ -27,7 +27,7 @@ AT_ONCE = 32
 
 def exchange(reader: Person, vector: Vector) -> list[Answer]:
     """Send the bytes, and return all answers until nginx closes or waits for more."""
-    sent, answers = fill("books", vector.sent, reader.token), []
+    sent, answers = fill(vector.sent, reader.token), []
     address = ("127.0.0.1", urlsplit(reader.pair.url("books")).port)
     with suppress(TimeoutError, ConnectionError), socket.create_connection(address, SILENCE) as sock:
         sock.sendall(sent)

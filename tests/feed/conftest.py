@@ -1,13 +1,11 @@
-"""The fixtures of the tests of the feed: who tells something, and who follows."""
+"""The fixtures of the tests of the feed: who tells something, and where it is applied."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.feed.followers import Followers
 from tests.feed.tellers import Shelves, Teller
 from tests.pair import Pair
-from tests.served import ServedPair
 
 
 @pytest.fixture
@@ -22,10 +20,3 @@ def shelves(own_pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelves
     """Return the books database of the test's own pair."""
     with Shelves(own_pair.environment, monkeypatch) as shelves:
         yield shelves
-
-
-@pytest.fixture
-def followers(own_served_pair: ServedPair) -> Iterator[Followers]:
-    """Return how followers are started and killed; none of them outlives the test."""
-    with Followers(own_served_pair) as followers:
-        yield followers

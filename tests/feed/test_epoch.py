@@ -1,27 +1,34 @@
 """A feed that is another one by now: auth was restored from a backup, and all of it is applied again."""
 
-from concurrent.futures import ThreadPoolExecutor
+import secrets
+from functools import partial
 from itertools import cycle
-from typing import Any
+from pathlib import Path
 
+import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import text
 
 from books_service.shelf.erasure import USER_DATA
 from common.feed import events as feed
 from common.feed.events import CursorMoved, FeedEvent, Place
 from common.feed.follower import FIRST_BACKOFF
-from tests.cases import own_on_sqlite
+from tests.cases import own_on_postgresql, own_on_sqlite
 from tests.common.log_lines import Log
 from tests.conftest import keys_of
 from tests.feed import followers
+from tests.feed.ends import leave, log_out, refused_everywhere
 from tests.feed.followers import follow_once
 from tests.feed.service_tokens import ask, service_token
 from tests.feed.tellers import Shelves, Teller
 from tests.feed.test_erasure import NOW
 from tests.in_process import applications
 from tests.pair import Pair
+from tests.people import assert_problem, book, register
+from tests.postgres import own_server
+from tests.postgres_programs import run_program
+from tests.postgres_server import PostgresServer
+from tests.waiting import wait_until
 
 pair = followers.pair
 
@@ -38,17 +45,13 @@ DOES_NOT_GO_ON = [
 ]
 
 
-def applied(shelves: Shelves) -> dict[str, Any]:
-    """Return what books has of the feed."""
+def applied(shelves: Shelves) -> tuple[int, int, list[str], list[str]]:
+    """Return what books has of the feed: the cursor, the number of events, sessions and users."""
     state = shelves.feed()
     sessions = shelves.execute("SELECT sid FROM ended_sessions ORDER BY sid")
     users = shelves.execute("SELECT public_id FROM deleted_users ORDER BY public_id")
-    return {
-        "cursor": state.cursor,
-        "events": state.sessions_ended + state.users_deleted,
-        "sessions": [row.sid for row in sessions],
-        "users": [row.public_id for row in users],
-    }
+    count = state.sessions_ended + state.users_deleted
+    return state.cursor, count, [row.sid for row in sessions], [row.public_id for row in users]
 
 
 @own_on_sqlite
@@ -69,12 +72,8 @@ def test_a_feed_that_does_not_go_on_is_applied_again(
     follow_once(pair)
 
     assert log.text.count(BEGUN_AGAIN) == 1
-    assert applied(shelves) == {
-        "cursor": teller.last(),
-        "events": 3 + told_again,
-        "sessions": ["a-session", "another-session", "later-session"],
-        "users": ["a-user", "later-user"],
-    }
+    sessions = ["a-session", "another-session", "later-session"]
+    assert applied(shelves) == (teller.last(), 3 + told_again, sessions, ["a-user", "later-user"])
 
 
 @own_on_sqlite
@@ -109,7 +108,7 @@ def test_a_follower_or_an_auth_that_knows_of_no_epoch_yet_begins_nothing_again(
     follow_once(pair)
 
     assert (shelves.feed().cursor, shelves.feed().epoch) == (2, epoch)
-    assert (applied(shelves)["events"], BEGUN_AGAIN in log.text) == (2, False)
+    assert (applied(shelves)[1], BEGUN_AGAIN in log.text) == (2, False)
 
 
 @own_on_sqlite
@@ -135,22 +134,100 @@ def test_a_second_follower_with_events_of_the_epoch_before_changes_nothing(shelv
         with pytest.raises(CursorMoved):
             feed.apply(connection, USER_DATA, [event], place=before, now=NOW)
 
-    assert applied(shelves) == {"cursor": 1, "events": 0, "sessions": [], "users": []}
+    assert applied(shelves) == (1, 0, [], [])
 
 
-def test_a_request_that_waits_tells_the_epoch_of_the_events_that_it_answers(
-    pair: Pair, teller: Teller
+pair = followers.pair
+
+
+def restore(postgres: PostgresServer, name: str) -> None:
+    """Fill a database aside, and let it take the place of the one in use."""
+    aside = postgres.create_database(f"{name}_restored", template="template0")
+    run_program("pg_restore", "--exit-on-error", f"--dbname={aside}", f"{name}.dump", cwd=postgres.folder)
+    end_all = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
+    with psycopg.connect(postgres.url(), autocommit=True) as server:
+        server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        server.execute(end_all, [name])
+        server.execute(f"ALTER DATABASE {name} RENAME TO {name}_replaced")
+        server.execute(f"ALTER DATABASE {name}_restored RENAME TO {name}")
+
+
+@own_on_postgresql
+def test_a_restored_auth_is_followed_from_its_beginning_and_nothing_is_taken_back(
+    pair: Pair, postgres: PostgresServer, teller: Teller, shelves: Shelves
 ) -> None:
-    token = service_token(keys_of(pair)[0])
-    before = ask(pair, token).json()["epoch"]
-    with ThreadPoolExecutor() as threads:
-        answer = threads.submit(ask, pair, token, wait=30)
-        with teller.write() as connection:
-            connection.execute(text("UPDATE feed SET last = 1, epoch = 'another'"))
-            row = "INSERT INTO events (id, type, at, public_id) VALUES (1, 'user.deleted', :at, 'a-user')"
-            connection.execute(text(row), {"at": "2026-01-02 03:04:05"})
+    ended, *leavers = (register(pair) for _ in range(4))
+    for person in leavers:
+        person.add_book()
+    leave(leavers[0])
+    name = pair.databases["auth"].rpartition("/")[2]
+    dump = ("--format=custom", f"--file={name}.dump", pair.databases["auth"])
+    run_program("pg_dump", *dump, cwd=postgres.folder)
+    log_out(ended)
+    leave(leavers[1])
+    follow_once(pair)
+    before = shelves.feed()
 
-    page = answer.result().json()
-    assert [event["public_id"] for event in page["events"]] == ["a-user"]
-    assert page["epoch"].startswith("another")
-    assert page["epoch"] != before
+    restore(postgres, name)
+    teller.end(*(f"session-{number}" for number in range(150)))  # of which auth gives 100 at once
+    leave(leavers[2])
+    follow_once(pair, polls=3)  # the first begins again
+
+    after = shelves.feed()
+    assert after.epoch != before.epoch
+    assert after.cursor == teller.last()
+    assert after.position - before.position == teller.last()  # each is applied once
+    for person in leavers:
+        assert shelves.count(person.public_id) == 0
+        assert_problem(person.post("/books", book()), 401, "token is invalid")
+    wait_until(partial(refused_everywhere, ended), "books forgets the end")
+
+
+# Whatever is random is the same in all clusters here.
+PREPARE = """
+UPDATE feed SET epoch = 'one';
+CREATE ROLE {0};
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO {0};
+"""
+HIDE = "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC"
+
+
+def auth_on(server: PostgresServer, folder: Path) -> Pair:
+    """Start auth on a new database of a server, with the keys that are in the folder."""
+    name = f"auth_{secrets.token_hex(4)}"
+    url = server.create_database(name)
+    Pair(folder, databases={"auth": url}, services=["auth"]).prepare()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(PREPARE.format(name).encode())
+    databases = {"auth": f"{url}?options=-crole%3D{name}"}
+    return Pair(folder, databases=databases, services=["auth"]).start()
+
+
+def epoch_of(pair: Pair) -> str:
+    answer = ask(pair, service_token(keys_of(pair)[0]))
+    assert answer.status_code == 200
+    epoch: str = answer.json()["epoch"]
+    return epoch
+
+
+def test_a_feed_in_another_cluster_or_a_promoted_one_is_of_another_epoch_if_the_role_may_see_it(
+    own_postgres: PostgresServer, tmp_path: Path
+) -> None:
+    with own_server() as other, auth_on(other, tmp_path / "other") as auth:
+        elsewhere = epoch_of(auth)
+        with psycopg.connect(auth.databases["auth"].partition("?")[0], autocommit=True) as connection:
+            connection.execute(HIDE)
+        without_numbers = epoch_of(auth)
+    with auth_on(own_postgres, tmp_path / "own") as auth:
+        before = epoch_of(auth)
+        own_postgres.stop()
+        (own_postgres.folder / "data/standby.signal").touch()
+        own_postgres.start()
+        as_standby = epoch_of(auth)
+        with psycopg.connect(own_postgres.url()) as connection:
+            connection.execute("SELECT pg_promote()")
+        promoted = epoch_of(auth)
+
+    assert as_standby == before
+    assert len({elsewhere, before, promoted}) == 3
+    assert {epoch.rsplit("-", 2)[0] for epoch in (elsewhere, before, promoted)} == {without_numbers}

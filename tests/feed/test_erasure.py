@@ -1,18 +1,17 @@
 """Deleted users keep nothing: whatever was being written when it was heard, and whatever is tried later."""
 
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import insert, text
 
 from books_service.models import Book, IdempotencyKey
 from books_service.shelf import erasure, idempotency
 from books_service.shelf.erasure import USER_DATA
-from books_service.shelf.put import put_book
+from books_service.shelf.put import new_row, put_book
 from common.errors import TokenRejected
 from common.feed import events as feed
 from common.feed.events import FeedEvent, Place
@@ -23,11 +22,9 @@ from tests.waiting import wait_until
 
 NOTHING = {"books": 0, "idempotency_keys": 0, "shelves": 0}
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+A_MINUTE_LATER = NOW + timedelta(minutes=1)
 WAITING = "SELECT count(*) AS count FROM pg_locks WHERE NOT granted"
-
-
-def deletion(public_id: str, number: int = 1) -> FeedEvent:
-    return FeedEvent(number, "user.deleted", NOW, public_id=public_id)
+DELETION = FeedEvent(1, "user.deleted", NOW, public_id="owner")
 
 
 def session_end(number: int) -> FeedEvent:
@@ -41,14 +38,14 @@ def apply(shelves: Shelves, *events: FeedEvent, cursor: int = 0, now: datetime =
         feed.apply(connection, USER_DATA, events, place=Place(cursor, None), now=now)
 
 
-def sweep(shelves: Shelves, *, now: datetime) -> int:
+def sweep(shelves: Shelves, *, now: datetime = A_MINUTE_LATER) -> int:
     with shelves.connect() as connection:
         return feed.sweep(connection, USER_DATA, now=now)
 
 
-def put(shelves: Shelves, owner: str, members: dict[str, Any]) -> None:
+def put(shelves: Shelves, members: dict[str, Any]) -> None:
     with shelves.app.app_context():
-        put_book(owner, members, capacity=1000)
+        put_book("owner", members, capacity=1000)
 
 
 def put_once(shelves: Shelves, owner: str, key: str) -> None:
@@ -56,101 +53,74 @@ def put_once(shelves: Shelves, owner: str, key: str) -> None:
         idempotency.put_book_once(owner, key, book(), capacity=1000)
 
 
-def add_keys(shelves: Shelves, owner: str, ages: list[timedelta]) -> None:
-    """Have requests with the keys 0, 1, 2, … been made so long ago."""
-    same = {"owner": owner, "fingerprint": b"", "answer": b""}
-    keys = [same | {"key": str(number), "made_at": NOW - age} for number, age in enumerate(ages)]
-    with shelves.write() as connection:
-        connection.execute(insert(IdempotencyKey), keys)
-
-
 def left_of(shelves: Shelves, owner: str) -> dict[str, int]:
     """Return how many rows of the owner's are in each table."""
-    tables = ("books", "idempotency_keys", "shelves")
     count = "SELECT count(*) AS count FROM {} WHERE owner = :owner"
-    return {table: shelves.execute(count.format(table), owner=owner)[0].count for table in tables}
+    return {table: shelves.execute(count.format(table), owner=owner)[0].count for table in NOTHING}
 
 
-def test_keys_go_at_once_and_the_shelf_itself_later(shelves: Shelves) -> None:
-    owner, other = str(uuid.uuid4()), str(uuid.uuid4())
-    for each in (owner, other):
+def test_books_and_keys_go_at_once_the_shelf_and_what_a_crash_left_later(shelves: Shelves) -> None:
+    for each in ("owner", "other"):
         put_once(shelves, each, "a-key")
+    many = 2 * erasure.BATCH + 1
+    shelves.fill("owner", many)
+    same = {"owner": "owner", "fingerprint": b"", "answer": b"", "made_at": NOW}
+    with shelves.write() as connection:
+        connection.execute(insert(IdempotencyKey), [same | {"key": str(number)} for number in range(many)])
 
-    apply(shelves, deletion(owner))
-    assert left_of(shelves, owner) == {"books": 0, "idempotency_keys": 0, "shelves": 1}
-    assert sweep(shelves, now=NOW + timedelta(minutes=1)) == 1
+    apply(shelves, DELETION)
+    assert left_of(shelves, "owner") == NOTHING | {"shelves": 1}
+    shelves.fill("owner", many)  # as if it had ended between two batches
+    assert sweep(shelves) == 1
 
-    assert left_of(shelves, owner) == NOTHING
-    assert left_of(shelves, other) == {"books": 1, "idempotency_keys": 1, "shelves": 1}
+    assert left_of(shelves, "owner") == NOTHING
+    assert left_of(shelves, "other") == {"books": 1, "idempotency_keys": 1, "shelves": 1}
     with pytest.raises(TokenRejected):
-        put_once(shelves, owner, "a-key")
-    assert left_of(shelves, owner) == NOTHING
-
-
-def test_more_keys_and_books_than_a_batch_go_at_once_or_are_swept_after_a_crash(shelves: Shelves) -> None:
-    owner = str(uuid.uuid4())
-    shelves.fill(owner, 2 * erasure.BATCH + 1)
-    add_keys(shelves, owner, [timedelta()] * (2 * erasure.BATCH + 1))
-
-    apply(shelves, deletion(owner))
-
-    assert left_of(shelves, owner) == NOTHING
-    shelves.fill(owner, 2 * erasure.BATCH + 1)  # as if it had ended between two batches
-    assert sweep(shelves, now=NOW + timedelta(minutes=1)) == 1
-    assert left_of(shelves, owner) == NOTHING
+        put_once(shelves, "owner", "a-key")
+    assert left_of(shelves, "owner") == NOTHING
 
 
 @own_on_postgresql
 def test_the_follower_waits_for_no_request(shelves: Shelves) -> None:
     """A request holds its key and the shelf; if the follower waited for them, its statement would fail."""
-    owner = str(uuid.uuid4())
-    put_once(shelves, owner, "held")
-    put_once(shelves, owner, "free")
+    put_once(shelves, "owner", "held")
+    put_once(shelves, "owner", "free")
     with shelves.write() as other:
         for held in ("idempotency_keys WHERE key = 'held'", "shelves"):
             other.execute(text(f"SELECT 1 FROM {held} FOR UPDATE"))  # noqa: S608 - words of ours
-        apply(shelves, deletion(owner))
-    assert left_of(shelves, owner) == {"books": 0, "idempotency_keys": 1, "shelves": 1}
+        apply(shelves, DELETION)
+    assert left_of(shelves, "owner") == {"books": 0, "idempotency_keys": 1, "shelves": 1}
 
-    sweep(shelves, now=NOW + timedelta(minutes=1))
+    sweep(shelves)
 
-    assert left_of(shelves, owner) == NOTHING
+    assert left_of(shelves, "owner") == NOTHING
 
 
 @own_on_postgresql
 def test_a_book_that_was_being_written_is_swept_away(shelves: Shelves) -> None:
     """Its statement began before the deletion and ends after it: a title that another writes holds it up."""
-    owner, written = str(uuid.uuid4()), book()
+    written = book()
     with ThreadPoolExecutor() as threads:
         with shelves.write() as rival:
-            insert_again(rival, shelves, owner, written)
-            late = threads.submit(put, shelves, owner, written)
+            rival.execute(insert(Book), new_row("owner", written, NOW))
+            late = threads.submit(put, shelves, written)
             wait_until(lambda: shelves.execute(WAITING)[0].count, "the statement has begun")
-            apply(shelves, deletion(owner))
+            apply(shelves, DELETION)
             rival.rollback()
         late.result()
-    assert shelves.count(owner) == 1  # this is what sweeping is for
+    assert shelves.count("owner") == 1  # this is what sweeping is for
 
     # A statement lasts 2.5 s at most, and its transaction is idle for 10 at most.
     assert sweep(shelves, now=NOW + timedelta(seconds=13)) == 0
-    assert sweep(shelves, now=NOW + timedelta(minutes=1)) == 1
-    assert shelves.count(owner) == 0
+    assert sweep(shelves) == 1
+    assert shelves.count("owner") == 0
     assert sweep(shelves, now=NOW + timedelta(days=1)) == 0
     with pytest.raises(TokenRejected):
-        put(shelves, owner, written)
-
-
-def insert_again(connection: Connection, shelves: Shelves, owner: str, written: dict[str, Any]) -> None:
-    """Put a book there in another transaction, as `put` would."""
-    put(shelves, owner, written)
-    [row] = shelves.execute("SELECT * FROM books WHERE owner = :owner", owner=owner)
-    shelves.execute("DELETE FROM books WHERE owner = :owner", owner=owner)
-    members = {name: value for name, value in row._mapping.items() if name != "id"}
-    connection.execute(insert(Book), members)
+        put(shelves, written)
 
 
 def test_an_event_is_applied_once_and_to_hear_all_again_adds_nothing(shelves: Shelves) -> None:
-    events = deletion(str(uuid.uuid4())), session_end(2), FeedEvent(3, "something.new", NOW)
+    events = DELETION, session_end(2), FeedEvent(3, "something.new", NOW)
     apply(shelves, *events)
     before = remembered(shelves)
 
@@ -172,16 +142,16 @@ def remembered(shelves: Shelves) -> list[Any]:
 
 
 def test_a_second_deletion_of_a_user_is_as_new_as_the_first(shelves: Shelves) -> None:
-    owner, later = str(uuid.uuid4()), NOW + timedelta(hours=1)
-    apply(shelves, deletion(owner))
-    assert sweep(shelves, now=NOW + timedelta(minutes=1)) == 1
-    shelves.fill(owner, 3)
+    later = NOW + timedelta(hours=1)
+    apply(shelves, DELETION)
+    assert sweep(shelves) == 1
+    shelves.fill("owner", 3)
 
-    apply(shelves, FeedEvent(2, "something.new", NOW), deletion(owner, 3), cursor=1, now=later)
+    apply(shelves, FeedEvent(2, "something.new", NOW), replace(DELETION, id=3), cursor=1, now=later)
 
     [user] = shelves.execute("SELECT position, swept_at FROM deleted_users")
     assert (user.position, user.swept_at) == (shelves.feed().position, None)
-    assert shelves.count(owner) == 0
+    assert shelves.count("owner") == 0
     assert sweep(shelves, now=later + timedelta(minutes=1)) == 1
 
 
@@ -200,14 +170,3 @@ def test_a_session_that_ends_again_is_known_until_the_tokens_of_the_later_end_ar
         # For a day longer, because a clock may have gone wrong.
         assert feed.purge_ended_sessions(connection, now=NOW + timedelta(hours=25, minutes=30)) == 0
         assert feed.purge_ended_sessions(connection, now=NOW + timedelta(hours=26, minutes=30)) == 1
-
-
-def test_old_keys_of_requests_are_forgotten(shelves: Shelves) -> None:
-    day, many = timedelta(hours=24), idempotency.BATCH + 1
-    ages = [day] * many + [day - timedelta(seconds=1)]
-    add_keys(shelves, "somebody", ages)
-
-    with shelves.connect() as connection:
-        idempotency.purge_keys(connection, NOW)
-
-    assert shelves.execute("SELECT key FROM idempotency_keys") == [(str(many),)]

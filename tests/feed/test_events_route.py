@@ -6,9 +6,11 @@ from typing import Any
 
 import psutil
 import requests
+from sqlalchemy import text
 
+from auth_service import events
 from tests import api
-from tests.cases import every, own_on_sqlite
+from tests.cases import every, own_on_postgresql, own_on_sqlite
 from tests.conftest import keys_of
 from tests.feed import followers, service_tokens
 from tests.feed.service_tokens import service_token
@@ -20,8 +22,8 @@ from tests.waiting import wait_until
 
 pair = followers.pair
 
-
 OUTDATE = "UPDATE events SET at = '2020-01-01 00:00:00'"
+WAITING = "SELECT count(*) AS count FROM pg_locks WHERE NOT granted"
 
 
 def ask(pair: Pair, **query: Any) -> requests.Response:
@@ -35,13 +37,19 @@ def told(pair: Pair, **query: Any) -> dict[str, Any]:
     return found
 
 
-def test_a_request_that_waits_is_answered_when_there_is_something(pair: Pair, teller: Teller) -> None:
+def test_a_request_that_waits_is_answered_with_the_epoch_of_what_there_is(pair: Pair, teller: Teller) -> None:
+    before = told(pair)["epoch"]
     with ThreadPoolExecutor() as threads:
-        answer = threads.submit(ask, pair, wait=30)
-        teller.end("a-session")
+        waiting = threads.submit(ask, pair, wait=30)
+        with teller.write() as connection:
+            events.session_ended(connection, ["a-session"])
+            connection.execute(text("UPDATE feed SET epoch = 'another'"))
 
-    assert [event["sid"] for event in answer.result().json()["events"]] == ["a-session"]
-    assert answer.result().elapsed < timedelta(seconds=10)  # of the 30
+    page = waiting.result().json()
+    assert [event["sid"] for event in page["events"]] == ["a-session"]
+    assert page["epoch"].startswith("another")
+    assert page["epoch"] != before
+    assert waiting.result().elapsed < timedelta(seconds=10)  # of the 30
 
 
 def moment(text: str) -> datetime:
@@ -70,15 +78,30 @@ def test_an_event_tells_what_ended_with_the_end_of_its_last_token(pair: Pair, te
 
 def test_pages_tell_every_event_once_and_in_order(pair: Pair, teller: Teller) -> None:
     sessions = [f"session-{number}" for number in range(7)]
+    with teller.write() as connection:
+        events.session_ended(connection, ["lost"])
+        connection.rollback()  # which leaves no gap
     teller.end(*sessions)
 
     found, cursor = [], 0
-    while events := (page := told(pair, after=cursor, limit=3))["events"]:
-        found += events
+    while part := (page := told(pair, after=cursor, limit=3))["events"]:
+        found += part
         cursor = page["last"]
 
     assert [(event["id"], event["sid"]) for event in found] == list(enumerate(sessions, 1))
-    assert (page["events"], page["last"]) == ([], 7)
+    assert page["last"] == 7
+
+
+@own_on_postgresql  # SQLite has one writer
+def test_no_event_appears_before_one_whose_transaction_is_held_open(pair: Pair, teller: Teller) -> None:
+    with ThreadPoolExecutor() as threads, teller.write() as connection:
+        events.session_ended(connection, ["first"])
+        second = threads.submit(teller.end, "second")
+        wait_until(lambda: teller.execute(WAITING)[0].count, "the second waits")
+        assert told(pair)["events"] == []
+        assert not second.done()
+
+    assert [event["sid"] for event in told(pair)["events"]] == ["first", "second"]
 
 
 @own_on_sqlite
@@ -131,16 +154,12 @@ def test_many_that_wait_hold_no_connection_and_no_thread_that_others_need(pair: 
     auth = pair.variant(THREADS="64")  # 16 may wait; there are 10 connections
     with ThreadPoolExecutor(24) as threads:
         waiting = [threads.submit(told, auth, wait=30) for _ in range(24)]
-        wait_until(lambda: len(done(waiting)) == 8, "those who may not wait are answered at once")
+        wait_until(lambda: sum(map(Future.done, waiting)) == 8, "those who may not wait are answered at once")
         assert api.get(auth.url("auth") + "/readyz").json()["status"] == "ok"
-        assert len(done(waiting)) == 8
+        assert sum(map(Future.done, waiting)) == 8
         teller.end("a-session")
 
     assert sorted(len(each.result()["events"]) for each in waiting) == [0] * 8 + [1] * 16
-
-
-def done(waiting: list[Future[Any]]) -> list[Future[Any]]:
-    return [each for each in waiting if each.done()]
 
 
 @own_on_sqlite

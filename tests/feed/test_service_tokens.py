@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import requests
+
 from tests import api
 from tests.cases import every, on_sqlite
 from tests.conftest import keys_of
@@ -52,10 +54,10 @@ def test_any_other_token_is_refused(pair: Pair, claims: dict[str, Any]) -> None:
     assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="bookstore", error="invalid_token"')
 
 
-def shown(pair: Pair, way: str) -> dict[str, str]:
-    """Return the header that shows a good token in a way."""
+def show(pair: Pair, way: str, service: str, path: str) -> requests.Response:
+    """Send a good token in a way."""
     name, value = way.format(service_token(keys_of(pair)[0])).split(": ")
-    return {name: value}
+    return api.get(pair.url(service) + path, headers={name: value})
 
 
 @every(
@@ -72,7 +74,7 @@ def test_the_services_that_are_named_are_let_in(pair: Pair, issuer: str, subject
 
 @every("way", ["x-access-tokens: {}", "Authorization: Basic {}", "Authorization: Bearer "])
 def test_a_token_that_is_no_bearer_is_missing(pair: Pair, way: str) -> None:
-    answer = api.get(pair.url("auth") + "/events", headers=shown(pair, way))
+    answer = show(pair, way, "auth", "/events")
 
     assert_problem(answer, 401, "a valid token is missing")
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="bookstore"'
@@ -83,6 +85,4 @@ def test_a_token_that_is_no_bearer_is_missing(pair: Pair, way: str) -> None:
 def test_a_token_of_a_service_is_refused_everywhere_else(
     pair: Pair, way: str, service: str, path: str
 ) -> None:
-    answer = api.get(pair.url(service) + path, headers=shown(pair, way))
-
-    assert_problem(answer, 401, "token is invalid")
+    assert_problem(show(pair, way, service, path), 401, "token is invalid")

@@ -1,21 +1,25 @@
 """Requests that no polite client sends, byte for byte, and the statuses that they are answered with.
 
-READ, WRITE and AUTH stand for what differs between the services: a guarded route, one that takes JSON,
-and the header that it needs; BODY is good JSON for it. GOOD is the status of a WRITE that books accepts, ANY
-whatever is no 5xx: where the RFCs leave a choice, or nobody would mind.
+AUTH stands for the header with a token, BODY for the JSON of a new book. GOOD is the status of one that is
+added, ANY whatever is no 5xx: where the RFCs leave a choice, or nobody would mind.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 GOOD = 201
 ANY = 0
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-JSON = b"POST WRITE HTTP/1.1\r\nHost: x\r\nAUTHContent-Type: application/json\r\n"
+JSON = b"POST /books HTTP/1.1\r\nHost: x\r\nAUTHContent-Type: application/json\r\n"
 SENT = JSON + b"Content-Length: LENGTH\r\n\r\nBODY"
 CHUNKED = JSON + b"Transfer-Encoding: chunked\r\n\r\n"
 CHUNKS = CHUNKED + b"HEX\r\nBODY\r\n0\r\n\r\n"
+LONG = 65 * 1024  # bytes, more than a body may have
+IN_CHUNKS = HEALTH[:-2] + b"Transfer-Encoding: chunked\r\n\r\n"
+NOWHERE = b"POST /nowhere HTTP/1.1\r\nHost: x\r\n"
 
 
 @dataclass(frozen=True)
@@ -27,9 +31,25 @@ class Vector:
     ends: bool = False
 
 
-def ended(text: bytes, *statuses: int) -> Vector:
-    """Bytes behind which the client ends its side."""
-    return Vector(text, statuses, ends=True)
+ODD_HEADERS = (
+    *(b"X-Forwarded-For: \xff, 1.2.3.4", b"X-Forwarded-Proto: https", b"Forwarded: for=_x"),
+    *(b"X-Forwarded-Ssl: on", b"Script_Name: /x", b"Script-Name: /x", b"Cookie: session=\xff; =; ;;"),
+    *(b"If-None-Match: \xff", b"If-Modified-Since: yesterday", b"Accept: \xff;q=x, */*;q=9"),
+    *(b"Accept-Encoding: \xff", b"Connection: upgrade, keep-alive, \xff", b"Upgrade: h2c"),
+)
+
+
+class Make(Protocol):
+    """Makes a vector of what stands in the place of HERE in a request."""
+
+    def __call__(self, text: bytes, *statuses: int, ends: bool = False) -> Vector: ...
+
+
+def in_place_of_here(template: bytes) -> Make:
+    def make(text: bytes, *statuses: int, ends: bool = False) -> Vector:
+        return Vector(template.replace(b"HERE", text), statuses, ends)
+
+    return make
 
 
 def each(make: Callable[[bytes, int], Vector], status: int, *texts: bytes) -> list[Vector]:
@@ -37,33 +57,26 @@ def each(make: Callable[[bytes, int], Vector], status: int, *texts: bytes) -> li
     return [make(text, status) for text in texts]
 
 
-def line(text: bytes, *statuses: int) -> Vector:
-    """A request line before good headers."""
-    return Vector(text + b"\r\nHost: x\r\n\r\n", statuses)
+def body(text: bytes, *statuses: int) -> Vector:
+    """A body that is whole, whatever it is."""
+    return Vector(JSON + b"Content-Length: %d\r\n\r\n" % len(text) + text, statuses)
 
 
-def target(text: bytes, *statuses: int) -> Vector:
-    """A request target."""
-    return line(b"GET " + text + b" HTTP/1.1", *statuses)
+ended = partial(in_place_of_here(b"HERE"), ends=True)
+line = in_place_of_here(b"HERE\r\nHost: x\r\n\r\n")
+target = in_place_of_here(b"GET HERE HTTP/1.1\r\nHost: x\r\n\r\n")
+headers = in_place_of_here(HEALTH[:-2] + b"HERE\r\n\r\n")
+host = in_place_of_here(b"GET /healthz HTTP/1.1\r\nHERE\r\n")
+length = in_place_of_here(JSON + b"HERE\r\n\r\nBODY")
+chunks = in_place_of_here(CHUNKED + b"HERE")
+media = in_place_of_here(SENT.replace(b"Content-Type: application/json", b"HERE"))
 
-
-def headers(text: bytes, *statuses: int) -> Vector:
-    """Headers of a request that is good without them."""
-    return Vector(HEALTH[:-2] + text + b"\r\n\r\n", statuses)
-
-
-def host(text: bytes, *statuses: int) -> Vector:
-    """What stands where the Host header should."""
-    return Vector(b"GET /healthz HTTP/1.1\r\n" + text + b"\r\n", statuses)
-
-
-HEADS: dict[str, list[Vector]] = {
+VECTORS: dict[str, list[Vector]] = {
     "line": [
         *each(line, 400, b"GET /healthz HTTP/0.9", b"GET /healthz HTTP/2.0", b"GET /healthz http/1.1"),
         *each(line, 400, b"GET /healthz HTTP/1.1 ", b" GET /healthz HTTP/1.1", b"GET  /healthz HTTP/1.1"),
         *each(line, 400, b"GET\t/healthz\tHTTP/1.1", b"GET /healthz\0 HTTP/1.1"),
         *each(line, 400, b"PRI * HTTP/2.0\r\n\r\nSM\r\n", b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2"),
-        line(b"\0" * 1000, 400),
         *each(line, 200, b"GET /healthz HTTP/1.0", b"GET /healthz HTTP/1.2", b"\r\nGET /healthz HTTP/1.1"),
         line(b"x" * 70_000, 414),
         line(b"GET /healthz", 400),  # HTTP/0.9
@@ -71,8 +84,6 @@ HEADS: dict[str, list[Vector]] = {
     ],
     "method": [
         *each(line, 400, b"get /healthz HTTP/1.1", b"G@T /healthz HTTP/1.1", b"G\0T /healthz HTTP/1.1"),
-        line(b"G" * 21 + b" /healthz HTTP/1.1", 400),
-        line(b"G" * 9000 + b" /healthz HTTP/1.1", 414),
         *each(line, 200, b"HEAD /healthz HTTP/1.1", b"OPTIONS /healthz HTTP/1.1"),
         *each(line, 404, b"HEAD /nowhere HTTP/1.1", b"CONNECT x:80 HTTP/1.1"),
         line(b"OPTIONS * HTTP/1.1", 204),
@@ -82,7 +93,6 @@ HEADS: dict[str, list[Vector]] = {
         *each(target, 200, b"http://x/healthz", b"https://other:99999/healthz", b"http:///healthz"),
         *each(target, 200, b"/healthz#part", b"/%68ealthz"),
         *each(target, 400, b"http://[/healthz", b"*", b"healthz", b"?x", b"/\xff", b"/\x7f", b"/a b"),
-        target(b"//healthz", ANY),
         *each(target, 404, b"//x/healthz", b"/../../etc/passwd", b"/healthz%", b"/%c3%28", b"/%00"),
         *each(target, 404, b"/healthz%0d%0aX:%20y", b"/%ed%a0%80", b"/healthz\\", b"/" + b"x" * 4000),
         target(b"/" + b"x" * 70_000, 414),
@@ -91,7 +101,6 @@ HEADS: dict[str, list[Vector]] = {
         target(b"/healthz?\xff=\xff", 400),
         *each(target, 422, b"/healthz?a=%c3", b"/healthz?%e4=%c3%a4&%c3%a4=%e4"),
         *each(target, 422, b"/healthz?a=" + b"%f0%9f%98%80" * 670, b"/healthz?" + b"a&" * 1500),
-        target(b"/healthz?" + b"&" * 3000, 200),
         target(b"/healthz?" + b"a" * 8200, 414),
     ],
     "host": [
@@ -105,14 +114,7 @@ HEADS: dict[str, list[Vector]] = {
         *each(headers, 400, b"Name: a\nb", b"Name: a\r\n folded"),
         *each(headers, 200, b"Name:", b"Name: \xff\xfe", b"Name_: x", b"Transfer_Encoding: chunked"),
         *each(headers, 200, b"Content_Length: 5", b"X-Request-ID: \xff%0d%0a{}"),
-        headers(b"X-Forwarded-For: \xff, 1.2.3.4", 200),
-        headers(b"X-Forwarded-Proto: https\r\nForwarded: for=_x", 200),
-        headers(b"X-Forwarded-Ssl: on\r\nX-Forwarded-Proto: http\r\nScript_Name: /x\r\nScript-Name: /x", 200),
-        headers(b"Cookie: session=\xff; =; ;;", 200),
-        headers(b"If-None-Match: \xff\r\nIf-Modified-Since: yesterday", 200),
-        headers(b"Accept: \xff;q=x, */*;q=9\r\nAccept-Encoding: \xff", 200),
-        headers(b"Connection: upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA", 200),
-        headers(b"Connection: close, keep-alive, \xff", 200),
+        headers(b"\r\n".join(ODD_HEADERS), 200),
         headers(b"\r\n".join(b"A%d: x" % number for number in range(99)), 200),
         headers(b"Name: " + b"x" * 8000, 200),
         headers(b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x", ANY),
@@ -121,44 +123,12 @@ HEADS: dict[str, list[Vector]] = {
         headers(b"Name: " + b"x" * 8200, 431),
     ],
     "endings": [
-        ended(b""),
-        ended(b"G"),
-        ended(b"GET /healthz HTTP/1.1"),
-        ended(HEALTH[:-1]),
+        *(ended(start) for start in (b"", b"G", b"GET /healthz HTTP/1.1", HEALTH[:-1])),
         ended(HEALTH.replace(b"\r\n", b"\r")),
-        *each(ended, 400, b"\r\n\r\n", HEALTH.replace(b"\r\n", b"\n"), HEALTH.replace(b"x\r", b"x")),
-        *each(ended, 400, SENT[:-1], SENT[:-4], CHUNKS[:-2], CHUNKS[:-9]),
+        *each(ended, 400, b"\r\n\r\n", HEALTH.replace(b"\r\n", b"\n")),
+        *each(ended, 400, HEALTH.replace(b"x\r", b"x"), SENT[:-1], CHUNKS[:-2], CHUNKS[:-9]),
         ended(HEALTH, 200),
     ],
-}
-
-
-LONG = 65 * 1024  # bytes, more than a body may have
-IN_CHUNKS = HEALTH[:-2] + b"Transfer-Encoding: chunked\r\n\r\n"
-NOWHERE = b"POST /nowhere HTTP/1.1\r\nHost: x\r\n"
-
-
-def length(text: bytes, *statuses: int) -> Vector:
-    """The header that says how long a body is."""
-    return Vector(JSON + text + b"\r\n\r\nBODY", statuses)
-
-
-def chunks(text: bytes, *statuses: int, ends: bool = False) -> Vector:
-    """A chunked body."""
-    return Vector(CHUNKED + text, statuses, ends)
-
-
-def media(text: bytes, *statuses: int) -> Vector:
-    """Headers in the place of Content-Type."""
-    return Vector(SENT.replace(b"Content-Type: application/json", text), statuses)
-
-
-def body(text: bytes, *statuses: int) -> Vector:
-    """A body that is whole, whatever it is."""
-    return Vector(JSON + b"Content-Length: %d\r\n\r\n" % len(text) + text, statuses)
-
-
-BODIES: dict[str, list[Vector]] = {
     "pipelines": [
         ended(HEALTH + HEALTH[:9], 200),
         ended(SENT + b"xx", GOOD),
@@ -171,7 +141,6 @@ BODIES: dict[str, list[Vector]] = {
     ],
     "length": [
         *each(length, GOOD, b"Content-Length: LENGTH", b"Content-Length:LENGTH \t"),
-        length(b"Content-Length: 0000LENGTH", GOOD),
         *each(length, 400, b"Content-Length: -1", b"Content-Length: +LENGTH", b"Content-Length: 0x10"),
         *each(length, 400, b"Content-Length:", b"Content-Length: LENGTH, LENGTH"),
         length(b"Content-Length: LENGTH\r\nContent-Length: LENGTH", 400),
@@ -198,14 +167,12 @@ BODIES: dict[str, list[Vector]] = {
         *each(chunks, 400, b"5;" + b"a" * 9000, b"0\r\n\r\n"),
         chunks(b"HEX\nBODY\n0\n\n", 400, ends=True),
         chunks(b"ffffffff\r\nBODY", 400, ends=True),
-        chunks(b"f" * 17 + b"\r\nBODY", 400, ends=True),
         chunks(b"", 400, ends=True),
         chunks(b"8000\r\n%s\r\n" % (b"x" * 0x8000) * 3, 413),  # before it ends
         Vector(CHUNKS.replace(b"HTTP/1.1", b"HTTP/1.0"), (400,)),
     ],
     "media": [
         media(b"Content-Type: application/json; charset=UTF-8", GOOD),
-        media(b"Content-Type: application/json" + b";a=b" * 1900, GOOD),
         media(b"Content-Type: application/json\r\nContent-Type: text/plain", 400),
         *each(media, 415, b"Content-Type: \xff", b"X-Nothing: x"),
         media(b"Content-Type: application/json\r\nExpect: 200-ok", 417),
@@ -222,8 +189,6 @@ BODIES: dict[str, list[Vector]] = {
         Vector(IN_CHUNKS + b"zz\r\n", (200,)),
         Vector(b"DELETE /books/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello" + HEALTH, (ANY, 200)),
         Vector(NOWHERE + b"Content-Length: %d\r\n\r\n" % LONG + b"x" * LONG, (404,)),
-        Vector(b"POST READ HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", (ANY,)),
+        Vector(b"POST /books HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", (ANY,)),
     ],
 }
-
-VECTORS = HEADS | BODIES

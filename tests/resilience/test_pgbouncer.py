@@ -1,21 +1,22 @@
 """Both services and the follower through PgBouncer, in each of its modes that has transactions."""
 
 import secrets
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.feed.ends import log_out, refused_everywhere
-from tests.feed.followers import Followers, follow_once
+from tests.feed.followers import follow_once
 from tests.feed.tellers import Shelves
+from tests.feed.test_follower_programs import SECOND
 from tests.pair import SERVICES, Pair
 from tests.people import PASSWORD, Person, register
 from tests.pgbouncer import CONNECTIONS, pgbouncer
-from tests.postgres import or_skip
 from tests.postgres_server import PostgresServer
 from tests.resilience.alone import upgrade_at_once
-from tests.served import ServedPair
+from tests.served import FOLLOWER, ServedPair
 from tests.waiting import wait_until
 
 OFTEN = 12  # times: psycopg would prepare a statement at the sixth
@@ -27,7 +28,7 @@ def pooled(request: pytest.FixtureRequest, postgres: PostgresServer, tmp_path: P
     names = {service: f"{service}_{secrets.token_hex(4)}" for service in SERVICES}
     for name in names.values():
         postgres.create_database(name)
-    with or_skip(), pgbouncer(postgres, request.param) as pooler:
+    with pgbouncer(postgres, request.param) as pooler:
         databases = {service: pooler.url(name) for service, name in names.items()}
         with Pair(tmp_path, databases=databases) as pair:
             upgrade_at_once("books", 2, environment=pair.environment)
@@ -42,14 +43,15 @@ def test_all_works_through_pgbouncer(pooled: Pair, monkeypatch: pytest.MonkeyPat
     follow_once(pooled)
     wait_until(lambda: refused_everywhere(person), "books hears of it")
 
-    with Followers(ServedPair(pooled.folder, databases=pooled.databases)) as followers:
-        first = followers.start("first")
-        wait_until(lambda: "feed_followed" in followers.events("first"), "the first leads")
-        followers.start("second", FOLLOWER_HEARTBEAT=str(pooled.folder / "heartbeat"))
-        wait_until((pooled.folder / "heartbeat").exists, "the second runs")
-        assert followers.events("second") == ""
-        followers.kill(first)
-        wait_until(lambda: "feed_followed" in followers.events("second"), "the second leads")
+    with ServedPair(pooled.folder, databases=pooled.databases) as pair:
+        pair.start(FOLLOWER)
+        wait_until(lambda: pair.has_logged("feed_followed"), "the first leads")
+        pair.environment["FOLLOWER_HEARTBEAT"] = str(pair.folder / "heartbeat")
+        pair.start(SECOND)
+        wait_until((pair.folder / "heartbeat").exists, "the second runs")
+        assert not pair.has_logged("feed_followed", SECOND)
+        pair.stop(FOLLOWER, number=signal.SIGKILL)
+        wait_until(lambda: pair.has_logged("feed_followed", SECOND), "the second leads")
 
     with Shelves(pooled.environment, monkeypatch) as shelves, shelves.write() as connection:
         limits = [

@@ -3,7 +3,6 @@
 import http.client
 import json
 import re
-import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,14 +13,13 @@ import pytest
 
 from tests.common.wire import send
 from tests.pair import SERVERS
-from tests.people import EVERY_PROBLEM, PASSWORD, book
+from tests.people import EVERY_PROBLEM, book
 from tests.resilience.alone import make_pair, somebody
 from tests.resilience.raw_vectors import ANY, GOOD, HEALTH, VECTORS, Vector
 from tests.served import ServedPair
 
 TIMEOUT = 4  # seconds for an answer
 ONE_TOO_MANY = 0.01  # seconds for an answer that must not come
-ROUTES = {"auth": (b"/me", b"/login"), "books": (b"/books", b"/books")}
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,8 @@ def test_whatever_is_sent_is_answered_and_the_service_goes_on(pair: ServedPair, 
 
     assert not wrong, "\n".join(wrong)
     assert (after.status, after.headers["Server"]) == (200, "bookstore")
-    assert complaints(pair.log("books").read_bytes()[logged:]) == []
+    lines = pair.log("books").read_bytes()[logged:].splitlines()
+    assert {json.loads(line)["level"] for line in lines} <= {"info", "warning"}
 
 
 def test_the_server_itself_names_its_methods(pair: ServedPair) -> None:
@@ -63,12 +62,6 @@ def test_the_server_itself_names_its_methods(pair: ServedPair) -> None:
     assert answer.status_code == 204
     assert answer.headers["Allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
-
-
-def complaints(log: bytes) -> list[str]:
-    """Return what a log says that is worse than a warning, each line being JSON."""
-    lines = [json.loads(line) for line in log.splitlines()]
-    return [str(line) for line in lines if line["level"] not in ("info", "warning")]
 
 
 def fits(pair: ServedPair, vector: Vector, answers: list[Answer]) -> bool:
@@ -101,7 +94,7 @@ def is_right(answer: Answer) -> bool:
 
 def exchange(pair: ServedPair, token: str, vector: Vector) -> list[Answer]:
     """Send the bytes; return the answers, of which there may be none."""
-    sent = fill("books", vector.sent, token)
+    sent = fill(vector.sent, token)
     with socket.create_connection(("127.0.0.1", pair.ports["books"]), timeout=TIMEOUT) as sock:
         sock.sendall(sent)
         if vector.ends:
@@ -124,16 +117,11 @@ def read_answers(sock: socket.socket, *, to_head: bool) -> Iterator[Answer]:
             yield Answer(int(first.split()[1]), headers, stream.read(length))
 
 
-def fill(service: str, template: bytes, token: str) -> bytes:
-    """Put what the service needs in the places that are left for it, at once: a token may have HEX in it."""
-    read, write = ROUTES[service]
-    login = {"name": secrets.token_hex(8), "password": PASSWORD}
-    body = json.dumps(book() if service == "books" else login).encode()
-    bearer = f"Authorization: Bearer {token}\r\n".encode() if service == "books" else b""
+def fill(template: bytes, token: str) -> bytes:
+    """Put a book and a token in the places that are left for them, at once: a token may have HEX in it."""
+    body = json.dumps(book()).encode()
     values = {
-        b"READ": read,
-        b"WRITE": write,
-        b"AUTH": bearer,
+        b"AUTH": f"Authorization: Bearer {token}\r\n".encode(),
         b"LENGTH": b"%d" % len(body),
         b"HEX": b"%x" % len(body),
         b"EACH": b"".join(b"1\r\n%c\r\n" % byte for byte in body),

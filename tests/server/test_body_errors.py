@@ -56,20 +56,3 @@ def test_errors_of_a_body_are_the_clients_and_of_no_interest_once_it_is_answered
 def test_a_body_that_is_cut_off_is_the_clients_error(take: Callable[[Any], object]) -> None:
     with pytest.raises(BrokenBody):
         taken(take, **{"CONTENT_LENGTH": "9", "wsgi.input": io.BytesIO(b"one\ntwo")})
-
-
-@every("announced", [{"CONTENT_LENGTH": "7"}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
-def test_a_whole_body_is_read_as_it_is(announced: dict[str, str]) -> None:
-    def read(take: Callable[[Any], object]) -> Any:
-        return taken(take, **announced, **{"wsgi.input": io.BytesIO(b"one\ntwo")})
-
-    assert read(lambda body: body.read()) == b"one\ntwo"
-    assert read(lambda body: [body.read(3), body.read(9)]) == [b"one", b"\ntwo"]
-
-
-def test_what_the_application_left_is_read_behind_the_answer() -> None:
-    sent = io.BytesIO(bytes(1_000_000))
-
-    taken(lambda body: body.read(1), **{"CONTENT_LENGTH": "1000000", "wsgi.input": sent})
-
-    assert not sent.read()
