@@ -7,7 +7,7 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 
-from tests.client.shell import Shell
+from tests.client.conftest import Shell
 
 
 class MemoryKeyring(KeyringBackend):  # type: ignore[misc] # its types are skipped
