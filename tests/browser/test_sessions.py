@@ -5,7 +5,7 @@ Where else the path of a proxy is put back is in tests/common/test_proxies.py.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import copytree
 
@@ -41,17 +41,9 @@ FETCH = """
         (error) => done([0, {}, String(error)]),
     );
 """
-# What libraries and tools add to each request.
-ADDED = {
-    "X-Requested-With": "XMLHttpRequest",
-    "Cache-Control": "no-cache",
-    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-    "tracestate": "shop=1",
-    "baggage": "shop=1",
-    "sentry-trace": "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1",
-    "X-Shop-Version": "1",
-    "Content-Type": "application/json",
-}
+# What libraries and tools add to each request; tests/common/test_cors.py has all of it.
+ADDED = {"X-Requested-With": "XMLHttpRequest", "X-Shop-Version": "1", "Content-Type": "application/json"}
+ADDED["traceparent"] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 @pytest.fixture(scope="module")
@@ -157,57 +149,57 @@ def test_below_a_path_a_person_logs_in_and_calls_from_the_docs(person: Person, b
     assert docs.complaints() == []
 
 
-class Shop:
-    """A page of another origin, open in a browser, whose script calls both services."""
+Fetch = Callable[..., tuple[int, dict[str, str], str]]
 
-    def __init__(self, browser: Chrome, pair: ServedPair, origin: str) -> None:
-        self.browser, self.pair, self.bearer = browser, pair, ""
-        browser.get(f"{origin}/auth/openapi.json")  # any document that allows it
+
+@pytest.fixture
+def fetch(browser: Chrome, pair: ServedPair) -> Fetch:
+    """Return how the script of a page of another origin gets status, headers and text; 0 if it may not."""
+    browser.get(f"{SHOP}/auth/openapi.json")  # any document that allows it
 
     def fetch(
-        self, service: str, route: str, body: object = None, **headers: str
+        service: str, route: str, body: object = None, **headers: str
     ) -> tuple[int, dict[str, str], str]:
-        """Return status, headers and text of the answer as the script reads them; 0 if it may not."""
         method, path = route.split()
         options: dict[str, object] = {"method": method, "headers": ADDED | headers}
         if body is not None:
             options["body"] = json.dumps(body)
-        status, answered, text = self.browser.execute_async_script(
-            FETCH, self.pair.url(service) + path, options
-        )
+        status, answered, text = browser.execute_async_script(FETCH, pair.url(service) + path, options)
         return status, answered, text
+
+    return fetch
 
 
 def test_a_page_registers_logs_in_lists_refreshes_exports_and_sees_a_mistyped_path(
-    pair: ServedPair, browser: Chrome
+    fetch: Fetch,
 ) -> None:
-    shop, credentials = Shop(browser, pair, SHOP), {"name": new_name(), "password": PASSWORD}
-    assert shop.fetch("auth", "POST /register", credentials)[0] == 201
+    credentials = {"name": new_name(), "password": PASSWORD}
+    assert fetch("auth", "POST /register", credentials)[0] == 201
     # A dialog of the browser would keep the script waiting until it is given up.
-    assert shop.fetch("auth", "POST /login", credentials | {"password": "wrong"})[0] == 401
-    assert shop.fetch("auth", "POST /login", Authorization="Basic QW5uOndyb25n")[0] == 401
-    tokens = json.loads(shop.fetch("auth", "POST /login", credentials)[2])
-    refreshed = shop.fetch("auth", "POST /refresh", {"refresh_token": tokens["refresh_token"]})[2]
+    assert fetch("auth", "POST /login", credentials | {"password": "wrong"})[0] == 401
+    assert fetch("auth", "POST /login", Authorization="Basic QW5uOndyb25n")[0] == 401
+    tokens = json.loads(fetch("auth", "POST /login", credentials)[2])
+    refreshed = fetch("auth", "POST /refresh", {"refresh_token": tokens["refresh_token"]})[2]
     bearer = {"Authorization": f"Bearer {json.loads(refreshed)['token']}"}
 
     for name in ("Eric", "Mort"):
         key = {"Idempotency-Key": f"key-of-{name}"}
         sent = {"name": name, "Author": "Terry Pratchett", "Publisher": "Gollancz"}
-        assert shop.fetch("books", "POST /books", sent, **bearer, **key)[0] == 201
-    _, headers, text = shop.fetch("books", "GET /books?limit=1", **bearer)
+        assert fetch("books", "POST /books", sent, **bearer, **key)[0] == 201
+    _, headers, text = fetch("books", "GET /books?limit=1", **bearer)
     assert json.loads(text)["list_of_books"][0]["name"] == "Eric"
     link = re.fullmatch(r'<([^>]+)>; rel="next"', headers["link"])
     assert link
-    assert "Mort" in shop.fetch("books", f"GET {link[1]}", **bearer)[2]
-    _, headers, text = shop.fetch("books", "GET /books/export?format=csv", **bearer)
+    assert "Mort" in fetch("books", f"GET {link[1]}", **bearer)[2]
+    _, headers, text = fetch("books", "GET /books/export?format=csv", **bearer)
     assert (headers["content-disposition"].split(";")[0], text.count("\n")) == ("attachment", 3)
-    status, headers, text = shop.fetch("books", "DELETE /boks/1", **bearer)
+    status, headers, text = fetch("books", "DELETE /boks/1", **bearer)
     assert (status, json.loads(text)["code"]) == (404, "not-found")
     assert headers["x-request-id"]
 
 
-def test_a_page_that_no_setting_names_reads_nothing(pair: ServedPair, browser: Chrome) -> None:
-    shop = Shop(browser, pair, SHOP.replace("127.0.0.1", "localhost"))
+def test_a_page_that_no_setting_names_reads_nothing(fetch: Fetch, browser: Chrome) -> None:
+    browser.get(f"http://localhost:{PORT}/auth/openapi.json")
 
-    assert shop.fetch("books", "GET /nowhere")[0] == 0
-    assert shop.fetch("auth", "GET /healthz")[0] == 0
+    assert fetch("books", "GET /nowhere")[0] == 0
+    assert fetch("auth", "GET /healthz")[0] == 0
