@@ -1,6 +1,5 @@
 """What is in the images, and what is not."""
 
-from collections.abc import Callable
 from functools import cache
 from pathlib import PurePosixPath
 
@@ -23,49 +22,43 @@ PACKAGERS = {"pip", "ensurepip"}
 OTHERS_READ, SET_ID = 0o004, 0o6000
 
 of_each_service = every("service", SERVICES)
-Modes = dict[PurePosixPath, int]  # of files
 
 
 def image(stack: Stack, service: str) -> str:
     return stack.environment[f"{service.upper()}_IMAGE"]
 
 
-@pytest.fixture(scope="module")
-def modes_in(stack: Stack) -> Callable[[str], Modes]:
-    """Return how to get the modes of all files in the image of a service."""
-
-    @cache
-    def find(service: str) -> Modes:
-        words = ["--network=none", "--user=0", "--entrypoint=find", image(stack, service)]
-        lines = docker("run", "--rm", *words, "/", "-xdev", "!", "-type", "d", "-printf", "%m %p\\n")
-        pairs = [line.split(" ", 1) for line in lines.splitlines()]
-        return {PurePosixPath(path): int(mode, 8) for mode, path in pairs}
-
-    return find
+@cache
+def modes_in(image: str) -> dict[PurePosixPath, int]:
+    """Return the modes of all files in an image."""
+    words = ["--network=none", "--user=0", "--entrypoint=find", image]
+    lines = docker("run", "--rm", *words, "/", "-xdev", "!", "-type", "d", "-printf", "%m %p\\n")
+    pairs = [line.split(" ", 1) for line in lines.splitlines()]
+    return {PurePosixPath(path): int(mode, 8) for mode, path in pairs}
 
 
 @of_each_service
-def test_an_image_has_the_code_of_one_service_compiled(
-    modes_in: Callable[[str], Modes], service: str
-) -> None:
+def test_an_image_has_the_code_of_one_service_compiled_and_readable(stack: Stack, service: str) -> None:
+    """It was built from a clone that only its owner can read."""
     (other,) = set(SERVICES) - {service}
-    paths = modes_in(service)
-    code = [path for path in paths if path.is_relative_to(CODE)]
+    modes = modes_in(image(stack, service))
+    code = {path: mode for path, mode in modes.items() if path.is_relative_to(CODE)}
+    modules = [path for path in code if path.suffix == ".py"]
 
     assert {path.relative_to(CODE).parts[0] for path in code} == {
         *("common", f"{service}_service", "services.toml")
     }
-    assert [path for path in paths if f"{other}_service" in str(path)] == []
-    modules = [path for path in code if path.suffix == ".py"]
-    assert len(modules) > 30
-    assert len([path for path in code if path.name.endswith(".cpython-313.pyc")]) == len(modules)
+    assert [path for path in modes if f"{other}_service" in str(path)] == []
+    assert len([path for path in code if path.name.endswith(".cpython-313.pyc")]) == len(modules) > 30
+    assert [name for name in BUILT if (stack.folder / name).stat().st_mode & OTHERS_READ] == []
+    assert [mode for mode in code.values() if not mode & OTHERS_READ] == []
 
 
 @of_each_service
 def test_an_image_has_nothing_to_build_or_test_with_or_to_become_another_user(
-    modes_in: Callable[[str], Modes], service: str
+    stack: Stack, service: str
 ) -> None:
-    modes = modes_in(service)
+    modes = modes_in(image(stack, service))
 
     assert len(modes) > 1000
     assert [path for path in modes if path.name in TOOLS and str(path).startswith(PROGRAMS)] == []
@@ -74,30 +67,15 @@ def test_an_image_has_nothing_to_build_or_test_with_or_to_become_another_user(
 
 
 @of_each_service
-def test_an_image_can_be_built_from_a_clone_that_only_its_owner_can_read(
-    stack: Stack, modes_in: Callable[[str], Modes], service: str
+def test_an_image_adds_little_to_its_base_says_what_it_is_and_runs_as_a_numbered_user(
+    stack: Stack, service: str
 ) -> None:
-    code = [mode for path, mode in modes_in(service).items() if path.is_relative_to(CODE)]
-
-    assert [name for name in BUILT if (stack.folder / name).stat().st_mode & OTHERS_READ] == []
-    assert [mode for mode in code if not mode & OTHERS_READ] == []
-
-
-@of_each_service
-def test_an_image_adds_at_most_120_mib_to_its_base(stack: Stack, service: str) -> None:
-    ours, base = inspect("image", image(stack, service), BASE)
-    layers = base["RootFS"]["Layers"]
-
-    assert ours["RootFS"]["Layers"][: len(layers)] == layers
-    assert ours["Size"] - base["Size"] <= ABOVE_BASE
-
-
-@of_each_service
-def test_an_image_says_what_it_is_and_runs_as_a_numbered_user(stack: Stack, service: str) -> None:
-    (found,) = inspect("image", image(stack, service))
-    config = found["Config"]
+    found, base = inspect("image", image(stack, service), BASE)
+    layers, config = base["RootFS"]["Layers"], found["Config"]
     labels = config["Labels"]
 
+    assert found["RootFS"]["Layers"][: len(layers)] == layers
+    assert found["Size"] - base["Size"] <= ABOVE_BASE
     assert labels[f"{LABEL}.title"] == f"bookstore-{service}_service"
     assert labels[f"{LABEL}.licenses"] == "MIT"
     assert {f"{LABEL}.{name}" for name in ("description", "version", "revision")} <= set(labels)
