@@ -1,11 +1,14 @@
-"""What a service cannot reach of the other, and nobody of either: databases, networks, secrets, ports."""
+"""What a service cannot reach of the other, and nobody of either: databases, networks, secrets, root."""
 
+import base64
 import json
+import re
 from collections.abc import Sequence
 
 import pytest
 
-from tests.e2e.stack import Stack, inspect, service_of
+from tests.cases import every
+from tests.e2e.stack import Stack, docker, inspect, service_of
 from tests.pair import SERVICES
 
 pytestmark = pytest.mark.compose
@@ -24,14 +27,19 @@ print(json.dumps([attempt(*arguments) for arguments in json.loads(sys.argv[1])])
 """
 REACH = """
 import json, socket, sys
-def attempt(host, port):
+from concurrent.futures import ThreadPoolExecutor
+def attempt(arguments):
+    host, port = arguments
     try:
         socket.create_connection((host, port), timeout=1).close()
     except OSError as error:
         return type(error).__name__
     return "reached"
-print(json.dumps([attempt(*arguments) for arguments in json.loads(sys.argv[1])]))
+print(json.dumps(list(ThreadPoolExecutor(8).map(attempt, json.loads(sys.argv[1])))))
 """
+
+PASSWORDS = {"auth": "auth", "books": "books", "db": "postgres"}  # whose container has which
+MEMBERS = {"auth": "python", "books": "python", "db": "postgres", "follower": "flask", "nginx": "nginx"}
 
 both_ways = pytest.mark.parametrize(("service", "other"), [SERVICES, SERVICES[::-1]])
 
@@ -118,3 +126,43 @@ def test_what_a_container_keeps_is_in_a_volume_with_a_name(stack: Stack) -> None
 
     assert len(mounts) > 6
     assert [mount for mount in mounts if not mount["Name"].startswith(stack.project)] == []
+
+
+@every("service, name", MEMBERS.items())
+def test_no_process_is_root_or_can_become_it(stack: Stack, service: str, name: str) -> None:
+    printed = stack.execute(service, "sh", "-c", "cat /proc/[0-9]*/status 2>/dev/null || true")
+    texts = [text for text in printed.split("\nName:") if "runc:" not in text]  # which begins a health check
+    processes = [dict(re.findall(r"^(\w+):\t(.*)$", text, re.M)) for text in texts]
+
+    assert {"docker-init", name} <= set(re.findall(r"^Name:\t(.*)$", printed, re.M))
+    for process in processes:
+        assert "0" not in process["Uid"].split() + process["Gid"].split()
+        assert {process[f"Cap{kind}"].strip("0") for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {""}
+        assert process["NoNewPrivs"] == "1"
+
+
+def test_no_secret_is_shown_by_the_engine_or_the_logs(stack: Stack) -> None:
+    passwords = [
+        stack.execute(service, "cat", f"/run/bookstore/{name}/password")
+        for service, name in PASSWORDS.items()
+    ]
+    jwks = json.loads(stack.execute("auth", "cat", "/run/bookstore/keys/keys.json"))["keys"]
+    values = [text.encode() for text in (*passwords, *(jwk["k"] for jwk in jwks))]
+    values += [base64.urlsafe_b64decode(jwk["k"] + "==") for jwk in jwks]
+    containers, logs = stack.containers(ended=True), stack.logs()
+    names = [stack.environment[f"{service}_IMAGE"] for service in ("AUTH", "BOOKS")]
+    histories = [docker("history", "--no-trunc", name) for name in names]
+    shown = [json.dumps(containers), json.dumps([*inspect("image", *names), *histories]), logs]
+
+    assert (min(map(len, values)) >= 32, len({*passwords}), len(containers)) == (True, 3, 9)
+    assert " /run/bookstore/keys/keys.json\n" in logs  # made, or kept by a later start
+    assert min(map(len, shown)) > 1000
+    spelt = {spelling for value in values for spelling in spellings(value)}
+    assert [text for text in spelt if any(text in each for each in shown)] == []
+
+
+def spellings(value: bytes) -> set[str]:
+    """Return how a value may be written."""
+    coded = {base64.b64encode(value).decode(), base64.urlsafe_b64encode(value).decode()}
+    own = {value.decode()} if value.isascii() else set()
+    return {value.hex(), *own, *(text.rstrip("=") for text in coded)}
