@@ -1,39 +1,50 @@
-"""Metrics: on a port of their own, by route template, and the sum over all workers."""
+"""Metrics: on a port of their own, by route template, the sum over all workers, and the size of databases."""
 
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import pytest
+import requests
+from prometheus_client import Metric
+from sqlalchemy import text
 
-from tests import api, served
-from tests.cases import every
+from common.ops.metrics import at_scrape
+from tests import api
+from tests.cases import every, own_on_postgresql, own_on_sqlite
 from tests.common.wire import send
-from tests.pair import SERVICES
+from tests.feed.tellers import Teller
+from tests.pair import SERVICES, Pair
 from tests.people import Person, book
+from tests.pgbouncer import pgbouncer
+from tests.postgres_server import PostgresServer
+from tests.readme import section
 from tests.resilience.test_migrations import METADATA
 from tests.served import ServedPair
 from tests.waiting import wait_until
 
-pair = served.pair  # its servers are what is tested
-# The database of most servers; what is counted is the same on the other.
-pytestmark = pytest.mark.parametrize("pair", ["postgresql"], indirect=True, scope="session")
-
 SAMPLE = re.compile(r"(\w+)(\{.*\})? (\S+)")
 ROUTES = [("auth", "/me"), ("books", "/books")]
+TEXT, OPEN_METRICS = "text/plain; version=0.0.4; charset=utf-8", "application/openmetrics-text"
 
 
-def page(pair: ServedPair, service: str) -> str:
-    answer = api.get(f"http://127.0.0.1:{pair.metrics_ports[service]}/metrics")
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"].startswith("text/plain")
-    return answer.text
+@pytest.fixture(scope="session")
+def pair(served_pairs: Callable[[str], ServedPair]) -> ServedPair:
+    """Return both services as programs; what is counted is the same on either database."""
+    return served_pairs("postgresql")
+
+
+def ask(
+    pair: ServedPair, service: str, path: str = "/metrics", method: str = "GET", accept: str = "*/*"
+) -> requests.Response:
+    url = f"http://127.0.0.1:{pair.metrics_ports[service]}{path}"
+    return api.request(method, url, headers={"Accept": accept})
 
 
 def samples(pair: ServedPair, service: str) -> dict[str, float]:
     """Return the numbers by name and labels, as they stand on the page."""
-    lines = [line for line in page(pair, service).splitlines() if not line.startswith("#")]
+    lines = [line for line in ask(pair, service).text.splitlines() if not line.startswith("#")]
     found = [SAMPLE.fullmatch(line) for line in lines]
     assert all(found)
     return {match[1] + (match[2] or ""): float(match[3]) for match in found if match}
@@ -48,9 +59,6 @@ def counting(pair: ServedPair, service: str, growth: dict[str, float]) -> Iterat
     assert {name: after.get(name, 0) - before.get(name, 0) for name in growth} == growth
 
 
-TEXT, OPEN_METRICS = "text/plain; version=0.0.4; charset=utf-8", "application/openmetrics-text"
-
-
 @every(
     "accept, content_type",
     [("*/*", TEXT), ("text/plain;version=0.0.4", TEXT), (f"{OPEN_METRICS};version=1.0.0", OPEN_METRICS)]
@@ -59,9 +67,7 @@ TEXT, OPEN_METRICS = "text/plain; version=0.0.4; charset=utf-8", "application/op
 def test_the_page_is_in_the_format_that_is_asked_for(
     pair: ServedPair, accept: str, content_type: str
 ) -> None:
-    url = f"http://127.0.0.1:{pair.metrics_ports['books']}/metrics"
-
-    answer, head = (api.request(method, url, headers={"Accept": accept}) for method in ("GET", "HEAD"))
+    answer, head = (ask(pair, "books", method=method, accept=accept) for method in ("GET", "HEAD"))
 
     assert answer.headers["Content-Type"].startswith(content_type)
     assert answer.text.endswith("# EOF\n") == (content_type == OPEN_METRICS)
@@ -71,7 +77,7 @@ def test_the_page_is_in_the_format_that_is_asked_for(
 
 @every("method, path", [("GET", "/"), ("GET", "/books"), ("POST", "/metrics"), ("GET", "/metrics/")])
 def test_nothing_else_is_on_the_port_of_the_metrics(pair: ServedPair, method: str, path: str) -> None:
-    answer = api.request(method, f"http://127.0.0.1:{pair.metrics_ports['books']}{path}")
+    answer = ask(pair, "books", path, method)
 
     assert answer.status_code in (404, 405, 501)
     assert not re.search("python|basehttp", str(answer.headers), re.IGNORECASE)
@@ -82,7 +88,7 @@ def test_slow_clients_of_the_metrics_do_not_keep_others_waiting(pair: ServedPair
         for _ in range(10):
             stack.enter_context(socket.create_connection(("127.0.0.1", pair.metrics_ports["books"])))
 
-        assert page(pair, "books")
+        assert ask(pair, "books").ok
 
 
 @every(
@@ -112,12 +118,10 @@ def test_errors_and_refusals_begin_at_zero(person: Person) -> None:
     """Prometheus sees no increase in a number that is not there before it."""
     person.get("/books")
 
+    of_books = 'http_requests_total{{method="GET",route="/books",status="{}"}}'
     refused = {f'limit_refusals_total{{limit="{name}"}}' for name in ("pair", "name", "repeats", "network")}
-    failed = {
-        f'http_requests_total{{method="GET",route="/books",status="{status}"}}' for status in (500, 503)
-    }
     assert refused <= samples(person.served, "auth").keys()
-    assert failed <= samples(person.served, "books").keys()
+    assert {of_books.format(status) for status in (500, 503)} <= samples(person.served, "books").keys()
     assert 'database_unavailable_total{reason="TimeoutError"}' in samples(person.served, "books")
 
 
@@ -136,40 +140,81 @@ def test_hashes_security_events_and_ends_of_sessions_are_counted(pair: ServedPai
     events = {"login": 1, "login_failed": 1, "refresh": 1, "logout": 2}
     growth = {f'security_events_total{{event="{event}"}}': count for event, count in events.items()}
     growth |= {"password_hash_seconds_count": 2, "password_hash_wait_seconds_count": 2}
-    before = samples(pair, "auth")
 
-    with counting(pair, "auth", {**growth, "sessions_ended_total": 1}):
+    with counting(pair, "auth", {**growth, "sessions_ended_total": 1, "password_hash_waiting": 0}):
         for password in (person.password, "wrong"):
             api.post(f"{url}/login", auth=(person.name, password))
         for path in ("/refresh", "/logout", "/logout"):
             api.post(url + path, json=body)
 
-    after = samples(pair, "auth")
-    assert after["password_hash_seconds_sum"] > before["password_hash_seconds_sum"]
-    assert after["password_hash_waiting"] == 0
+    assert samples(pair, "auth")["password_hash_seconds_sum"] > 0
 
 
 @every("service, path", ROUTES)
-def test_the_database_is_shown_with_its_connections_and_each_table_once(
+def test_the_database_is_shown_with_its_connections_and_each_table_once_and_nothing_private(
     person: Person, service: str, path: str
 ) -> None:
-    person.get(path, service)
-
-    name = f'database_pool_connections{{database="{service}_service"}}'
-    wait_until(lambda: samples(person.served, service)[name] == 0, f"{name} is not 0")
-    assert samples(person.served, service)[name.replace("connections", "size")] == 20  # of two workers
-    tables = re.findall(r"^database_table_bytes.*table=\"(.*)\"", page(person.served, service), re.M)
-    assert sorted(tables) == sorted([*METADATA[service].tables, "alembic_version"])
-
-
-@every("service", SERVICES)
-def test_metrics_tell_nothing_private_and_no_label_that_a_client_invents(
-    person: Person, service: str
-) -> None:
+    pair, name = person.served, f'database_pool_connections{{database="{service}_service"}}'
     person.post("/books", book(name="a private reading"))
-    for request in ("BREW /books", "GET /invented"):
-        send(person.served, service, request, ["Authorization: Bearer invented"])
+    for request in (f"GET {path}", f"BREW {path}", "GET /invented"):
+        send(pair, service, request, [f"Authorization: Bearer {person.token}"])
 
-    shown, folder = page(person.served, service), str(person.served.folder)
-    for part in (person.name, person.public_id, person.token, "private", "BREW", "invented", folder):
-        assert part not in shown
+    wait_until(lambda: samples(pair, service)[name] == 0, f"{name} is not 0")
+    assert samples(pair, service)[name.replace("connections", "size")] == 20  # of two workers
+    shown = ask(pair, service).text
+    assert sorted(re.findall('^database_table_bytes.*table="(.*)"', shown, re.M)) == sorted(
+        [*METADATA[service].tables, "alembic_version"]
+    )
+    hidden = (person.name, person.public_id, person.token, str(pair.folder))
+    assert [each for each in (*hidden, "private", "BREW", "invented") if each in shown] == []
+
+
+def sizes() -> Sequence[Metric]:
+    return list(at_scrape["auth_service"].collect())
+
+
+@own_on_sqlite
+def test_of_sqlite_the_size_of_its_file_is_told(own_pair: Pair) -> None:
+    own_pair.start("auth")
+
+    (size,) = sizes()
+
+    assert size.name == "database_file_bytes"
+    assert size.samples[0].value >= 4096  # a page of SQLite's
+
+
+@own_on_postgresql
+def test_sizes_are_those_from_before_while_they_cannot_be_asked_and_rows_are_told_once_counted(
+    own_pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Teller(own_pair.environment, monkeypatch) as auth:
+        before = sizes()
+        auth.execute("VACUUM ANALYZE feed")
+        with auth.write() as other:
+            other.execute(text("LOCK TABLE users IN ACCESS EXCLUSIVE MODE"))
+            assert sizes() == before
+
+        _, rows = sizes()
+    assert {"database": "auth_service", "table": "feed"} in [sample.labels for sample in rows.samples]
+    assert [sample.value for sample in rows.samples if sample.labels["table"] == "feed"] == [1]
+
+
+@own_on_postgresql
+def test_through_pgbouncer_no_question_waits_for_a_table_when_the_reader_is_gone(
+    own_pair: Pair, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pgbouncer(postgres) as pooler:
+        url = pooler.url(own_pair.databases["auth"].rpartition("/")[2])
+        environment = own_pair.environment | {"AUTH_DATABASE_URL": url}
+        with Teller(environment, monkeypatch) as auth, auth.write() as other:
+            other.execute(text("LOCK TABLE users IN ACCESS EXCLUSIVE MODE"))
+            assert sizes() == []
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass"
+            assert other.execute(text(waiting)).scalar() == 0
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_table_of_what_grows_is_complete(service: str) -> None:
+    rows = re.findall(rf"^\| {service} \| `(\w+)` \|", section("docs/operations.md", "## What grows"), re.M)
+
+    assert sorted(rows) == sorted(METADATA[service].tables)

@@ -1,4 +1,4 @@
-"""The pool of connections: which is used next, which not again, and what is left to another process."""
+"""What threads wait for: connections of the pool, whose state is known, and slots of a concurrency limit."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from common.db.connections import engine_options
 from common.db.pool import ConnectionPool, transaction
+from common.ops.limits import Busy, ConcurrencyLimit
 from tests.postgres_server import PostgresServer
+from tests.waiting import wait_until
 
 SIZE = 3  # connections
 
@@ -33,8 +35,7 @@ def pool(engine: Engine) -> ConnectionPool:
 
 def use(pool: ConnectionPool) -> Connection:
     """Return the connection that was used."""
-    with pool.connection() as connection:
-        return connection
+    return use_at_once(pool, 1)[0]
 
 
 def use_at_once(pool: ConnectionPool, count: int) -> list[Connection]:
@@ -89,20 +90,18 @@ def test_at_a_fork_they_are_left_to_the_parent_in_use_or_not(pool: ConnectionPoo
     assert use_at_once(pool, 2) == [used, idle]
 
 
-def test_one_that_is_waited_for_goes_to_who_waits(pool: ConnectionPool) -> None:
+def test_one_that_is_waited_for_goes_to_who_waits_and_not_for_ever(
+    pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with ThreadPoolExecutor(1) as threads:
         with ExitStack() as stack:
             taken = [stack.enter_context(pool.connection()) for _ in range(SIZE)]
             waiting = threads.submit(use, pool)
             wait([waiting], timeout=0.1)
             assert not waiting.done()
-
         assert waiting.result() in taken
 
-
-def test_who_waits_in_vain_is_refused(pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("common.db.pool.POOL_WAIT", 0.01)
-
     with pytest.raises(PoolTimeout):
         use_at_once(pool, SIZE + 1)
 
@@ -120,7 +119,7 @@ def test_every_connection_that_the_server_ended_is_noticed_at_once(postgres: Pos
     url = postgres.url().replace("postgresql://", "postgresql+psycopg://")
     engine = create_engine(url, **engine_options(url))
     pool = ConnectionPool(engine, "test", SIZE)
-    ended = use_at_once(pool, 3)
+    ended = use_at_once(pool, SIZE)
     numbers = [each.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() for each in ended]
     with engine.connect() as operator:
         operator.exec_driver_sql("SELECT pg_terminate_backend(%s, 5000)", [(number,) for number in numbers])
@@ -130,3 +129,34 @@ def test_every_connection_that_the_server_ended_is_noticed_at_once(postgres: Pos
         assert connection.exec_driver_sql("SELECT 1").scalar_one() == 1
     assert all(each.closed for each in ended)
     engine.dispose()
+
+
+def test_who_finds_no_slot_in_time_is_refused_with_503_and_every_slot_is_given_back() -> None:
+    limit = ConcurrencyLimit(2, waiting=1, wait=0.01)
+
+    def use_all() -> None:
+        with limit.slot(), limit.slot():
+            with pytest.raises(Busy) as refused:
+                limit.acquire()
+            assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "5"})
+            raise ZeroDivisionError
+
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            use_all()
+
+
+def test_who_waits_gets_the_slot_that_becomes_free_and_who_may_not_wait_is_refused_at_once() -> None:
+    limit = ConcurrencyLimit(1, waiting=2, wait=60)
+
+    def visit() -> None:
+        with limit.slot():
+            pass
+
+    with ThreadPoolExecutor(3) as threads:
+        with limit.slot():
+            visits = [threads.submit(visit) for _ in range(3)]
+            wait_until(lambda: any(each.done() for each in visits), "one of three is refused")
+        refused = [each.exception(30) for each in visits if each.exception(30)]
+
+    assert [type(error) for error in refused] == [Busy]
