@@ -1,13 +1,7 @@
-"""The documents at /openapi.json, what they have to describe, and ways through them."""
+"""What the documents at /openapi.json have to describe."""
 
 from collections.abc import Iterator
 from typing import Any
-
-import jsonschema_rs
-import pytest
-
-from tests import api
-from tests.pair import SERVICES, Pair
 
 METHODS = {"get", "put", "post", "delete", "patch"}
 Document = dict[str, Any]
@@ -56,48 +50,8 @@ ROUTES = {
 }
 
 
-@pytest.fixture(params=SERVICES)
-def service(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def document(pair: Pair, service: str) -> Document:
-    answer = api.get(pair.url(service) + "/openapi.json")
-    assert answer.headers["Content-Type"] == "application/json"
-    found: Document = answer.json()
-    return found
-
-
 def operations(document: Document) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each route (`get /books`) and its operation."""
     for path, item in document["paths"].items():
         for method in METHODS & set(item):
             yield f"{method} {path}", item[method]
-
-
-def responses(document: Document) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield the route, the status and the response object of every answer."""
-    for route, operation in operations(document):
-        for status, response in operation["responses"].items():
-            yield route, status, response
-
-
-def objects(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield every object in the document."""
-    if isinstance(value, dict):
-        yield value
-    for inside in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from objects(inside)
-
-
-def parameters_of(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the parameters of an operation by name."""
-    return {parameter["name"]: parameter for parameter in operation.get("parameters", [])}
-
-
-def validator(document: Document, schema: dict[str, Any]) -> jsonschema_rs.Validator:
-    """Return a validator of `schema`, whose references point into the document."""
-    whole = {**schema, "components": document["components"]}
-    return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)

@@ -1,17 +1,17 @@
 """The documents at /openapi.json: valid, whole, and without anything that is not so."""
 
+from collections.abc import Iterator
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests import api
-from tests.common import openapi
-from tests.common.openapi import ROUTES, Document, objects, operations, parameters_of, responses, validator
+from tests.common.openapi import ROUTES, Document, operations
 from tests.common.test_problems import codes_of_the_table
-from tests.pair import Pair
+from tests.pair import SERVICES, Pair
 
-service, document = openapi.service, openapi.document
 # A document comes from no database.
 pytestmark = pytest.mark.parametrize("pair", ["sqlite"], indirect=True, scope="session")
 on_books = pytest.mark.parametrize("service", ["books"], indirect=True)
@@ -38,6 +38,46 @@ UUID = {"type": "string", "format": "uuid"}
 VARIABLES = {"/books/{book_id}": INT64, "/users/{public_id}": UUID, "/sessions/{session_id}": UUID}
 LISTS = {"auth": "get /users", "books": "get /books"}
 SORTS = ["id", "name", "Author", "book_prize", "created_at"]
+
+
+@pytest.fixture(params=SERVICES)
+def service(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def document(pair: Pair, service: str) -> Document:
+    answer = api.get(pair.url(service) + "/openapi.json")
+    assert answer.headers["Content-Type"] == "application/json"
+    found: Document = answer.json()
+    return found
+
+
+def responses(document: Document) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield the route, the status and the response object of every answer."""
+    for route, operation in operations(document):
+        for status, response in operation["responses"].items():
+            yield route, status, response
+
+
+def objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object in the document."""
+    if isinstance(value, dict):
+        yield value
+    for inside in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from objects(inside)
+
+
+def parameters_of(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the parameters of an operation by name."""
+    return {parameter["name"]: parameter for parameter in operation.get("parameters", [])}
+
+
+def validator(document: Document, schema: dict[str, Any]) -> jsonschema_rs.Validator:
+    """Return a validator of `schema`, whose references point into the document."""
+    whole = {**schema, "components": document["components"]}
+    return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
 
 
 def test_the_document_is_valid_openapi_3_1_and_nothing_is_left_over(document: Document) -> None:

@@ -7,30 +7,23 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, NullPool, create_engine
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from common.db.connections import engine_options
 from common.db.pool import ConnectionPool, transaction
 from common.ops.limits import Busy, ConcurrencyLimit
-from tests.postgres_server import PostgresServer
 from tests.waiting import wait_until
 
 SIZE = 3  # connections
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def pool(tmp_path: Path) -> Iterator[ConnectionPool]:
     url = f"sqlite:///{tmp_path / 'books.db'}"
     engine = create_engine(url, poolclass=NullPool, connect_args={"isolation_level": None})
-    yield engine
+    yield ConnectionPool(engine, "test", SIZE)
     engine.dispose()
-
-
-@pytest.fixture
-def pool(engine: Engine) -> ConnectionPool:
-    return ConnectionPool(engine, "test", SIZE)
 
 
 def use(pool: ConnectionPool) -> Connection:
@@ -104,31 +97,6 @@ def test_one_that_is_waited_for_goes_to_who_waits_and_not_for_ever(
     monkeypatch.setattr("common.db.pool.POOL_WAIT", 0.01)
     with pytest.raises(PoolTimeout):
         use_at_once(pool, SIZE + 1)
-
-
-def test_a_connect_that_fails_takes_no_place(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'nowhere' / 'books.db'}", poolclass=NullPool)
-    pool = ConnectionPool(engine, "test", SIZE)
-
-    for _ in range(SIZE + 1):
-        with pytest.raises(OperationalError):
-            use(pool)
-
-
-def test_every_connection_that_the_server_ended_is_noticed_at_once(postgres: PostgresServer) -> None:
-    url = postgres.url().replace("postgresql://", "postgresql+psycopg://")
-    engine = create_engine(url, **engine_options(url))
-    pool = ConnectionPool(engine, "test", SIZE)
-    ended = use_at_once(pool, SIZE)
-    numbers = [each.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() for each in ended]
-    with engine.connect() as operator:
-        operator.exec_driver_sql("SELECT pg_terminate_backend(%s, 5000)", [(number,) for number in numbers])
-
-    with pool.connection() as connection:
-        assert connection not in ended
-        assert connection.exec_driver_sql("SELECT 1").scalar_one() == 1
-    assert all(each.closed for each in ended)
-    engine.dispose()
 
 
 def test_who_finds_no_slot_in_time_is_refused_with_503_and_every_slot_is_given_back() -> None:

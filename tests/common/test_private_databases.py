@@ -27,12 +27,6 @@ def modes(folder: Path) -> dict[str, int]:
     return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.glob("*.db*")}
 
 
-def test_a_migration_makes_the_databases_private(tmp_path: Path) -> None:
-    Pair(tmp_path).prepare()
-
-    assert modes(tmp_path) == {"auth.db": 0o600, "books.db": 0o600}
-
-
 def test_a_service_that_comes_before_the_migration_makes_it_private_too(tmp_path: Path) -> None:
     pair = Pair(tmp_path)
     invoke("auth", "keys", "init", environment=pair.environment)
@@ -48,11 +42,14 @@ def test_a_service_that_comes_before_the_migration_makes_it_private_too(tmp_path
     assert set(after.values()) == {0o600}
 
 
-def test_a_new_connection_keeps_the_locks_of_those_before_it(tmp_path: Path) -> None:
+def test_a_migration_makes_them_private_and_a_new_connection_keeps_the_locks(
+    tmp_path: Path,
+) -> None:
     look = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT 1 FROM users').fetchone()"
     journal = tmp_path / "auth.db-wal"
     with ExitStack() as held:
         pair = held.enter_context(Pair(tmp_path).prepare())
+        assert modes(tmp_path) == {"auth.db": 0o600, "books.db": 0o600}
         held.enter_context(pair.start("auth").apps["auth"].app_context())
         for _ in range(2):
             held.enter_context(db.read()).execute(text("SELECT 1 FROM users"))

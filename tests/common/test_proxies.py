@@ -8,17 +8,14 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
 
-from auth_service.models import Session
 from common.proxies import MAX_HOPS, client_address, parse_network, parse_prefix
 from tests import api
-from tests.auth.database import rows
 from tests.cases import every, on_sqlite
 from tests.common.log_lines import Log
 from tests.common.wire import send
 from tests.pair import SERVICES, Pair
-from tests.people import PASSWORD, book, new_name, register
+from tests.people import book, register
 
 PROXY = "10.0.0.1"  # the peer of the tests, and trusted
 CLIENT, ITSELF = "203.0.113.9", "127.0.0.1"
@@ -132,19 +129,6 @@ def test_the_log_names_the_client_behind_the_proxy(
     answer = send(behind_proxy, service, "GET /nowhere", headers)
 
     assert [line["client"] for line in log.of(answer.headers["X-Request-ID"])] == [expected]
-
-
-@on_sqlite
-def test_a_security_event_and_a_session_name_the_client_behind_the_proxy(
-    behind_proxy: Pair, log: Log
-) -> None:
-    credentials, headers = {"name": new_name(), "password": PASSWORD}, {"X-Forwarded-For": CLIENT}
-
-    answer = api.post(behind_proxy.url("auth") + "/register", json=credentials, headers=headers)
-
-    lines = log.of(answer.headers["X-Request-ID"])
-    assert {line["event"]: line["client"] for line in lines} == {"registered": CLIENT, "request": CLIENT}
-    assert rows(behind_proxy, select(Session.ip).where(Session.ip == CLIENT)) == [(CLIENT,)]
 
 
 @on_sqlite

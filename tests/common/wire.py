@@ -44,8 +44,3 @@ def _answer(received: HTTPResponse) -> requests.Response:
     answer.headers.update(received.getheaders())
     answer.raw = io.BytesIO(received.read())
     return answer
-
-
-def chunked(body: bytes) -> bytes:
-    """Return `body` as a single chunk and the end."""
-    return b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
