@@ -15,7 +15,7 @@ from tests.cases import every, on_sqlite
 from tests.common.log_lines import Log
 from tests.common.wire import send
 from tests.pair import SERVICES, Pair
-from tests.people import book, register
+from tests.people import PASSWORD, book, new_name, register
 
 PROXY = "10.0.0.1"  # the peer of the tests, and trusted
 CLIENT, ITSELF = "203.0.113.9", "127.0.0.1"
@@ -129,6 +129,20 @@ def test_the_log_names_the_client_behind_the_proxy(
     answer = send(behind_proxy, service, "GET /nowhere", headers)
 
     assert [line["client"] for line in log.of(answer.headers["X-Request-ID"])] == [expected]
+
+
+@on_sqlite
+def test_a_security_event_and_a_session_name_the_client_behind_the_proxy(
+    behind_proxy: Pair, log: Log
+) -> None:
+    url, credentials = behind_proxy.url("auth"), {"name": new_name(), "password": PASSWORD}
+
+    answer = api.post(f"{url}/register", json=credentials, headers={"X-Forwarded-For": CLIENT})
+
+    lines, token = log.of(answer.headers["X-Request-ID"]), answer.json()["token"]
+    assert {line["event"]: line["client"] for line in lines} == {"registered": CLIENT, "request": CLIENT}
+    sessions = api.get(f"{url}/sessions", headers={"x-access-tokens": token}).json()["sessions"]
+    assert [session["ip"] for session in sessions] == [CLIENT]
 
 
 @on_sqlite
