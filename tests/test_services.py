@@ -10,7 +10,6 @@ from common import healthcheck
 from common.service_list import FOLLOWING, SERVICES
 from tests.cases import every
 from tests.programs import ROOT
-from tools import new_service
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 NGINX = (ROOT / "deploy/nginx/nginx.conf").read_text()
@@ -98,11 +97,3 @@ def test_the_health_check_of_a_container_knows_the_port(
     monkeypatch.chdir(ROOT)
 
     assert healthcheck.port_of(f"{service}_service") == SERVICES[service]["port"]
-
-
-def test_each_place_is_there_where_a_new_service_is_added() -> None:
-    service = new_service.plan("zebras")
-    changed = {path.name for path in new_service.wire(service)}
-
-    assert changed >= {"services.toml", "Procfile", "Procfile.dev", "docker-compose.yml", "nginx.conf"}
-    assert ROOT / "zebras_service/views.py" in new_service.render_files(service)

@@ -90,8 +90,11 @@ def test_every_end_of_a_session_is_in_it_with_its_reason(person: Person, operato
     ]
 
 
-def test_what_an_admin_does_to_a_user_is_in_it(person: Person, operator: Operator) -> None:
-    admin = register_admin(person.pair)
+def test_what_an_admin_does_to_a_user_is_in_it(pair: Pair, operator: Operator) -> None:
+    admin, body = register_admin(pair), {"name": new_name(), "password": PASSWORD}
+    public_id = admin.post("/users", body, "auth").json()["public_id"]
+    person = Person(pair, body["name"], public_id, "")
+    log_in(person)
     for change in ({"admin": True}, {"admin": False}, {"disabled": True}):
         change_user(admin, person, **change)
     change_user(admin, person, disabled=False, password=OTHER)
@@ -100,9 +103,10 @@ def test_what_an_admin_does_to_a_user_is_in_it(person: Person, operator: Operato
     shown = operator.succeed("audit", "--user", person.name)
 
     changes = ["user.promoted", "user.demoted", "user.disabled", "session.ended", "user.enabled"]
-    assert events(operator, person.name) == ["registered", *changes, "password.changed", "user.deleted"]
-    assert shown.count(f'ip=127.0.0.1 detail="by {admin.public_id}"') == 6
-    assert shown.count(f'user="{person.name}" public_id={person.public_id} ') == 8
+    made = ["user.made", "login"]
+    assert events(operator, person.name) == [*made, *changes, "password.changed", "user.deleted"]
+    assert shown.count(f'ip=127.0.0.1 detail="by {admin.public_id}"') == 7
+    assert shown.count(f'user="{person.name}" public_id={person.public_id} ') == 9
 
 
 @pytest.mark.usefixtures("admin")  # another one, for the last admin stays

@@ -125,35 +125,25 @@ def test_a_session_in_use_stays(person: Person, login: Login, idle: timedelta, i
     assert login.is_live is is_live
 
 
-def test_a_new_session_takes_away_what_was_over_or_ended_a_day_ago(person: Person, login: Login) -> None:
+def test_a_new_session_takes_away_a_part_of_what_was_over_a_day_ago_and_an_operator_all(
+    person: Person, login: Login, operator: Operator
+) -> None:
+    operator.succeed("sessions", "purge")
     pair, ended = person.pair, log_in(person)
-    (gone,) = add_sessions(login, 1, idle=WEEK + 1.01 * DAY)
-    (recent,) = add_sessions(login, 1, idle=WEEK + 0.99 * DAY)
     ended.request("DELETE", f"/sessions/{ended.session_id}")
+    old = add_sessions(login, 150, idle=WEEK + 1.01 * DAY)
+    (recent,) = add_sessions(login, 1, idle=WEEK + 0.99 * DAY)
 
     log_in(person)
-
-    assert kept(pair, gone) == 0
+    assert kept(pair, *old) == 50
+    assert operator.succeed("sessions", "purge") == "50 deleted"
+    assert kept(pair, *old) == 0
     assert kept(pair, recent, login.session_id, ended.session_id) == 3
 
     let_pass(pair, DAY, ended.session_id)
     log_in(person)
-
     assert kept(pair, ended.session_id) == 0
     assert_refused(refresh(pair, ended.refresh_token))
-
-
-def test_a_purge_takes_a_part_and_an_operator_all(person: Person, login: Login, operator: Operator) -> None:
-    operator.succeed("sessions", "purge")
-    old = add_sessions(login, 150, idle=9 * DAY)
-
-    log_in(person)
-    assert kept(login.pair, *old) == 50
-
-    assert operator.succeed("sessions", "purge") == "50 deleted"
-    assert kept(login.pair, *old) == 0
-    assert operator.succeed("sessions", "purge") == "0 deleted"
-    assert login.is_live
 
 
 def test_the_use_of_an_access_token_is_recorded_once_in_five_minutes(login: Login) -> None:
