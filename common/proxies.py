@@ -3,10 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -28,12 +25,12 @@ class TrustedProxies:
     That is what a trusted proxy says, or else the peer, and the `prefix` of the setting.
     """
 
-    def __init__(self, app: "WSGIApplication", trusted: Sequence[Network], prefix: str) -> None:
+    def __init__(self, app: WSGIApplication, trusted: Sequence[Network], prefix: str) -> None:
         self.app = app
         self.trusted = trusted
         self.prefix = prefix
 
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         # Several lines of the header are one list, in their order: WSGI joins them with commas.
         peer, forwarded = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")
         reported = environ.get("HTTP_X_FORWARDED_PREFIX")

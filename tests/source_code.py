@@ -72,7 +72,7 @@ def is_private(name: str) -> bool:
 
 def is_foreign(module: str) -> bool:
     """Tell whether this is another package's; Python's own documents `os._exit`."""
-    return module.split(".")[0] not in {*PACKAGES, "bookstore_client", "_typeshed", *sys.stdlib_module_names}
+    return module.split(".")[0] not in {*PACKAGES, "bookstore_client", *sys.stdlib_module_names}
 
 
 def root_of(node: ast.expr) -> str:

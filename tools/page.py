@@ -6,8 +6,8 @@ In containers nginx does this.
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Response
 from werkzeug.middleware.http_proxy import ProxyMiddleware
@@ -16,9 +16,6 @@ from auth_service.settings import AuthSettings
 from books_service.settings import BooksSettings
 from common.feed.settings import LOOPBACK
 from common.settings import Environment, Settings
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PAGE = Path(__file__).parents[1] / "client/web"
 TIMEOUT = 75  # seconds without a byte from a service: longer than anything one does
@@ -34,7 +31,7 @@ HEADERS = {
 }
 
 
-def create_app() -> "WSGIApplication":
+def create_app() -> WSGIApplication:
     """Return the application: the files of the page, and below /auth/ and /books/ the services."""
     page = Flask(__name__, static_folder=PAGE, static_url_path="")
     page.add_url_rule("/", view_func=lambda: page.send_static_file("index.html"))
@@ -44,13 +41,13 @@ def create_app() -> "WSGIApplication":
     return rewrite_requests(ProxyMiddleware(page, targets, timeout=TIMEOUT))
 
 
-def rewrite_requests(app: "WSGIApplication") -> "WSGIApplication":
+def rewrite_requests(app: WSGIApplication) -> WSGIApplication:
     """Put in front of `app` what nginx does: no client says where it comes from, and each body has a length.
 
     The proxy adds X-Forwarded-Prefix to that of the client, and loses bodies that come in chunks.
     """
 
-    def rewritten(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def rewritten(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ.pop("HTTP_X_FORWARDED_PREFIX", None)
         environ["HTTP_X_FORWARDED_FOR"] = environ["REMOTE_ADDR"]
         if "HTTP_TRANSFER_ENCODING" in environ:

@@ -6,8 +6,10 @@ whole one, joins headers whose names differ by `-` and `_`, and gives a thread t
 
 import functools
 import gc
+from collections.abc import Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask
 from granian import Granian
@@ -19,11 +21,6 @@ from common.ops.stop_signal import watch_for_stop
 from common.server.addresses import check_address, metrics_listener
 from common.server.metrics_page import serve_metrics
 from common.settings import Settings, forget_variables_like_headers
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HTTP = HTTP1Settings(
     header_read_timeout=75_000,  # milliseconds, between two requests too: longer than common load balancers'
@@ -65,7 +62,7 @@ def make_application(service: str) -> Flask:
     return app
 
 
-def load_worker(service: str) -> "WSGIApplication":
+def load_worker(service: str) -> WSGIApplication:
     """Return what Granian calls in a worker."""
     app = make_application(service)
     watch_for_stop()
@@ -73,8 +70,8 @@ def load_worker(service: str) -> "WSGIApplication":
 
 
 def call_application(
-    app: "WSGIApplication", environ: "WSGIEnvironment", start_response: "StartResponse"
-) -> "Iterable[bytes]":
+    app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
     """Answer in the name of no software; admit that it is unknown where a body without a length ends."""
     environ["wsgi.input_terminated"] = False
 
