@@ -1,5 +1,6 @@
 """The Flask class of both services, and the order in which their common parts are put together."""
 
+import ctypes
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -14,6 +15,7 @@ from common.web import guard, headers, openapi, pages, problems
 from common.web.routes import ApiBlueprint
 
 VERSION = "1.0.0"
+M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 class Service(Flask):
@@ -28,6 +30,7 @@ class Service(Flask):
 
 def add_common_parts(app: Flask, settings: Settings) -> None:
     """Prepare what stands around the routes; the first hook registered sees a request first."""
+    share_one_arena()
     app.config["TITLE"] = f"Bookstore {settings.service} service"
     app.config["SUMMARY"] = import_module(app.import_name).__doc__
     app.extensions["settings"] = settings
@@ -39,6 +42,15 @@ def add_common_parts(app: Flask, settings: Settings) -> None:
     metrics.init_app(app)
     headers.init_app(app, settings)
     guard.init_app(app, settings)
+
+
+def share_one_arena() -> None:
+    """Let the threads of this process share one arena of glibc's malloc, if it runs on glibc.
+
+    Else each thread would keep what it has freed: 19 MiB of its last hash, or 60 of an imported file.
+    """
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(M_ARENA_MAX, 1)
 
 
 def add_routes(app: Flask, *, blueprints: Sequence[ApiBlueprint]) -> None:

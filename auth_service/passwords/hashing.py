@@ -1,6 +1,5 @@
 """Hashes of passwords: Argon2id, a few at a time in each worker."""
 
-import ctypes
 import math
 import os
 import secrets
@@ -24,7 +23,6 @@ NICENESS = 10  # a tenth of the weight of threads that do not hash
 SALT = b"spent for nothing"
 LEAST_MEMORY = 8  # KiB a lane, of a hash (RFC 9106 section 3.1)
 COSTS = ("version", "memory_cost", "time_cost", "parallelism")  # that may grow
-M_ARENA_MAX = -8  # of glibc's malloc.h
 
 _hash_seconds = Histogram("password_hash_seconds", "Time to hash one password.")
 _wait_seconds = Histogram("password_hash_wait_seconds", "Time a password waited for a core.")
@@ -35,7 +33,6 @@ T = TypeVar("T")
 
 def init_app(app: Flask, settings: AuthSettings) -> None:
     """Make the hasher of `app`: with its workers, it computes about one hash a core at a time."""
-    share_one_arena()
     threads = max(1, settings.threads * 3 // 4)  # the others stay free for what needs no hash
     slots = max(1, min(cores() // settings.workers, threads))
     argon2 = PasswordHasher(settings.argon2_time_cost, settings.argon2_memory, settings.argon2_parallelism)
@@ -45,15 +42,6 @@ def init_app(app: Flask, settings: AuthSettings) -> None:
 def current_hasher() -> "Hasher":
     hasher: Hasher = current_app.extensions["hasher"]
     return hasher
-
-
-def share_one_arena() -> None:
-    """Let the threads of this process share one arena of glibc's malloc, if it runs on glibc.
-
-    Else each thread would keep the 19 MiB of its last hash (docs/design.md).
-    """
-    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        mallopt(M_ARENA_MAX, 1)
 
 
 class Hasher:

@@ -1,9 +1,8 @@
 """The routes that move a whole shelf: out as a file, and in from one."""
 
-import ctypes
 import io
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import lru_cache
 from itertools import chain
 from typing import Annotated, Literal
@@ -125,7 +124,6 @@ def import_books(query: Import | None, errors: list[FieldError]) -> Response:
         if is_long():
             held.enter_context(limit_of(owner(), "long_files").slot())
             held.enter_context(current_app.extensions["long_files"].slot())
-            held.callback(trim_heap)
         body = read_file()
         if is_long():
             held.enter_context(current_app.extensions["long_file_at_work"].slot())
@@ -148,16 +146,6 @@ def read_file() -> io.BytesIO:
     if request.content_length is None and not request.environ.get("wsgi.input_terminated"):
         raise LengthRequired  # a file that was cut off would pass for a whole one
     return io.BytesIO(read_body([*IMPORTED], MAX_FILE).removeprefix(BOM_UTF8))
-
-
-def trim_heap() -> None:
-    """Give the memory that a file has used back to the system.
-
-    glibc keeps for a thread what that thread has freed, so each further thread with a large request would
-    make the process grow by as much again.
-    """
-    with suppress(AttributeError, OSError):  # another C library, which has no such function
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def read_rows(form: Format, body: io.BytesIO, *, fail: bool) -> Rows:
