@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPResponse
@@ -43,64 +43,53 @@ def finish(client: SlowClient) -> int:
 
 
 @contextmanager
-def slow_clients(
-    reader: Person,
-    service: str = "books",
-    *,
-    heads: int = 0,
-    bodies: int = 0,
-    reads: Sequence[str] = (),
-    size: int = 0,
-    address: str = "",
+def held(
+    person: Person, service: str, requests: Iterable[tuple[bytes, bytes]], window: int = 0
 ) -> Iterator[list[SlowClient]]:
-    """Begin requests of `reader` at a service: slow heads, then slow bodies, then reads of these paths.
-
-    The bodies have at least `size` bytes, and say that they come from `address`.
-    """
-    beginnings = [a_head(reader, service)] * heads
-    beginnings += [a_body(reader, service, size, address) for _ in range(bodies)]
-    beginnings += [(request(reader, path), b"") for path in reads]
+    """Begin requests, each with what is sent at once and the rest; of answers take `window` bytes unread."""
     with ExitStack() as stack:
         clients = []
-        for begun, rest in beginnings:
-            sock = stack.enter_context(
-                connect(urlsplit(reader.pair.url(service)).port or 0, window=0 if rest else WINDOW)
-            )
+        for begun, rest in requests:
+            sock = stack.enter_context(socket.socket())
+            sock.settimeout(TIMEOUT)
+            if window:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+            sock.connect(("127.0.0.1", urlsplit(person.pair.url(service)).port))
             sock.sendall(begun)
             clients.append(SlowClient(sock, rest))
-        for client in clients:
-            if not client.rest:  # its answer begins before anybody is asked for something else
-                client.sock.recv(1, socket.MSG_PEEK)
         yield clients
 
 
-def connect(port: int, *, window: int = 0) -> socket.socket:
-    """Connect, as a client that takes only `window` bytes unread, if that is given."""
-    sock = socket.socket()
-    sock.settimeout(TIMEOUT)
-    if window:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
-    sock.connect(("127.0.0.1", port))
-    return sock
+@contextmanager
+def slow_readers(reader: Person, service: str, paths: Sequence[str]) -> Iterator[list[SlowClient]]:
+    """Ask for these, and read next to nothing."""
+    head = f"HTTP/1.1\r\nHost: x\r\nx-access-tokens: {reader.token}\r\n\r\n"
+    requests = [(f"GET {path} {head}".encode(), b"") for path in paths]
+    with held(reader, service, requests, WINDOW) as clients:
+        for client in clients:  # its answer begins before anybody is asked for something else
+            client.sock.recv(1, socket.MSG_PEEK)
+        yield clients
 
 
-def request(reader: Person, path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: x\r\nx-access-tokens: {reader.token}\r\n\r\n".encode()
-
-
-def a_head(reader: Person, service: str) -> tuple[bytes, bytes]:
-    """Return a request that has begun, and the rest of its head."""
+def heads(reader: Person, service: str, count: int) -> list[tuple[bytes, bytes]]:
+    """Return requests that have begun, and the rest of their heads."""
     begun = f"GET {READS[service]} HTTP/1.1\r\nHost: x\r\n"
-    return begun.encode(), f"x-access-tokens: {reader.token}\r\n\r\n".encode()
+    return [(begun.encode(), f"x-access-tokens: {reader.token}\r\n\r\n".encode())] * count
 
 
-def a_body(reader: Person, service: str, size: int, address: str) -> tuple[bytes, bytes]:
-    """Return the head of a request, and its body: a new book, or a refresh token that is none."""
-    path, members = ("/books", book()) if service == "books" else ("/refresh", {"refresh_token": "none"})
-    body = json.dumps(members).ljust(size).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nx-access-tokens: {reader.token}\r\n"
-    head += f"X-Forwarded-For: {address}\r\n"
-    return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode(), body
+def bodies(
+    reader: Person, service: str, count: int, size: int = 0, address: str = ""
+) -> list[tuple[bytes, bytes]]:
+    """Return heads of requests and their bodies of at least `size` bytes: new books, or no refresh tokens."""
+    path = "/books" if service == "books" else "/refresh"
+    found = []
+    for _ in range(count):
+        members = book() if service == "books" else {"refresh_token": "none"}
+        body = json.dumps(members).ljust(size).encode()
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nx-access-tokens: {reader.token}\r\n"
+        head += f"X-Forwarded-For: {address}\r\nContent-Type: application/json\r\n"
+        found.append((f"{head}Content-Length: {len(body)}\r\n\r\n".encode(), body))
+    return found
 
 
 class Trickling(Threads):

@@ -1,10 +1,7 @@
 """nginx in front of both services: whom it believes, what it refuses, and TLS."""
 
 import secrets
-from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -20,18 +17,12 @@ from tests.e2e.nginx import (
     speaks_tls,
     take_changes,
 )
-from tests.e2e.slow_clients import SLOW, finish, slow_clients
 from tests.e2e.stack import Stack, docker, inspect, is_healthy
 from tests.pair import SERVICES
-from tests.people import Person, assert_problem
+from tests.people import assert_problem
 from tests.waiting import TIME, wait_until
 
 pytestmark = pytest.mark.compose
-
-
-@pytest.fixture(scope="module")
-def reader(stack: Stack) -> Person:
-    return stack.register()
 
 
 def test_the_client_is_whoever_asks_nginx_whatever_the_request_says(stack: Stack) -> None:
@@ -72,11 +63,11 @@ def test_nginx_finds_the_services_in_a_domain(nginx_of_a_domain: str) -> None:
     assert api.post(f"{books}/books", data=large).status_code == 413
 
 
-@pytest.mark.parametrize(("size", "server"), [(70_000, "bookstore"), (20_000_000, "nginx")])
+@every("size, server", [(70_000, "bookstore"), (20_000_000, "nginx")])
 def test_a_body_that_is_too_large_is_refused_by_whoever_sees_it_first(
-    reader: Person, size: int, server: str
+    stack: Stack, size: int, server: str
 ) -> None:
-    answer = reader.request("POST", "books", "/books", data=b"x" * size)
+    answer = stack.register().request("POST", "books", "/books", data=b"x" * size)
 
     assert_problem(answer, 413, "the body is too large")
     assert answer.headers["Server"] == server
@@ -98,29 +89,6 @@ def test_a_body_that_is_too_large_is_refused_by_whoever_sees_it_first(
 )
 def test_what_nginx_refuses_is_a_problem_document_too(stack: Stack, request_line: bytes, status: int) -> None:
     assert problem_for(stack.ports["books"], request_line + b"\r\n\r\n")["status"] == status
-
-
-def test_one_address_cannot_have_all_connections(stack: Stack, reader: Person) -> None:
-    with ExitStack() as holding:
-        clients = holding.enter_context(slow_clients(reader, bodies=400))
-
-        def is_refused() -> bool:
-            if reader.get("/books").status_code == 429:
-                return True
-            # One was refused for the sake of a request that had just ended: its place is free again.
-            clients.extend(holding.enter_context(slow_clients(reader, bodies=5)))
-            return False
-
-        wait_until(is_refused, "there is no limit")
-        refused = reader.get("/me", "auth")  # an address has its share of nginx, not of each service
-        with ThreadPoolExecutor(8) as threads:  # not all at once: what waits for a service is not the point
-            statuses = Counter(threads.map(finish, clients))
-
-    assert_problem(refused, 429, "too many requests")
-    assert refused.headers["Retry-After"] == "1"
-    assert statuses.keys() <= {201, 429}
-    assert statuses[201] > 2 * SLOW
-    assert refused.headers["X-Request-ID"] in stack.logs("nginx")
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 from collections import Counter
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
 
 import pytest
 
 from tests.books.files import HEADER, import_file
-from tests.e2e.slow_clients import SLOW, SlowClient, Trickling, finish, slow_clients
+from tests.e2e.slow_clients import SLOW, Trickling, bodies, finish, heads, held, slow_readers
 from tests.e2e.stack import Stack
 from tests.pair import SERVICES
 from tests.people import Person
@@ -43,12 +42,11 @@ def is_imported(person: Person, file: str) -> bool:
 
 def test_nobody_waits_for_slow_heads_bodies_and_readers(reader: Person) -> None:
     with ExitStack() as stack:
-
-        def begin(service: str, **kinds: Any) -> list[SlowClient]:
-            return stack.enter_context(slow_clients(reader, service, **kinds))
-
-        readers = {service: begin(service, reads=LONG[service]) for service in SERVICES}
-        slow = {service: begin(service, heads=SLOW, bodies=SLOW) for service in SERVICES}  # a head has 20 s
+        readers = {each: stack.enter_context(slow_readers(reader, each, LONG[each])) for each in SERVICES}
+        slow = {}
+        for each in SERVICES:
+            requests = heads(reader, each, SLOW) + bodies(reader, each, SLOW)  # a head has 20 s
+            slow[each] = stack.enter_context(held(reader, each, requests))
         with Trickling([client for each in slow.values() for client in each]):
             answers = Counter(reader.get(path, service).status_code for service, path in ASKED * TIMES)
         statuses = {service: list(map(finish, each)) for service, each in slow.items()}
@@ -63,7 +61,7 @@ def test_nobody_waits_for_slow_heads_bodies_and_readers(reader: Person) -> None:
 
 def test_somebody_who_reads_slowly_has_three_exports_at_a_time(reader: Person) -> None:
     """Each holds a thread of the service, of which a worker gives 4 to exports, and 2 to one user."""
-    with slow_clients(reader, reads=["/books/export"] * 10) as clients:
+    with slow_readers(reader, "books", ["/books/export"] * 10) as clients:
         statuses = Counter(map(finish, clients))
 
     assert statuses in ({200: 3, 429: 7}, {200: 2, 503: 1, 429: 7})  # the third may come to the same worker
