@@ -4,12 +4,11 @@ import os
 import secrets
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
 from tests.e2e.nginx import believing_clients
-from tests.e2e.stack import MakeStack, Stack, clean_environment, clone, remove_images
+from tests.e2e.stack import Stack, clean_environment, clone, docker
 from tests.pair import SERVICES
 
 IMAGES = (*SERVICES, "pgbouncer", "monitoring")
@@ -39,20 +38,9 @@ def images() -> Iterator[dict[str, str]]:
     tag = f"test-{secrets.token_hex(4)}"
     names = {f"{name.upper()}_IMAGE": f"bookstore-{name}:{tag}" for name in IMAGES}
     yield names
-    remove_images(names)
-
-
-@pytest.fixture(scope="module")
-def make_stack(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
-    """Return how to get a stack with settings of its own, not started; it ends with the module."""
-    with ExitStack() as ending:
-
-        def make(**settings: str) -> Stack:
-            stack = Stack(clone(tmp_path_factory.mktemp("clone")), **(images | settings))
-            ending.callback(stack.down)
-            return stack
-
-        yield make
+    for name in names.values():
+        if docker("image", "ls", "--quiet", name):
+            docker("image", "rm", name)
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +56,7 @@ def stack(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
         stack.down()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def believing(stack: Stack) -> Iterator[Stack]:
     """The shared stack, whose nginx believes its clients where they come from."""
     with believing_clients(stack):

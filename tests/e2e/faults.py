@@ -5,10 +5,9 @@ from contextlib import ExitStack
 from secrets import token_hex
 
 from tests import api
-from tests.e2e.load import Newcomers
+from tests.e2e.load import TIMEOUT, Askers, Newcomers
 from tests.e2e.nginx import make_certificate
 from tests.e2e.stack import Stack, docker
-from tests.threads import Threads
 
 LOCK = "BEGIN; LOCK TABLE books; SELECT pg_sleep(600)"
 UNLOCK = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'"
@@ -33,44 +32,21 @@ def fill_disk(stack: Stack, ends: ExitStack) -> None:
 
 
 def lock_shelves(stack: Stack, ends: ExitStack) -> None:
-    """Let a transaction lock the table of books, and many readers wait for it."""
-    readers = Readers(stack, stack.register().token)
+    """Let a transaction lock the table of books, and more readers wait for it than there are connections."""
+    url, headers = f"{stack.url('books')}/books", {"x-access-tokens": stack.register().token}
     command = ["docker", "compose", "exec", "-T", "db", "psql", "--username=postgres", "-c", LOCK, "books"]
     quiet = subprocess.DEVNULL
-    process = subprocess.Popen(
+    locking = subprocess.Popen(
         command, cwd=stack.folder, env=stack.environment, stdout=quiet, stderr=quiet, stdin=quiet
     )
-    ends.enter_context(process)
-    ends.enter_context(readers)
+    ends.enter_context(locking)
+    ends.enter_context(Askers(lambda: api.get(url, headers=headers, timeout=TIMEOUT), 40, pause=0.1))
     ends.callback(stack.sql, "postgres", UNLOCK)
 
 
-class Readers(Threads):
-    """Ask for the list of books, more of them at once than there are connections to the database."""
-
-    def __init__(self, stack: Stack, token: str) -> None:
-        super().__init__(self._read, 40)
-        self._url, self._headers = f"{stack.url('books')}/books", {"x-access-tokens": token}
-
-    def _read(self) -> None:
-        while not self._stopping.wait(0.1):
-            api.get(self._url, headers=self._headers, timeout=30)
-
-
 def guess_passwords(stack: Stack, ends: ExitStack) -> None:
-    ends.enter_context(Guessers(stack))
-
-
-class Guessers(Threads):
-    """Log in as somebody with one wrong password after the other."""
-
-    def __init__(self, stack: Stack) -> None:
-        super().__init__(self._guess, 1)
-        self._url, self._name = f"{stack.url('auth')}/login", stack.register().name
-
-    def _guess(self) -> None:
-        while not self._stopping.wait(0.05):
-            api.post(self._url, auth=(self._name, token_hex()), timeout=30)
+    url, name = f"{stack.url('auth')}/login", stack.register().name
+    ends.enter_context(Askers(lambda: api.post(url, auth=(name, token_hex()), timeout=TIMEOUT)))
 
 
 def crowd(stack: Stack, ends: ExitStack) -> None:

@@ -1,6 +1,7 @@
-"""Newcomers, who register as fast as they can while things break, and remember what they were promised."""
+"""Who asks while things break; newcomers remember what they were promised."""
 
 from collections import Counter
+from collections.abc import Callable
 
 import requests
 
@@ -10,14 +11,25 @@ from tests.people import PASSWORD, new_name
 from tests.threads import Threads
 
 TIMEOUT = 30  # seconds
-PAUSE = 0.2  # seconds between two of them: hashing their passwords is not all that there is to do
 
 
-class Newcomers(Threads):
-    """Register at the auth service of `stack`, from several threads, for a `with` block."""
+class Askers(Threads):
+    """Ask something over and over, from several threads, for a `with` block."""
+
+    def __init__(self, ask: Callable[[], object], count: int = 1, pause: float = 0.05) -> None:
+        super().__init__(self._go_on, count)
+        self._ask, self._pause = ask, pause
+
+    def _go_on(self) -> None:
+        while not self._stopping.wait(self._pause):
+            self._ask()
+
+
+class Newcomers(Askers):
+    """Register at the auth service of `stack`, but leave time for more than hashing passwords."""
 
     def __init__(self, stack: Stack, count: int = 2) -> None:
-        super().__init__(self._register, count)
+        super().__init__(self._register, count, pause=0.2)
         self.promised: dict[str, str] = {}  # the tokens of names answered with 201
         self.statuses: Counter[int] = Counter()
         self.broken = 0  # answers that did not come
@@ -34,14 +46,12 @@ class Newcomers(Threads):
         return answer.json().get("name") if answer.status_code == 200 else None
 
     def _register(self) -> None:
-        while not self._stopping.wait(PAUSE):
-            name = new_name()
-            body = {"name": name, "password": PASSWORD}
-            try:
-                answer = api.post(self._url + "/register", json=body, timeout=TIMEOUT)
-            except requests.RequestException:
-                self.broken += 1
-                continue
-            self.statuses[answer.status_code] += 1
-            if answer.status_code == 201:
-                self.promised[name] = answer.json()["token"]
+        body = {"name": new_name(), "password": PASSWORD}
+        try:
+            answer = api.post(self._url + "/register", json=body, timeout=TIMEOUT)
+        except requests.RequestException:
+            self.broken += 1
+            return
+        self.statuses[answer.status_code] += 1
+        if answer.status_code == 201:
+            self.promised[body["name"]] = answer.json()["token"]

@@ -4,7 +4,7 @@ import re
 from secrets import token_urlsafe
 
 from auth_service.cli import key_file
-from tests.e2e.stack import Stack, docker
+from tests.e2e.stack import Stack, docker, quicken
 from tests.programs import ROOT
 from tests.readme import blocks
 
@@ -29,7 +29,7 @@ def add_profiles(stack: Stack) -> dict[str, str]:
     (stack.folder / "docker-compose.override.yml").write_text(override + SMALL_DISK.format(user))
     stack.environment |= {"AUTH_REPLICAS": str(REPLICAS), "ARGON2_TIME_COST": "10"}
     for name, changes in QUICKER.items():
-        quicken(stack, name, changes)
+        quicken(stack.folder / "deploy/monitoring" / name, *changes)
     return make_secrets(stack)
 
 
@@ -54,12 +54,3 @@ def make_secrets(stack: Stack) -> dict[str, str]:
 
 def read_secrets(stack: Stack) -> dict[str, str]:
     return {name: (stack.folder / "secrets" / name).read_text() for name in SECRETS}
-
-
-def quicken(stack: Stack, name: str, changes: tuple[tuple[str, str], ...]) -> None:
-    path = stack.folder / "deploy/monitoring" / name
-    text = path.read_text()
-    for pattern, replacement in changes:
-        text, count = re.subn(pattern, replacement, text)
-        assert count, pattern
-    path.write_text(text)

@@ -2,11 +2,12 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
+import signal
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -17,10 +18,10 @@ from tests.pair import SERVICES, Pair
 from tests.people import Person, register
 from tests.ports import free_port
 from tests.programs import ROOT
+from tests.waiting import wait_until
 
 LABEL = "com.docker.compose"
 UP = 300  # seconds for a stack to be healthy, on a busy machine
-HEALTHY = 120  # seconds for containers that run, likewise
 POLL = 0.5  # seconds between two looks at containers, each of which starts programs
 BUILT = ("common", *(f"{service}_service" for service in SERVICES), "services.toml")
 
@@ -58,13 +59,6 @@ def service_of(container: Mapping[str, Any]) -> str:
     return str(container["Config"]["Labels"][f"{LABEL}.service"])
 
 
-def remove_images(settings: Mapping[str, str]) -> None:
-    """Remove those of the images named in settings that are there."""
-    for name in settings.values():
-        if docker("image", "ls", "--quiet", name):
-            docker("image", "rm", name)
-
-
 def clone(folder: Path) -> Path:
     """Copy into `folder` what a clone of this repository would have, and return it."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -83,11 +77,23 @@ def hide_code(folder: Path) -> None:
             path.chmod(path.stat().st_mode & 0o700)
 
 
+def quicken(path: Path, *changes: tuple[str, str]) -> None:
+    """Change times in a file, by regular expressions and what is in their place."""
+    text = path.read_text()
+    for pattern, replacement in changes:
+        text, count = re.subn(pattern, replacement, text)
+        assert count, pattern
+    path.write_text(text)
+
+
 class Stack:
     """The stack of the compose file in `folder`, on free ports; `settings` are its environment."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         hide_code(folder)
+        quicken(
+            folder / "docker-compose.yml", (r"(/8080 .*\n *interval: )3s", r"\g<1>1s")
+        )  # nginx comes last
         self.folder = folder
         self.project = f"bookstore-test-{secrets.token_hex(4)}"
         self.ports = {name: free_port() for name in ("page", *SERVICES)}
@@ -107,27 +113,26 @@ class Stack:
         """Register somebody; all that a person needs of a pair is its URLs."""
         return register(cast(Pair, self), name)
 
-    def attempt(self, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a `docker compose` command, however it ends."""
+    def attempt(self, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a `docker compose` command with settings of its own, however it ends."""
         return subprocess.run(
             ["docker", "compose", "--ansi=never", *words],
             cwd=self.folder,
-            env=self.environment,
-            input=typed,
+            env=self.environment | settings,
             capture_output=True,
             text=True,
             check=False,
         )
 
-    def compose(self, *words: str, typed: str = "") -> str:
+    def compose(self, *words: str, **settings: str) -> str:
         """Run a `docker compose` command and return what it printed; fail with what it complained of."""
-        done = self.attempt(*words, typed=typed)
+        done = self.attempt(*words, **settings)
         assert done.returncode == 0, f"docker compose {' '.join(words)}: {done.stderr}"
         return done.stdout.strip()
 
-    def up(self, *arguments: str) -> Self:
+    def up(self, *arguments: str, **settings: str) -> Self:
         """Start it all, as with `--scale books=3`, and wait until it is healthy; missing images are built."""
-        done = self.attempt("up", "--detach", "--wait", f"--wait-timeout={UP}", *arguments)
+        done = self.attempt("up", "--detach", "--wait", f"--wait-timeout={UP}", *arguments, **settings)
         assert done.returncode == 0, f"{done.stderr}\n{self.logs()}"
         return self
 
@@ -135,13 +140,13 @@ class Stack:
         """Remove it all with its data."""
         self.compose("down", "--volumes", "--remove-orphans", "--timeout=5")
 
-    def run(self, service: str, *command: str) -> str:
+    def run(self, service: str, *command: str, **settings: str) -> str:
         """Run a service once, with a command of its own if one is given, and return what it printed."""
-        return self.compose("run", "--rm", "--no-deps", "-T", service, *command)
+        return self.compose("run", "--rm", "--no-deps", "-T", service, *command, **settings)
 
-    def execute(self, service: str, *command: str, typed: str = "") -> str:
+    def execute(self, service: str, *command: str) -> str:
         """Run a command in the running container of a service and return what it printed."""
-        return self.compose("exec", "-T", service, *command, typed=typed)
+        return self.compose("exec", "-T", service, *command)
 
     def sql(self, database: str, query: str) -> str:
         """Run a query as the database's administrator and return the bare values."""
@@ -172,19 +177,12 @@ class Stack:
 
     def wait_healthy(self, *services: str) -> None:
         """Wait until each container of these services, or of all that go on running, is healthy."""
-        deadline = time.monotonic() + HEALTHY
-        while unhealthy := self._unhealthy(*services):
-            assert time.monotonic() < deadline, f"not healthy: {unhealthy}\n{self.logs()}"
-            time.sleep(POLL)
+        wait_until(lambda: self._unhealthy(*services) == [], "not all containers are healthy", poll=POLL)
 
     def _unhealthy(self, *services: str) -> list[str]:
-        """Return the names of containers that are to be healthy and are not."""
-        return [
-            container["Name"]
-            for container in self.containers(*services, ended=True)
-            if container["HostConfig"]["RestartPolicy"]["Name"] != "no"
-            if not is_healthy(container["State"])
-        ]
+        found = self.containers(*services, ended=True)
+        running = [each for each in found if each["HostConfig"]["RestartPolicy"]["Name"] != "no"]
+        return [each["Name"] for each in running if not is_healthy(each["State"])]
 
     def is_ready(self, service: str) -> bool:
         """Tell whether a service can be asked from outside and says that it is ready."""
@@ -199,5 +197,29 @@ class Stack:
         listings = (["ps", "--all"], ["volume", "ls"], ["network", "ls"])
         return [line for listing in listings for line in docker(*listing, "--quiet", mine).split()]
 
+    def start_script(self, *words: str) -> subprocess.Popen[str]:
+        """Start a script of deploy/, as make does, in a group of its own, which `interrupt` reaches."""
+        return subprocess.Popen(
+            ["env", "--default-signal=INT", f"deploy/{words[0]}", *words[1:]],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
 
-MakeStack = Callable[..., Stack]  # what the fixture make_stack returns; it takes settings
+    def run_script(self, *words: str) -> tuple[int, str]:
+        """Run a script to its end; return its status and what it printed."""
+        return end_of(self.start_script(*words))
+
+
+def end_of(process: subprocess.Popen[str]) -> tuple[int, str]:
+    output, _ = process.communicate()
+    return process.returncode, output
+
+
+def interrupt(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Do what Ctrl-C in a terminal does: it reaches all that the process has started, too."""
+    os.killpg(process.pid, signal.SIGINT)
+    return end_of(process)

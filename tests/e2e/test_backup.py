@@ -8,53 +8,41 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.scripts import interrupt, run, start
-from tests.e2e.stack import POLL, UP, Stack
+from tests.e2e.load import Askers
+from tests.e2e.stack import POLL, UP, Stack, interrupt
 from tests.people import PASSWORD, Person
-from tests.resilience.writers import Writers
-from tests.threads import Threads
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.compose, pytest.mark.slow]
-FILES = {"auth.dump", "books.dump", "keys.json"}
-
-
-class Settlers(Threads):
-    """Register people, one after the other, for a `with` block; each of them has a book."""
-
-    def __init__(self, stack: Stack) -> None:
-        super().__init__(self._settle, 1)
-        self.people: list[Person] = []
-        self._stack = stack
-
-    def _settle(self) -> None:
-        while not self._stopping.is_set():
-            person = self._stack.register()
-            person.add_book()
-            self.people.append(person)
+pytestmark = pytest.mark.compose
 
 
 @dataclass
 class Backup:
-    """A backup, and what was acknowledged before it began."""
+    """A backup, and who was there before it began, each with a book."""
 
     folder: Path
     epoch: list[str]
-    writers: Writers
     people: list[Person]
 
 
 @pytest.fixture(scope="module")
 def backup(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Backup:
-    """A backup that was made while people went on writing and registering."""
+    """A backup that was made while people went on registering and writing."""
     folder, epoch = tmp_path_factory.mktemp("backups") / "one", ask(stack, "auth", "SELECT epoch FROM feed")
-    with Writers(stack.register(), count=3) as writers, Settlers(stack) as settlers:
-        wait_until(lambda: writers.promised and settlers.people, "nobody writes")
-        promised, people = set(writers.promised), list(settlers.people)
-        status, output = run(stack, "backup", str(folder))
+    settled: list[Person] = []
+
+    def settle() -> None:
+        person = stack.register()
+        person.add_book()
+        settled.append(person)
+
+    with Askers(settle, count=2):
+        wait_until(lambda: len(settled) > 2, "nobody settles")
+        people = list(settled)
+        status, output = stack.run_script("backup", str(folder))
     assert status == 0, output
-    writers.promised = promised
-    return Backup(folder, epoch, writers, people)
+    assert len(settled) > len(people)
+    return Backup(folder, epoch, people)
 
 
 def ask(stack: Stack, database: str, query: str) -> list[str]:
@@ -71,30 +59,27 @@ def replaced(stack: Stack) -> list[str]:
     return ask(stack, "postgres", query)
 
 
-def test_a_backup_is_its_owners_and_is_never_written_over(stack: Stack, backup: Backup) -> None:
-    assert {path.name for path in backup.folder.iterdir()} == FILES
+def test_a_backup_is_its_owners_is_never_written_over_and_one_that_is_not_whole_changes_nothing(
+    stack: Stack, backup: Backup, tmp_path: Path
+) -> None:
+    assert {path.name for path in backup.folder.iterdir()} == {"auth.dump", "books.dump", "keys.json"}
     modes = {stat.S_IMODE(path.stat().st_mode) for path in [backup.folder, *backup.folder.iterdir()]}
     assert modes == {0o700, 0o600}
-    assert run(stack, "backup", str(backup.folder))[0] != 0
+    assert stack.run_script("backup", str(backup.folder))[0] != 0
 
-
-def test_a_backup_that_is_not_whole_changes_nothing(stack: Stack, backup: Backup, tmp_path: Path) -> None:
-    broken = shutil.copytree(backup.folder, tmp_path / "broken")
-    person = stack.register()
+    broken, person = shutil.copytree(backup.folder, tmp_path / "broken"), stack.register()
     (broken / "auth.dump").write_bytes((broken / "auth.dump").read_bytes()[:2000])
-
-    assert run(stack, "restore", str(broken))[0] != 0
+    assert stack.run_script("restore", str(broken))[0] != 0
     (broken / "keys.json").unlink()
-    status, output = run(stack, "restore", str(broken))
+    status, output = stack.run_script("restore", str(broken))
 
-    assert status != 0
-    assert "keys.json is missing" in output
+    assert (status != 0, "keys.json is missing" in output) == (True, True)
     assert person.get("/me", "auth").status_code == 200
     assert replaced(stack) == []
 
 
 def test_an_interrupted_backup_leaves_nothing_behind(stack: Stack, tmp_path: Path) -> None:
-    backup = start(stack, "backup", str(tmp_path / "backup"))
+    backup = stack.start_script("backup", str(tmp_path / "backup"))
     wait_until(lambda: list(tmp_path.glob("*/books.dump")), "it did not begin")
     status, output = interrupt(backup)
 
@@ -114,7 +99,7 @@ def test_what_is_replaced_outlives_interruptions_and_a_wiped_stack_has_all_of_th
     stack.down()
     assert stack.left_behind() == []
 
-    status, output = run(stack, "restore", str(backup.folder))
+    status, output = stack.run_script("restore", str(backup.folder))
 
     assert status == 0, output
     assert replaced(stack) == []
@@ -124,12 +109,9 @@ def test_what_is_replaced_outlives_interruptions_and_a_wiped_stack_has_all_of_th
 
 def interrupt_restore(stack: Stack, backup: Path, *, replacing: int) -> None:
     """Begin a restore, and interrupt it once so many databases are replaced: it waits for the services."""
-    restore = start(stack, "restore", str(backup))
-
-    def is_replacing() -> bool:
-        return restore.poll() is not None or len(replaced(stack)) == replacing
-
-    wait_until(is_replacing, "nothing is replaced", deadline=time.monotonic() + UP, poll=POLL)
+    restore = stack.start_script("restore", str(backup))
+    deadline = time.monotonic() + UP
+    wait_until(lambda: len(replaced(stack)) == replacing, "nothing is replaced", deadline=deadline, poll=POLL)
     status, output = interrupt(restore)
 
     assert status != 0, output
@@ -139,15 +121,14 @@ def interrupt_restore(stack: Stack, backup: Path, *, replacing: int) -> None:
 
 def assert_all_is_there(stack: Stack, backup: Backup) -> None:
     """Fail unless what was acknowledged is, with the tokens from before, and books follows auth anew."""
-    assert backup.writers.lost() == set()
     for person in backup.people:
         assert person.get("/me", "auth").json()["public_id"] == person.public_id
         assert len(person.get("/books").json()["list_of_books"]) == 1
     assert set(ask(stack, "books", "SELECT DISTINCT owner FROM books")) <= users(stack)
     assert ask(stack, "auth", "SELECT epoch FROM feed") != backup.epoch
     wait_until(lambda: "feed_begun_again" in stack.logs("follower"), "nobody notices", poll=POLL)
-    login = {"name": backup.writers.person.name, "password": PASSWORD}
-    assert backup.people[0].post("/login", login, "auth", headers={}).status_code == 200
+    login = {"name": backup.people[0].name, "password": PASSWORD}
+    assert backup.people[1].post("/login", login, "auth", headers={}).status_code == 200
 
 
 def assert_keys_are_those_of_the_backup(stack: Stack, backup: Backup) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from tests.cases import every
 from tests.e2e import faults
 from tests.e2e.nginx import log_lines
 from tests.e2e.profiles import REPLICAS, add_profiles, read_secrets
-from tests.e2e.stack import MakeStack, Stack, service_of
+from tests.e2e.stack import Stack, clone, service_of
 from tests.feed.ends import log_out, refused_everywhere
 from tests.monitoring.rules import ALERTS, metrics
 from tests.pair import SERVICES
@@ -79,13 +79,16 @@ class Extended:
 
 
 @pytest.fixture(scope="module")
-def extended(make_stack: MakeStack) -> Extended:
-    stack = make_stack()
+def extended(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Extended]:
+    stack = Stack(clone(tmp_path_factory.mktemp("clone")), **images)
     secrets = add_profiles(stack)
-    networks = stack.up().container("prometheus")["NetworkSettings"]["Networks"]
-    address = networks[f"{stack.project}_monitoring"]["IPAddress"]
-    api.get(stack.url("books") + "/books")  # so that a refused token is counted
-    return Extended(stack, secrets, f"http://{address}:9090")
+    try:
+        networks = stack.up().container("prometheus")["NetworkSettings"]["Networks"]
+        address = networks[f"{stack.project}_monitoring"]["IPAddress"]
+        api.get(stack.url("books") + "/books")  # so that a refused token is counted
+        yield Extended(stack, secrets, f"http://{address}:9090")
+    finally:
+        stack.down()
 
 
 def test_the_secrets_of_the_operator_are_used_and_kept(extended: Extended) -> None:
