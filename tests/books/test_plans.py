@@ -40,19 +40,11 @@ INDEX = {
     "book_prize": "ix_books_owner_prize",
     "created_at": "ix_books_owner_created",
 }
-BOOK = dict.fromkeys(put.INSERT_COLUMNS, "") | {
-    "owner": "many",
-    "book_id": 1,
-    "book_prize": 1,
-    "version": 2,
-    "known": 1,
-    "first": 30_001,
-    "last": 30_500,
-    "shelf": "many",
-    "batch": '["00"]',
-    "updated_at": "2026-01-01T00:00:00+00:00",
-}
-KEYS = {"name": "m", "Author": "author 50", "book_prize": 7, "created_at": "2026-01-01T00:00:00+00:00"}
+NOW = "2026-01-01T00:00:00+00:00"
+BOOK = dict.fromkeys(put.INSERT_COLUMNS, "") | {"book_prize": 1, "version": 2, "updated_at": NOW}
+BOOK |= {"owner": "many", "shelf": "many", "book_id": 1, "known": 1, "first": 30_001, "last": 30_500}
+BOOK |= {"batch": '["00"]'}
+KEYS = {"name": "m", "Author": "author 50", "book_prize": 7, "created_at": NOW}
 ENTIRE = {sort: [Range.ALL] for sort in INDEX} | {"book_prize": [Range.NOT_NULL, Range.NULL]}
 MIDDLES = {Range.AFTER, Range.SAME_KEY, Range.GREATER, Range.NULL_AFTER, Range.ID_AFTER}
 IDS = {Range.SAME_KEY, Range.NULL_AFTER, Range.ID_AFTER}  # what begins at an id
