@@ -1,26 +1,13 @@
 """The clients of the tests: somebody with an account, and the shape that every error must have."""
 
-import functools
 import secrets
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
-from flask import Flask
 
-from auth_service.models import db
-from auth_service.sessions.lifecycle import start_session
-from auth_service.throttle.attempts import key_of
-from auth_service.throttle.password_waits import know_network
-from auth_service.users.accounts import add_user
-from auth_service.views.access import issue_tokens
-from auth_service.views.schemas import Tokens
 from tests import api
 from tests.api import new_session
-from tests.auth.hashers import CHEAP
-from tests.in_process import CLIENT, applications
 from tests.pair import Pair
 from tests.served import ServedPair
 
@@ -94,33 +81,12 @@ def new_name() -> str:
 
 
 def register(pair: Pair, name: str | None = None) -> Person:
-    """Register somebody, or fail; in this process by a row, for a hash takes longer than all the rest."""
-    credentials = {"name": name or new_name(), "password": PASSWORD}
-    if app := applications.get(urlsplit(pair.url("auth")).netloc):
-        public_id, tokens = insert_user(app, credentials["name"])
-        return Person(pair, credentials["name"], public_id, tokens.token, refresh_token=tokens.refresh_token)
-    answer = api.post(pair.url("auth") + "/register", json=credentials)
+    """Register somebody, or fail."""
+    name = name or new_name()
+    answer = api.post(pair.url("auth") + "/register", json={"name": name, "password": PASSWORD})
     assert answer.status_code == 201, answer.text
     body = answer.json()
-    return Person(
-        pair, credentials["name"], body["public_id"], body["token"], refresh_token=body["refresh_token"]
-    )
-
-
-def insert_user(app: Flask, name: str) -> tuple[str, Tokens]:
-    """Do what `POST /register` does, without the hash."""
-    client = {"user_agent": requests.utils.default_user_agent(), "ip": CLIENT[0]}
-    with app.app_context():
-        with db.write() as connection:
-            user = add_user(connection, name, hash_of_password(), admin=False)
-            know_network(connection, key_of(name), CLIENT[0], now=datetime.now(UTC))
-            grant = start_session(connection, user, client=client, event="registered")
-        return user.public_id, issue_tokens(grant)
-
-
-@functools.cache
-def hash_of_password() -> str:
-    return CHEAP.hash(PASSWORD)
+    return Person(pair, name, body["public_id"], body["token"], refresh_token=body["refresh_token"])
 
 
 def register_admin(pair: Pair) -> Person:
