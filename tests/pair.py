@@ -11,21 +11,12 @@ from unittest.mock import patch
 
 from flask import Flask
 
-from tests import programs
 from tests.auth.hashers import hash_cheaply
 from tests.in_process import applications
 
 SERVICES = ("auth", "books")
 SERVERS = ("gunicorn", "granian")
 KINDS = ("sqlite", "postgresql")
-
-
-def run_flask(service: str, *words: str, environment: Mapping[str, str], typed: str = "") -> str:
-    """Run a `flask` command of a service and return what it printed; fail with what it complained of."""
-    words = ("flask", "--app", f"{service}_service", *words)
-    done = programs.run(*words, environment=environment, typed=typed)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def create_app(service: str) -> Flask:
@@ -35,7 +26,7 @@ def create_app(service: str) -> Flask:
 
 
 def invoke(service: str, *words: str, environment: Mapping[str, str]) -> str:
-    """Do what `run_flask` does in this process, which takes a tenth of the time."""
+    """Run a `flask` command in this process, which takes a tenth of the time; return what it printed."""
     with patch.dict(os.environ, {**environment, "FLASK_RUN_FROM_CLI": "true"}, clear=True):
         done = create_app(service).test_cli_runner().invoke(args=words)
     assert done.exit_code == 0, done.output

@@ -9,8 +9,8 @@ from typing import Any, Self
 import pytest
 import requests
 
-from tests import api
-from tests.pair import KINDS, SERVICES, Pair, run_flask
+from tests import api, programs
+from tests.pair import KINDS, SERVICES, Pair
 from tests.ports import free_port
 from tests.programs import Program
 from tests.waiting import wait_until
@@ -43,7 +43,9 @@ class ServedPair(Pair):
         return self.folder / f"{service}.log"
 
     def run(self, service: str, *words: str) -> str:
-        return run_flask(service, *words, environment=self.environment)
+        done = programs.run("flask", "--app", f"{service}_service", *words, environment=self.environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def start(self, *services: str) -> Self:
         """Start the services (all, if none is named) and wait until they answer."""

@@ -49,12 +49,11 @@ def all_at_once(calls: Sequence[Call]) -> list[requests.Response]:
 
 @dataclass
 class Town:
-    """Both services on a server that may be broken, and two people."""
+    """Both services on a server that may be broken, and somebody."""
 
     server: PostgresServer
     pair: Pair
-    reader: Person  # of books
-    user: Person  # of auth
+    user: Person
 
     @contextmanager
     def away(self, outage: str) -> Iterator[None]:
@@ -71,11 +70,11 @@ class Town:
         return [call for _ in range(rounds) for call in self._needing()]
 
     def _needing(self) -> Iterator[Call]:
-        yield Call(200, partial(self.reader.get, "/books"))
-        yield Call(404, partial(self.reader.delete, "/books/999"))
-        yield Call(404, partial(self.reader.put, "/books/999", book()))
-        yield Call(404, partial(self.reader.patch, "/books/999", {}))
-        yield Call(201, partial(self.reader.post, "/books", book()))
+        yield Call(200, partial(self.user.get, "/books"))
+        yield Call(404, partial(self.user.delete, "/books/999"))
+        yield Call(404, partial(self.user.put, "/books/999", book()))
+        yield Call(404, partial(self.user.patch, "/books/999", {}))
+        yield Call(201, partial(self.user.post, "/books", book()))
         names = (self.user.name, new_name(), new_name())
         known, unknown, new = ({"name": name, "password": PASSWORD} for name in names)
         yield Call(200, partial(self.user.get, "/me", "auth"))
@@ -87,12 +86,12 @@ class Town:
     def needing_nothing(self) -> Iterator[Call]:
         """Return requests that need no database."""
         for service, path in (("auth", "/register"), ("books", "/books")):
-            yield Call(200, partial(self.reader.get, "/healthz", service))
-            yield Call(200, partial(self.reader.get, "/openapi.json", service))
-            yield Call(404, partial(self.reader.get, "/nowhere", service))
-            yield Call(422, partial(self.reader.post, path, {}, service))
-        yield Call(401, partial(self.reader.get, "/books", headers={}))
-        yield Call(401, partial(self.reader.get, "/me", "auth", headers={"x-access-tokens": "wrong"}))
+            yield Call(200, partial(self.user.get, "/healthz", service))
+            yield Call(200, partial(self.user.get, "/openapi.json", service))
+            yield Call(404, partial(self.user.get, "/nowhere", service))
+            yield Call(422, partial(self.user.post, path, {}, service))
+        yield Call(401, partial(self.user.get, "/books", headers={}))
+        yield Call(401, partial(self.user.get, "/me", "auth", headers={"x-access-tokens": "wrong"}))
 
 
 @pytest.fixture(scope="module")
@@ -100,16 +99,16 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     with own_server() as server:
         databases = {service: server.create_database(service) for service in SERVICES}
         with Pair(tmp_path_factory.mktemp("town"), databases=databases).prepare() as pair:
-            reader = somebody(pair.start())
-            reader.add_book()  # until the first request, a worker knows of no revocations
-            yield Town(server, pair, reader, register(pair))
+            user = register(pair.start())
+            user.add_book()  # until the first request, a worker knows of no revocations
+            yield Town(server, pair, user)
 
 
 @pytest.mark.parametrize("outage", OUTAGES)
 def test_what_needs_the_database_answers_503_soon_and_the_rest_goes_on(town: Town, outage: str) -> None:
     needing = town.needing(6)  # thirty for each service, whose pool holds ten
     others = list(town.needing_nothing())
-    ready = [Call(503, partial(town.reader.get, "/readyz", service)) for service in SERVICES]
+    ready = [Call(503, partial(town.user.get, "/readyz", service)) for service in SERVICES]
 
     with town.away(outage):
         answers = all_at_once([*needing, *others, *ready])
@@ -146,8 +145,8 @@ def test_a_database_that_takes_no_writes_refuses_them_with_503(town: Town) -> No
     try:
         alter_books(town, read_only)
 
-        assert_problem(town.reader.post("/books", book()), 503)
-        assert town.reader.get("/books").status_code == 200
+        assert_problem(town.user.post("/books", book()), 503)
+        assert town.user.get("/books").status_code == 200
     finally:
         alter_books(town, again)
     assert_all_is_well(town)
@@ -166,7 +165,7 @@ def assert_all_is_well(town: Town) -> None:
     needing = town.needing(2)
     assert [answer.status_code for answer in all_at_once(needing)] == [call.status for call in needing]
     for service in SERVICES:
-        assert town.reader.get("/readyz", service).status_code == 200
+        assert town.user.get("/readyz", service).status_code == 200
 
 
 @pytest.fixture
