@@ -130,6 +130,14 @@ def test_what_needs_the_database_answers_503_soon_and_the_rest_goes_on(town: Tow
     wait_until(lambda: [in_use(pool) for pool in pools] == [0, 0], "connections are not given back")
 
 
+def test_the_first_requests_after_an_outage_that_nobody_noticed_are_right(town: Town) -> None:
+    all_at_once(town.needing(3))  # fills both pools
+    with town.away("stopped"):
+        pass
+
+    assert_all_is_well(town)
+
+
 def test_a_service_that_starts_while_the_database_is_away_serves_when_it_is_there(town: Town) -> None:
     town.pair.stop()
     with town.away("stopped"):
