@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 import requests
 
+from books_service.transfer import bulk
 from books_service.views.transfer import limit_of
 from tests.books.conftest import somebody
 from tests.books.files import HEADER, MEMBERS, as_csv, books, export, import_file
@@ -92,6 +93,19 @@ def test_no_book_is_lost_or_repeated_between_two_batches(pair: Pair, count: int)
     names = [row["name"] for row in csv.DictReader(io.StringIO(export(person).decode()))]
 
     assert names == [f"Book {number}" for number in range(count)]
+
+
+@on_sqlite
+def test_a_client_that_takes_too_long_gets_no_whole_export(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_file(person, as_csv(books(1001)))
+    assert export(person).count(b"\r\n") == 1 + 1001
+
+    monkeypatch.setattr(bulk, "LONGEST_EXPORT", 0)
+
+    with pytest.raises(RuntimeError, match="the client took too long"):
+        export(person)
 
 
 @on_sqlite
