@@ -4,7 +4,9 @@ import signal
 
 from tests import api
 from tests.cases import own_on_postgresql
+from tests.feed.ends import log_out, refused_everywhere
 from tests.feed.tellers import Shelves, Teller
+from tests.people import register
 from tests.ports import free_port
 from tests.served import FOLLOWER, ServedPair
 from tests.waiting import wait_until
@@ -15,7 +17,7 @@ SECOND = f"{FOLLOWER}-2"
 def test_of_two_followers_one_is_at_work(
     own_served_pair: ServedPair, teller: Teller, shelves: Shelves
 ) -> None:
-    pair, heartbeat = own_served_pair.start("auth"), own_served_pair.folder / "heartbeat"
+    pair, heartbeat = own_served_pair.start(), own_served_pair.folder / "heartbeat"
     ports, leads = (free_port(), free_port()), {"feed_leader 1.0", "feed_events_total 1.0"}
     pair.environment["FOLLOWER_METRICS_PORT"] = str(ports[0])
     pair.start(FOLLOWER)
@@ -23,8 +25,9 @@ def test_of_two_followers_one_is_at_work(
     pair.environment |= {"FOLLOWER_HEARTBEAT": str(heartbeat), "FOLLOWER_METRICS_PORT": str(ports[1])}
     second = pair.start(SECOND).processes[SECOND]
     wait_until(heartbeat.exists, "the second runs")
-    teller.end("a-session")
-    wait_until(lambda: shelves.feed().cursor == 1, "it is applied")
+    person = register(pair)
+    log_out(person)
+    wait_until(lambda: refused_everywhere(person), "each worker of books hears of it")
     assert second.poll() is None
     assert [metrics(port) & leads for port in ports] == [leads, set()]
     assert 'feed_polls_total{outcome="database_unavailable"} 0.0' in metrics(ports[1])
