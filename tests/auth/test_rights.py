@@ -69,11 +69,14 @@ def test_a_disabled_admin_is_no_other_one(only_admin: Person, person: Person) ->
 
 
 def test_of_two_admins_one_may_go_in_any_way(only_admin: Person, pair: Pair) -> None:
-    for go in (demote, disable, delete_user, lambda _, other: delete_me(other)):
+    ways: list[Act] = [demote, disable, delete_user]
+    ways += [lambda _, other: delete_me(other), lambda _, other: delete_user(other, other)]
+    for go in ways:
         other = register(pair)
         change_user(only_admin, other, admin=True)
         assert go(only_admin, other).status_code in (200, 204)
 
+        assert login_of(other).is_live == (go is demote)
         assert_problem(demote(only_admin, only_admin), *STAYS)
 
 
