@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import select
 
-from tests.books.conftest import send_at_once
-from tests.cases import every, on_sqlite
+from books_service.models import Shelf
+from tests.books.conftest import send_at_once, transaction
+from tests.cases import every, on_postgresql, on_sqlite
 from tests.people import Person, assert_problem, book, complaints
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -151,6 +153,15 @@ def test_of_simultaneous_changes_without_a_condition_none_is_lost(person: Person
     last = shown(person.get(path), 21)
     assert last["Publisher"].startswith("House ")
     assert last[half] in values
+
+
+@on_postgresql  # SQLite has one writer
+def test_a_change_that_keeps_the_title_waits_for_nobody_who_writes_to_the_shelf(person: Person) -> None:
+    path = path_of(person.add_book())
+    with transaction(person.pair) as writer:
+        writer.execute(select(Shelf.books).where(Shelf.owner == person.public_id).with_for_update())
+
+        assert person.patch(path, {"Publisher": "House"}).status_code == 200
 
 
 def test_changes_that_swap_titles_do_not_block_one_another(person: Person) -> None:
