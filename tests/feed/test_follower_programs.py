@@ -28,6 +28,11 @@ def test_of_two_followers_one_is_at_work(
     person = register(pair)
     log_out(person)
     wait_until(lambda: refused_everywhere(person), "each worker of books hears of it")
+    of_books, applied = pair.metrics_ports["books"], 'feed_events_applied{type="session.ended"} 1.0'
+    wait_until(lambda: applied in metrics(of_books), "books counts it")
+    told = dict(line.split() for line in metrics(of_books) if line.startswith(("feed_age_", "feed_lag_")))
+    assert told.keys() == {"feed_age_seconds", "feed_lag_seconds"}
+    assert all(0 < float(seconds) < 30 for seconds in told.values())
     assert second.poll() is None
     assert [metrics(port) & leads for port in ports] == [leads, set()]
     assert 'feed_polls_total{outcome="database_unavailable"} 0.0' in metrics(ports[1])
