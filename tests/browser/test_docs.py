@@ -119,6 +119,7 @@ def test_one_login_serves_both_pages_and_a_logout_ends_the_session(auth: Docs, p
     auth.browser.switch_to.window(second)
     assert auth.user() == f"Logged in as {person.name}"
     assert auth.execute("list_books")[0] == 200
+    assert auth.execute("create_book")[0] == 201  # the document's own example
     auth.browser.switch_to.window(first)
     auth.press("#user button")
     auth.find("#login")

@@ -28,8 +28,9 @@ pytestmark = pytest.mark.compose
 def test_the_client_is_whoever_asks_nginx_whatever_the_request_says(stack: Stack) -> None:
     headers = {"X-Request-ID": secrets.token_hex(8), "X-Forwarded-For": ELSEWHERE}
 
-    api.get(stack.url("books") + "/books", headers=headers)
+    answer = api.get(stack.url("books") + "/books", headers=headers)
 
+    assert answer.headers["X-Request-ID"] == headers["X-Request-ID"]
     ((_, line),) = log_lines(stack, "books", headers["X-Request-ID"])
     assert line["client"] not in {ELSEWHERE, *addresses(stack, "nginx")}
 
