@@ -48,11 +48,14 @@ def test_duplicates_and_bad_rows_are_told_together_and_counted(person: Person) -
 
     few = import_file(person, file, query="?on_duplicate=fail")
     many = import_file(person, as_csv(books(1600)) + b"x\n", query="?on_duplicate=fail&dry_run=1")
+    invalid = import_file(person, HEADER + ",b,c,x\n" * 150)
 
     assert places(few) == [(3, "/book_prize"), (4, ""), (6, "")]
     assert few.json()["error_count"] == 3
     assert [line for line, _ in places(many)] == [*range(2, 102)]
     assert many.json()["error_count"] == 1501
+    assert [line for line, _ in places(invalid)] == [line for line in range(2, 52) for _ in range(2)]
+    assert invalid.json()["error_count"] == 300
 
 
 @every("query", ["?dry_run=1", "?dry_run=1&on_duplicate=fail"])
