@@ -54,5 +54,5 @@ def test_whatever_is_sent_has_one_answer_and_nothing_is_smuggled(stack: Stack) -
     lines = [json.loads(line.split("|", 1)[1]) for line in stack.logs("books").splitlines()[logged:]]
     assert {line["level"] for line in lines} <= {"debug", "info", "warning"}
     # What is smuggled has no X-Forwarded-For of nginx, so it would seem to come from nginx itself.
-    assert len(lines) > 100
+    assert len(lines) > len(vectors) / 2  # nginx refuses the others
     assert not addresses(stack, "nginx") & {line.get("client") for line in lines}
