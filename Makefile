@@ -101,18 +101,19 @@ types: $(DEVELOPMENT) ## mypy --strict
 # The processes of the tests import the same modules: they are compiled once.
 unexport PYTHONDONTWRITEBYTECODE
 
-# The tests of the containers come last and one by one: they share a stack. They run after a failure, too, so that one
-# run tells of all. pytest's status 5 says that ARGS chose none of one kind.
+# The tests of the containers come last, in two processes with a stack each. They run after a failure, too, so that
+# one run tells of all. pytest's status 5 says that ARGS chose none of one kind.
 PYTEST := $(BIN)/python -m pytest
 IN_PROCESS := --numprocesses=$(TEST_PROCESSES) --dist=worksteal -m "not system"
 WITH_SERVERS := --numprocesses=$(SYSTEM_PROCESSES) --dist=worksteal -m "system and not compose"
+WITH_CONTAINERS := --numprocesses=2 --dist=loadfile -m compose
 
 test: $(DEVELOPMENT) ## the tests in process, on SQLite and PostgreSQL; ARGS=tests/auth for some of them
 	@$(PYTEST) $(IN_PROCESS) $(ARGS) || test $$? -eq 5
 
 test-system: $(DEVELOPMENT) ## the tests with servers, containers, a browser and `make run`
 	@$(PYTEST) $(WITH_SERVERS) $(ARGS) || test $$? -eq 5 || failed=1; \
-	$(PYTEST) -m compose $(ARGS) || test $$? -eq 5 || failed=1; \
+	$(PYTEST) $(WITH_CONTAINERS) $(ARGS) || test $$? -eq 5 || failed=1; \
 	test -z "$$failed"
 
 coverage: $(DEVELOPMENT) ## the tests in process, and the lines they leave out

@@ -1,7 +1,10 @@
 """Adds to a stack all that docs/operations.md shows: secrets of the operator's own, PgBouncer, monitoring."""
 
 import re
-from secrets import token_urlsafe
+from ipaddress import ip_network
+from secrets import randbelow, token_urlsafe
+
+import yaml
 
 from auth_service.cli import key_file
 from tests.e2e.stack import Stack, docker, quicken
@@ -26,11 +29,20 @@ def add_profiles(stack: Stack) -> dict[str, str]:
     profiles = pooled.replace("PROFILES=pgbouncer", "PROFILES=pgbouncer,monitoring")
     (stack.folder / ".env").write_text(settings + profiles)
     user = docker("run", "--rm", "--network=none", "postgres:17-trixie", "id", "-u", "postgres")
-    (stack.folder / "docker-compose.override.yml").write_text(override + SMALL_DISK.format(user))
+    text = override + SMALL_DISK.format(user) + subnets(stack)
+    (stack.folder / "docker-compose.override.yml").write_text(text)
     stack.environment |= {"AUTH_REPLICAS": str(REPLICAS), "ARGON2_TIME_COST": "10"}
     for name, changes in QUICKER.items():
         quicken(stack.folder / "deploy/monitoring" / name, *changes)
     return make_secrets(stack)
+
+
+def subnets(stack: Stack) -> str:
+    """Give each network addresses of its own: an engine has too few of its choice for two stacks."""
+    names = yaml.safe_load((stack.folder / "docker-compose.yml").read_text())["networks"]
+    free = ip_network(f"10.{randbelow(256)}.{randbelow(256)}.0/24").subnets(new_prefix=28)
+    chosen = {name: {"ipam": {"config": [{"subnet": str(next(free))}]}} for name in names}
+    return yaml.safe_dump({"networks": chosen})
 
 
 def shown_secrets() -> tuple[str, str]:
