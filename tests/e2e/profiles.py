@@ -38,7 +38,7 @@ def add_profiles(stack: Stack) -> dict[str, str]:
 
 
 def subnets(stack: Stack) -> str:
-    """Give each network addresses of its own: an engine has too few of its choice for two stacks."""
+    """Give each network addresses of its own: by default an engine has too few for three stacks."""
     names = yaml.safe_load((stack.folder / "docker-compose.yml").read_text())["networks"]
     free = ip_network(f"10.{randbelow(256)}.{randbelow(256)}.0/24").subnets(new_prefix=28)
     chosen = {name: {"ipam": {"config": [{"subnet": str(next(free))}]}} for name in names}
